@@ -1,0 +1,1 @@
+"""The contract in code: events, providers, topics, tables, settings. Pure; imports no client library."""

@@ -1,0 +1,166 @@
+"""The canonical event: its fields, its identity, its final form on Kafka. Pure.
+
+A provider's parser yields `Parsed` (what the provider said) or `Rejected` (why it could not be understood);
+`finish` turns a Parsed into the JSON object of `wa.events`, which is also a row of ClickHouse's `events`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal
+from zlib import crc32
+
+from schemas.jsontext import dumps_sorted
+from schemas.reasons import Reason
+from schemas.times import EARLIEST_MS, LATEST_MS, to_iso
+
+Kind = Literal["inbound", "status", "sent", "system"]
+
+# Statuses in rank order; `failed` and `deleted` stand outside the order, `unknown` says nothing.
+STATUSES = ("pending", "sent", "delivered", "read", "played", "failed", "deleted", "unknown")
+TYPES = (
+    "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction", "button",
+    "interactive", "order", "edit", "unsupported", "unknown",
+)  # fmt: skip
+STATES = ("connected", "disconnected", "qr", "banned", "limited", "ok", "unknown")
+ORIGINS = ("api", "echo", "history")  # of a sent record: our send API's record, the provider's echo, a backfill
+
+# Fields that a parser may set, with their JSON types. `occurred_at` is int milliseconds in Parsed, ISO text afterwards.
+FIELDS: dict[str, type] = {
+    "account": str, "message_id": str, "occurred_at": int,
+    "from": str, "to": str, "chat_id": str, "is_group": bool, "participant": str,
+    "sender_name": str, "sender_lid": str, "sender_bsuid": str, "username": str,
+    "type": str, "raw_type": str, "text": str, "payload": str, "reply_to": str, "target_message_id": str,
+    "media_id": str, "media_url": str, "media_mime": str, "media_filename": str, "media_sha256": str,
+    "media_count": int,
+    "latitude": float, "longitude": float, "forwarded": bool, "historical": bool, "reaction_removed": bool,
+    "status": str, "raw_status": str, "error_code": str, "error_title": str, "error_text": str,
+    "pricing_category": str, "pricing_type": str, "billable": bool, "conversation_id": str, "callback_data": str,
+    "campaign": str, "template": str, "category": str, "from_me": bool, "origin": str,
+    "event": str, "state": str, "raw_state": str, "reason_code": str,
+}  # fmt: skip
+
+_CONTENT = frozenset({"text", "media_id", "media_url", "latitude", "payload", "target_message_id"})
+
+
+@dataclass(slots=True)
+class Parsed:
+    """One element understood. `fields` uses the names of FIELDS; absent facts are left out or None.
+
+    `element` is the provider's own JSON value of it (with the envelope facts that tell it apart), which identifies
+    events that have no message id.
+    """
+
+    kind: Kind
+    fields: dict[str, Any]
+    element: Any = None
+
+
+@dataclass(slots=True)
+class Rejected:
+    """One element, or a whole body, that could not be understood. `detail` holds no content of it."""
+
+    reason: Reason
+    detail: str = ""
+    element: Any = None
+
+
+@dataclass(slots=True, frozen=True)
+class Arrival:
+    """Where a body came in: the facts of our own edge."""
+
+    source: str
+    provider: str
+    request_id: str
+    received_at: int  # ms
+    raw: Mapping[str, Any] = field(default_factory=dict)  # topic, partition, offset
+
+
+def finish(parsed: Parsed, arrival: Arrival, index: int) -> dict[str, Any]:
+    """The canonical event as it stands on Kafka: only known fields, of the right types, absent ones left out."""
+    facts: dict[str, Any] = {}
+    for name, value in parsed.fields.items():
+        if value is None or value == "":
+            continue
+        known = value if type(value) is FIELDS[name] else _coerced(FIELDS[name], value)
+        if known is not None:
+            facts[name] = known
+    occurred_ms = facts.get("occurred_at")
+    if occurred_ms is not None:
+        if EARLIEST_MS <= occurred_ms < LATEST_MS:
+            facts["occurred_at"] = to_iso(occurred_ms)
+        else:
+            del facts["occurred_at"]
+    return {
+        "event_id": event_id(parsed, facts, arrival, index),
+        "kind": parsed.kind,
+        "source": arrival.source,
+        "provider": arrival.provider,
+        "received_at": to_iso(arrival.received_at),
+        "request_id": arrival.request_id,
+        "raw": {**arrival.raw, "index": index},
+        "fullness": fullness(facts),
+        **facts,
+    }
+
+
+def event_id(parsed: Parsed, facts: Mapping[str, Any], arrival: Arrival, index: int) -> str:
+    """A UUID-shaped hash of provider facts alone, so that every repetition of an event has the same one.
+
+    Neither account nor recipient nor chat take part: providers spell them in several ways for one message.
+    """
+    kind, message_id = parsed.kind, facts.get("message_id")
+    identity: list[Any]
+    if message_id is None:
+        if "occurred_at" in facts:
+            identity = [arrival.source, kind, "element", parsed.element]
+        else:
+            identity = [arrival.source, kind, "delivery", arrival.request_id, index]
+    elif kind == "status":
+        identity = [
+            arrival.source, kind, message_id, facts.get("participant", ""), facts.get("status", ""),
+            facts.get("raw_status", "") if facts.get("status") == "unknown" else "",
+            facts.get("occurred_at", ""), facts.get("from_me") is False,
+        ]  # fmt: skip
+    elif kind == "sent":
+        identity = [arrival.source, kind, message_id, facts.get("origin", "")]
+    else:
+        identity = [arrival.source, kind, message_id]
+    digest = blake2b(dumps_sorted(identity), digest_size=16).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+
+
+def fullness(facts: Mapping[str, Any]) -> int:
+    """Orders two arrivals of one event by content alone (64 bits): the larger one is the fuller one.
+
+    From the top: understood at all (1 bit), has content (1), number of facts (8), size (22), check sum of the content (32).
+    Green-API, for one, sends a placeholder first and the real body minutes later under the same id.
+    """
+    content = dumps_sorted(facts)
+    understood = facts.get("type") not in ("unsupported", "unknown") and facts.get("status") != "unknown"
+    has_content = not _CONTENT.isdisjoint(facts)
+    counted = min(len(facts), 0xFF) << 54 | min(len(content), 0x3FFFFF) << 32
+    return understood << 63 | has_content << 62 | counted | crc32(content)
+
+
+def _coerced(wanted: type, value: Any) -> Any:
+    """The value in the wanted JSON type when it says the same, else None: one odd value must not stop a load."""
+    if wanted is str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, int | float) else None
+    if wanted is float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return number if -1e6 < number < 1e6 and not isinstance(value, bool) else None
+    if wanted is int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return number if 0 <= number < 2**53 and not isinstance(value, bool) else None
+    if isinstance(value, str):
+        return {"true": True, "false": False, "1": True, "0": False}.get(value.lower())
+    return bool(value) if isinstance(value, int) and value in (0, 1) else None

@@ -1,0 +1,65 @@
+"""JSON in and out, tolerant of what providers really send. Pure.
+
+orjson is strict and fast; what it refuses but the standard library takes (lone surrogates, NaN, integers beyond
+64 bits) is read by the latter, so that one odd character cannot sink a body of a thousand updates.
+"""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# orjson reads 1024 levels but writes 254. Real bodies stay below 40; what lies deeper than this says nothing.
+_MAX_DEPTH = 200
+
+
+class InvalidJSON(ValueError):  # noqa: N818 - reads as what the bytes are
+    """The bytes are not JSON; the text says why without quoting them."""
+
+
+def loads(data: bytes) -> Any:
+    """Parse a body. Raises InvalidJSON, never anything else, on any bytes."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        strict = error
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
+    except UnicodeDecodeError as error:
+        raise InvalidJSON(f"not UTF-8 at byte {error.start} of {len(data)}") from None
+    except RecursionError:
+        raise InvalidJSON("nested too deeply") from None
+    except ValueError:
+        raise InvalidJSON(f"{strict.msg.split(':')[0]} at character {strict.pos} of {len(data)}") from None
+
+
+def dumps(value: Any) -> bytes:
+    """Serialise; lone surrogates, which UTF-8 cannot carry, become U+FFFD. Never raises on a JSON value."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_encodable(value))
+
+
+def dumps_sorted(value: Any) -> bytes:
+    """Serialise with sorted keys, the form that is hashed."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(_encodable(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _encodable(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("�", value)
+    if isinstance(value, dict | list) and depth >= _MAX_DEPTH:
+        return "nested too deeply"
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item, depth + 1) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value

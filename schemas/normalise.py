@@ -1,0 +1,111 @@
+"""One record of wa.raw to canonical events and dead letters. Pure; the same in the streams, in `explain`, in a replay.
+
+Nothing that a body, a header or a parser does gets out of here as an exception: what cannot be understood becomes a
+dead letter that says where it lies, and its siblings become events.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from schemas import sent
+from schemas.events import Arrival, Parsed, Rejected, finish
+from schemas.jsontext import dumps
+from schemas.providers import load
+from schemas.reasons import Reason
+from schemas.redact import excerpt
+from schemas.times import from_iso, to_iso
+from schemas.topics import EVENTS
+
+# The record's key, headers and framing share the topic's limit with the event.
+MAX_EVENT_BYTES = EVENTS.max_bytes - 64 * 1024
+# Twice what Meta batches. Dead letters point into wa.raw, so the rest of a body that is all wrong loses nothing.
+MAX_DEAD = 2_000
+SENT = "sent"  # header `kind` of a body that came to /sent
+
+Parse = Callable[[bytes], Iterable[Parsed | Rejected]]
+
+
+class Event(NamedTuple):
+    """A canonical event ready for wa.events: `key` and `value` are its bytes there, `fields` the same event decoded."""
+
+    key: bytes
+    value: bytes
+    fields: dict[str, Any]
+
+
+def normalise(
+    headers: Mapping[str, str], body: bytes, position: Mapping[str, Any]
+) -> tuple[list[Event], list[dict[str, Any]]]:
+    """Events and dead letters of a record. Never raises.
+
+    headers: source, provider, received_at (ISO), request_id, and `kind` = "sent" for a body of /sent.
+    position: topic, partition and offset of the record in wa.raw. Each element's index counts rejected ones too.
+    """
+    arrival, problem = _arrival(headers, position)
+    if problem is not None:
+        return [], [_dead(arrival, 0, problem)]
+    events: list[Event] = []
+    dead: list[dict[str, Any]] = []
+    parse = parse_sent if headers.get("kind") == SENT else load()[arrival.provider].parse
+    index = -1
+    for index, element in enumerate(_elements(parse, body)):
+        outcome = element if isinstance(element, Rejected) else _event(element, arrival, index)
+        if not isinstance(outcome, Rejected):
+            events.append(outcome)
+        elif len(dead) < MAX_DEAD:
+            dead.append(_dead(arrival, index, outcome))
+    if index < 0:
+        dead.append(_dead(arrival, 0, Rejected(Reason.UNKNOWN_SHAPE, "the body holds no event")))
+    return events, dead
+
+
+def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
+    """The elements of a /sent body. Never raises."""
+    for record, reason in sent.split(body):
+        yield Rejected(Reason.BAD_ELEMENT, reason or "") if record is None else sent.parse_record(record)
+
+
+def _elements(parse: Parse, body: bytes) -> Iterable[Parsed | Rejected]:
+    try:
+        yield from parse(body)
+    except Exception as error:
+        yield Rejected(Reason.PARSER_ERROR, type(error).__name__)
+
+
+def _event(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
+    try:
+        fields = finish(parsed, arrival, index)
+        value = dumps(fields)
+        key = dumps([arrival.source, fields.get("message_id") or fields["event_id"]])
+    except Exception as error:
+        return Rejected(Reason.PARSER_ERROR, type(error).__name__, parsed.element)
+    if len(value) > MAX_EVENT_BYTES:
+        return Rejected(Reason.TOO_LARGE, f"the event has {len(value)} bytes, {MAX_EVENT_BYTES} fit", parsed.element)
+    return Event(key, value, fields)
+
+
+def _arrival(headers: Mapping[str, str], position: Mapping[str, Any]) -> tuple[Arrival, Rejected | None]:
+    source, provider, request_id = headers.get("source"), headers.get("provider"), headers.get("request_id")
+    received_at = from_iso(headers.get("received_at"))
+    raw = {"topic": position.get("topic"), "partition": position.get("partition"), "offset": position.get("offset")}
+    arrival = Arrival(source or "", provider or "", request_id or "", received_at or 0, raw)
+    if source and provider and request_id and received_at is not None:
+        if provider in load() or headers.get("kind") == SENT:
+            return arrival, None
+        return arrival, Rejected(Reason.UNKNOWN_PROVIDER, "the raw record's provider is not one of this version")
+    present = {"source": source, "provider": provider, "request_id": request_id, "received_at": received_at}
+    missing = ", ".join(name for name, value in present.items() if not value)
+    return arrival, Rejected(Reason.BAD_ENVELOPE, f"the raw record lacks a usable header: {missing}")
+
+
+def _dead(arrival: Arrival, index: int, rejected: Rejected) -> dict[str, Any]:
+    return {
+        "raw": {**arrival.raw, "index": index},
+        "source": arrival.source,
+        "provider": arrival.provider,
+        "received_at": to_iso(arrival.received_at) if arrival.received_at else None,
+        "request_id": arrival.request_id,
+        "reason": str(rejected.reason),
+        "detail": rejected.detail,
+        "excerpt": excerpt(rejected.element),
+    }

@@ -1,0 +1,33 @@
+"""Meta WhatsApp Cloud API: HMAC-SHA256 over the raw body, a GET handshake, Cloud API bodies. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from schemas.cloudapi import parse
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
+
+SIGNATURE = "x-hub-signature-256"
+
+
+def verify(request: Request, secrets: Sequence[str]) -> Verdict:
+    """`X-Hub-Signature-256: sha256=<hex>` of the body as it came: Meta escapes non-ASCII its own way."""
+    if not secrets:
+        return UNSIGNED
+    secret = signing_secret(request.body, request.headers.get(SIGNATURE, ""), secrets)
+    return REJECT if secret is None else Verdict("ok", "hmac-sha256", key_id(secret))
+
+
+def challenge(query: Mapping[str, str], verify_tokens: Sequence[str]) -> str | None:
+    """The bare `hub.challenge` when the token is one of ours."""
+    token = matching_secret(query.get("hub.verify_token", ""), verify_tokens)
+    if query.get("hub.mode") != "subscribe" or token is None:
+        return None
+    return query.get("hub.challenge") or None
+
+
+PROVIDER = Provider(
+    name="meta",
+    verify=verify,
+    parse=parse,
+    proof_headers=(SIGNATURE,),
+    challenge=challenge,
+)

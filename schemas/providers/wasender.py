@@ -1,0 +1,122 @@
+"""WasenderApi: a static secret in a header, Baileys messages in several envelopes. Pure.
+
+Documentation and SDKs disagree about whether `data` is an object or a list, whether a status is a number or a word and
+whether times are seconds or milliseconds; all of it is taken. `sessionId` is a credential and QR texts log somebody in:
+neither gets into an event.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas.events import Parsed, Rejected
+from schemas.jsontext import InvalidJSON, loads
+from schemas.lenient import first, ident, items, mapping
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
+from schemas.reasons import Reason
+from schemas.times import from_any
+from schemas.wasender_elements import (
+    Elements,
+    Envelope,
+    read_deletion,
+    read_message,
+    read_reaction,
+    read_receipt,
+    read_update,
+)
+
+_SIGNATURE = "x-webhook-signature"
+_STATES = {
+    "connected": "connected",
+    "disconnected": "disconnected", "logged_out": "disconnected", "expired": "disconnected",
+    "need_scan": "qr",
+}  # fmt: skip
+_CREDENTIALS = frozenset({"sessionId", "session_id"})
+
+
+def verify(request: Request, secrets: Sequence[str]) -> Verdict:
+    """The header is the secret itself; a hex HMAC-SHA256 of the raw body is taken too, should they begin to sign."""
+    if not secrets:
+        return UNSIGNED
+    given = request.headers.get(_SIGNATURE, "")
+    static, signing = matching_secret(given, secrets), signing_secret(request.body, given, secrets)
+    if static is not None:
+        return Verdict("ok", "static", key_id(static))
+    return REJECT if signing is None else Verdict("ok", "hmac-sha256", key_id(signing))
+
+
+def parse(body: bytes) -> Elements:
+    """Every element of a body in its order. Never raises."""
+    try:
+        root = loads(body)
+    except InvalidJSON as error:
+        yield Rejected(Reason.INVALID_JSON, str(error))
+        return
+    for envelope in items(root):
+        yield from _envelope(envelope)
+
+
+def _envelope(raw: Any) -> Elements:
+    event = ident(raw.get("event")) if isinstance(raw, dict) else None
+    if event is None:
+        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
+        return
+    envelope = Envelope(event, from_any(raw.get("timestamp")))
+    data = raw.get("data")
+    read = _READERS.get(event.lower())
+    if read is None:
+        yield _system(raw, data, envelope)
+        return
+    elements = _elements(data)
+    if not elements:
+        yield Rejected(Reason.BAD_ELEMENT, "the event holds no data", raw)
+    for item in elements:
+        yield from read(item, envelope)
+
+
+def _elements(data: Any) -> list[Any]:
+    """`data.messages` as an object or a list, `data` as a list, or `data` itself."""
+    return items(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
+
+
+def _system(raw: dict[str, Any], data: Any, envelope: Envelope) -> Parsed:
+    facts = mapping(data)
+    name, state, word = envelope.event.lower(), None, None
+    if name == "qrcode.updated":
+        state = "qr"
+    elif name == "session.status":
+        word = first(facts.get("status"), data)
+        state = _STATES.get((word or "").lower(), "unknown")
+    elif name in ("call", "call.received"):
+        word = first(mapping(facts.get("call")).get("status"), facts.get("status"))
+    fields = {
+        "occurred_at": envelope.occurred_at,
+        "event": envelope.event,
+        "state": state,
+        "raw_state": word,
+        "reason_code": first(facts.get("reason"), mapping(facts.get("reason")).get("code")),
+    }
+    public = {name: value for name, value in facts.items() if name not in _CREDENTIALS} if facts else data
+    others = {name: value for name, value in raw.items() if name != "data" and name not in _CREDENTIALS}
+    return Parsed("system", fields, {**others, "data": public})
+
+
+_READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
+    **dict.fromkeys(
+        (
+            "messages.received",
+            "messages.recieved",  # so spelled in their Python SDK
+            "messages-personal.received",
+            "messages-group.received",
+            "messages-newsletter.received",
+            "messages.upsert",
+            "message.sent",
+        ),
+        read_message,
+    ),
+    "messages.update": read_update,
+    "message-receipt.update": read_receipt,
+    "messages.reaction": read_reaction,
+    "messages.delete": read_deletion,
+}
+
+PROVIDER = Provider(name="wasender", verify=verify, parse=parse)

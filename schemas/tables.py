@@ -1,0 +1,45 @@
+"""ClickHouse tables as Python sees them: names, migrations. Pure; the SQL files beside it are the truth.
+
+Rows are written as JSON objects whose keys are the columns, so no column list stands here: a test compares the columns
+of `event_log` with the fields of `schemas.events`.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+EVENT_LOG = "event_log"
+DEAD_LETTER_LOG = "dead_letter_log"
+
+# What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
+# must reach the materialized views, which absorb it (a replicated table would drop it before them).
+INSERT_SETTINGS = {
+    "date_time_input_format": "best_effort",
+    "input_format_skip_unknown_fields": "1",
+    "insert_deduplicate": "0",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Migration:
+    """One SQL file: `number` orders it, `checksum` proves that an applied file was not edited."""
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+    checksum: str
+
+
+def migrations() -> list[Migration]:
+    """Every migration in order. Raises ValueError when a number is missing or used twice."""
+    found = []
+    for path in sorted(files("schemas").joinpath("clickhouse").iterdir(), key=lambda file: file.name):
+        if not path.name.endswith(".sql"):
+            continue
+        text = path.read_text()
+        statements = tuple(part.strip() for part in (text + "\n").split(";\n") if part.strip())
+        digest = sha256(text.encode()).hexdigest()
+        found.append(Migration(int(path.name.split("_")[0]), path.name, statements, digest))
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise ValueError(f"migrations must be numbered 1, 2, 3 ...: {[migration.name for migration in found]}")
+    return found

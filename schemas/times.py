@@ -1,0 +1,66 @@
+"""Provider times to milliseconds UTC and back. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+# WhatsApp was founded in 2009; a time outside 2009-2100 is a broken clock or a broken unit and counts as none.
+EARLIEST_MS = 1_230_768_000_000
+LATEST_MS = 4_102_444_800_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def from_epoch(value: Any) -> int | None:
+    """Milliseconds of an epoch number or its string in s, ms or us (told by magnitude), else None.
+
+    Baileys prints 64-bit numbers as {"low", "high", "unsigned"} objects; those are read too.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, dict):
+        low, high = value.get("low"), value.get("high", 0)
+        if not (isinstance(low, int) and isinstance(high, int)):
+            return None
+        value = (high << 32) | (low & 0xFFFFFFFF)
+    try:
+        number = float(value) if not isinstance(value, int) else value
+        if number < 1e11:
+            number *= 1000
+        elif number >= 1e14:
+            number /= 1000
+        ms = round(number)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return ms if EARLIEST_MS <= ms < LATEST_MS else None
+
+
+def from_iso(value: Any) -> int | None:
+    """Milliseconds of an ISO 8601 text; one without an offset is read as UTC. None when it is no time in range."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    ms = (moment - _EPOCH) // _MILLISECOND  # integers: a float of seconds is off by one in the last millisecond
+    return ms if EARLIEST_MS <= ms < LATEST_MS else None
+
+
+def from_any(value: Any) -> int | None:
+    """An epoch number in any unit, or an ISO text: whatever a field of unknown spelling holds."""
+    ms = from_epoch(value)
+    return from_iso(value) if ms is None else ms
+
+
+@lru_cache(maxsize=4096)
+def _seconds_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def to_iso(ms: int) -> str:
+    """`2026-11-20T12:00:00.000Z`."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_seconds_text(seconds)}.{rest:03d}Z"
