@@ -1,0 +1,50 @@
+"""`ackstream`: the command line. IO. A command's module is imported only when it is asked for."""
+
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from deploy import commands
+from schemas.config import ConfigError
+
+
+class Failure(click.ClickException):
+    """A command could not do its work; the text is one sentence that says what to do."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"ackstream: {self.format_message()}", err=True, file=file)
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return sorted(found.name.replace("_", "-") for found in iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+        found: click.Command = module.command
+        return found
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ackstream")
+def cli() -> None:
+    """WhatsApp webhooks in, exact delivery and read analytics out."""
+
+
+def main() -> None:
+    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit."""
+    try:
+        cli(prog_name="ackstream")
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            print(f"ackstream: {line}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Stream processors: raw bodies become canonical events, events become lifecycle rows and ClickHouse rows."""

@@ -1,0 +1,133 @@
+"""The Faust app of a stage, from the settings. IO: opens nothing yet."""
+
+import logging
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer
+
+from schemas.config import Config
+from streams.batches import Batch, BatchApp, BatchConsumer, BatchSchema
+from streams.outbox import new_producer
+from streams.vitals import BEAT_SECONDS, Vitals
+
+log = logging.getLogger("ackstream")
+
+# Batches of one agent whose effects are under way; more would only grow memory.
+IN_PROGRESS = 8
+
+
+class Stage:
+    """One worker of one stage: its app, its producer, its vitals, and the loop that acknowledges in order."""
+
+    def __init__(self, config: Config, name: str, instance: int, **more: Any) -> None:
+        self.config = config
+        self.name = name
+        streams = config.streams
+        folder = config.data_dir / "state" / f"{name}-{instance}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.vitals = Vitals(config.data_dir / "run", name, instance, streams.session_seconds / 2)
+        self.app = BatchApp(
+            f"ackstream-{name}",
+            broker=[f"kafka://{server.strip()}" for server in config.kafka.bootstrap.split(",")],
+            datadir=folder,
+            # A restarted worker with the same id gets its partitions back without waiting for the session to end.
+            consumer_group_instance_id=f"{name}-{instance}",
+            consumer_auto_offset_reset="earliest",
+            # The largest record must fit; Kafka sends at least one whatever its size, this is the usual portion.
+            consumer_max_fetch_size=4 * 1024 * 1024,
+            broker_session_timeout=streams.session_seconds,
+            broker_heartbeat_interval=streams.session_seconds / 4,
+            broker_rebalance_timeout=30.0,
+            broker_commit_interval=streams.commit_seconds,
+            broker_max_poll_records=20_000,
+            stream_buffer_maxsize=16,  # counts batches
+            stream_wait_empty=False,
+            table_standby_replicas=0,  # a standby replays record by record: 18-40 us each instead of 9
+            topic_partitions=config.kafka.partitions,
+            topic_replication_factor=config.kafka.replication,
+            topic_allow_declare=False,  # topics are made from schemas/topics.py
+            topic_disable_leader=True,
+            web_enabled=False,
+            **more,
+        )
+        self._producer: AIOKafkaProducer | None = None
+        self.app.task()(self._beat)
+
+    def topic(self, name: str) -> Any:
+        """A topic whose agents get batches."""
+        return self.app.topic(name, schema=BatchSchema())
+
+    @property
+    def producer(self) -> AIOKafkaProducer:
+        """The stage's producer; started by `start_producer`."""
+        assert self._producer is not None  # noqa: S101  (agents start it before they use it)
+        return self._producer
+
+    @property
+    def has_producer(self) -> bool:
+        """Whether anything may have been sent yet."""
+        return self._producer is not None
+
+    async def start_producer(self) -> AIOKafkaProducer:
+        """The started producer, the same for all agents of the stage."""
+        if self._producer is None:
+            self._producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
+            await self._producer.start()
+        return self._producer
+
+    def is_current(self, batch: Batch) -> bool:
+        """Whether the batch's partition is still this worker's by the group generation it was read in."""
+        return bool(batch.generation_id == self.app.consumer_generation_id and not self.app.rebalancing)
+
+    async def _beat(self) -> None:
+        while not self.app.should_stop:
+            self.vitals.beat()
+            consumer: BatchConsumer = self.app.consumer
+            if lost := consumer.skipped():
+                self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
+            recovering = self.app.tables.recovery.in_recovery or self.app.rebalancing
+            self.vitals.write(ready=bool(consumer.assignment()) and not recovering)
+            await self.app.sleep(BEAT_SECONDS)
+
+    async def run_agent(self, stream: Any, work: Any) -> None:
+        """Feeds batches to `work(batch) -> awaitable of its effects` and acknowledges each once they are durable.
+
+        `work` itself runs one batch at a time, in order; the effects of IN_PROGRESS batches overlap. Anything that
+        raises ends the process: the batch stays unacknowledged and is read again.
+        """
+        finishing: deque[Any] = deque()
+        try:
+            async for event in stream.noack().events():
+                batch: Batch = event.message
+                batch.seen = True
+                if not self.is_current(batch):
+                    continue
+                effects = await work(batch)
+                finishing.append(self.app.loop.create_task(self._finish(event, effects)))
+                while len(finishing) > IN_PROGRESS or (finishing and finishing[0].done()):
+                    await finishing.popleft()
+        except Exception as error:
+            log.exception("agent failed")
+            self.vitals.die(f"agent failed: {type(error).__name__}")
+
+    async def _finish(self, event: Any, effects: Awaitable[None]) -> None:
+        try:
+            await effects
+        except Exception as error:
+            self.vitals.die(f"an effect of a batch failed: {type(error).__name__}: {error}")
+        event.ack()
+
+
+def run(stage: Stage) -> None:
+    """Runs the worker until SIGTERM; returns never (exits with Faust's code)."""
+    worker = faust.Worker(
+        stage.app,
+        loglevel="INFO",  # with "WARN" Faust's spinner puts the root logger on DEBUG, 12 % of the CPU
+        quiet=True,
+        redirect_stdouts=False,
+        override_logging=False,
+    )
+    worker.execute_from_commandline()

@@ -1,0 +1,218 @@
+"""Stage 2: events and dead letters go to ClickHouse, events also into the lifecycle rows of `wa.messages`. IO."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import orjson
+from clickhouse_connect import get_async_client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schemas.config import MIB, Config
+from schemas.reasons import Reason
+from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
+from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
+from streams.app import Stage
+from streams.batches import Batch
+from streams.lifecycle import absorb
+from streams.loader import FIRST_PAUSE, LONGEST_PAUSE, Loader
+from streams.normalise import dead_record, partition_of
+from streams.outbox import Outbox, Pending, stored
+from streams.state import StateTable
+
+log = logging.getLogger("ackstream")
+
+NAME = "load"
+TOLD = ("source", "provider", "received_at", "request_id")
+REQUIRED = ("event_id", "kind", *TOLD)
+
+
+def decode(record: Any) -> tuple[dict[str, Any] | None, str]:
+    """(event, '') of a record of wa.events, or (None, what is wrong with it). Pure."""
+    try:
+        event = orjson.loads(record.value)
+    except (orjson.JSONDecodeError, TypeError):
+        return None, "not a JSON object"
+    if not isinstance(event, dict):
+        return None, "not a JSON object"
+    for name in REQUIRED:
+        if not isinstance(event.get(name), str):
+            return None, f"{name} is missing"
+    return event, ""
+
+
+def dead_letter(place: Mapping[str, Any], event: Mapping[str, Any], detail: str) -> tuple[bytes, bytes]:
+    """Key and value of the record of wa.dead for an event that cannot be loaded; `place` says where it lies. Pure."""
+    told = {name: value for name in TOLD if isinstance(value := event.get(name), str)}
+    letter = {
+        "raw": place, "source": "", "provider": "", "request_id": "", **told,
+        "reason": Reason.BAD_ELEMENT, "detail": detail, "excerpt": "",
+    }  # fmt: skip
+    return dead_record(letter)
+
+
+class Load:
+    """The two agents' work. One instance a worker."""
+
+    def __init__(self, stage: Stage, table: StateTable) -> None:
+        self.stage = stage
+        self.table = table
+        # Held from the check of the generation to the last send: a revocation waits for it, so nothing of a partition
+        # is written after it was given away.
+        self.sending = asyncio.Lock()
+        self._events: Loader | None = None
+        self._dead: Loader | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connects, once for both agents. Dies when the topics do not fit together."""
+        async with self._starting:
+            if self._events is not None:
+                return
+            producer = await self.stage.start_producer()
+            counts = {topic.name: len(await producer.partitions_for(topic.name)) for topic in (EVENTS, STATE, MESSAGES)}
+            if len(set(counts.values())) > 1:
+                self.stage.vitals.die(f"the topics differ in partitions ({counts}): give them the same number")
+            settings = self.stage.config
+            client = await self._connect()
+            limits = settings.streams.insert_rows, settings.streams.insert_seconds
+            self._dead = Loader(client, DEAD_LETTER_LOG, *limits, self._refuse_letter, self._on_state)
+            self._events = Loader(client, EVENT_LOG, *limits, self._refuse_event, self._on_state)
+
+    async def _connect(self) -> Any:
+        pause = FIRST_PAUSE
+        settings = self.stage.config.clickhouse
+        while True:
+            try:
+                client = await get_async_client(**settings.client_options())
+            except (ClickHouseError, OSError, TimeoutError) as error:
+                self._on_state(f"ClickHouse at {settings.url} does not answer: {type(error).__name__}")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self._on_state(None)
+                return client
+
+    def _on_state(self, error: str | None) -> None:
+        self.stage.vitals.last_error = error
+
+    async def _refuse_event(self, row: bytes, code: int) -> None:
+        """ClickHouse cannot read this event: it becomes a dead letter at its place in wa.raw."""
+        event = orjson.loads(row)
+        place = event.get("raw")
+        if not (isinstance(place, dict) and {"topic", "partition", "offset", "index"} <= place.keys()):
+            place = {"topic": EVENTS.name, "partition": -1, "offset": -1, "index": 0}
+        await self._bury([dead_letter(place, event, f"ClickHouse cannot read the event: code {code}")])
+
+    async def _refuse_letter(self, row: bytes, code: int) -> None:  # noqa: ARG002
+        log.error("a record of %s is no dead letter (code %d): it stays in the topic alone", DEAD.name, code)
+
+    async def _bury(self, letters: list[tuple[bytes, bytes]]) -> None:
+        outbox = Outbox(self.stage.producer, DEAD.name)
+        partitions = self.stage.config.kafka.partitions
+        for key, value in letters:
+            outbox.add(partition_of(key, partitions), key, value)
+        await stored(await outbox.send())
+
+    async def events(self, batch: Batch) -> Any:
+        """The work on a batch of wa.events: rows to ClickHouse, states to the store and its changelog, rows out."""
+        events, rows, letters = [], [], []
+        for record in batch.value:
+            if record.value is None:
+                continue
+            event, problem = decode(record)
+            if event is None:
+                place = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "index": 0}
+                letters.append(dead_letter(place, {}, problem))
+            else:
+                events.append(event)
+                rows.append(record.value)
+        pending: Pending = []
+        changelog: Pending = []
+        async with self.sending:
+            self.stage.vitals.check_not_still()
+            if self.stage.is_current(batch):
+                changelog, pending = await self._publish(batch.partition, events)
+        assert self._events is not None  # noqa: S101  (start)
+        inserted = await self._events.add(rows)
+        return self._durable(batch.partition, inserted, changelog, pending, letters)
+
+    async def _publish(self, partition: int, events: list[dict[str, Any]]) -> tuple[Pending, Pending]:
+        states, rows = absorb(
+            events, self.table.store(partition).get, lambda prefix: self.table.scan(partition, prefix)
+        )
+        changelog, messages = Outbox(self.stage.producer, STATE.name), Outbox(self.stage.producer, MESSAGES.name)
+        for key, value in self.table.put(partition, states):
+            changelog.add(partition, key, value)
+        for key, row in rows.items():
+            messages.add(partition, key, orjson.dumps(row))
+        return await changelog.send(), await messages.send()
+
+    async def _durable(
+        self,
+        partition: int,
+        inserted: Awaitable[None],
+        changelog: Pending,
+        pending: Pending,
+        letters: list[tuple[bytes, bytes]],
+    ) -> None:
+        """Resolves when every effect of a batch is durable; only then is it acknowledged."""
+        await self._bury(letters)
+        reached = -1
+        for future in changelog:
+            sent = await future
+            reached = max(reached, sent.offset)
+        await stored(pending)
+        await inserted
+        if reached >= 0 and partition in self.table.data._dbs:
+            self.table.reached(partition, reached)
+
+    async def letters(self, batch: Batch) -> Any:
+        """The work on a batch of wa.dead."""
+        assert self._dead is not None  # noqa: S101  (start)
+        return await self._dead.add([record.value for record in batch.value if record.value])
+
+    async def on_revoked(self) -> None:
+        """Before partitions go to another worker: everything handed to Kafka is stored, or the process ends."""
+        if self.stage.has_producer:
+            try:
+                async with asyncio.timeout(self.stage.config.streams.session_seconds / 2), self.sending:
+                    await self.stage.producer.flush()
+            except TimeoutError:
+                self.stage.vitals.die("Kafka did not take the last writes before the partitions were revoked")
+
+
+def build(config: Config, instance: int) -> Stage:
+    """The stage, ready to run."""
+    stage = Stage(config, NAME, instance, store="rocksdb://")
+    app = stage.app
+    table = StateTable(
+        app,
+        name="state",
+        changelog_topic=app.topic(
+            STATE.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        ),
+        partitions=config.kafka.partitions,
+        key_type=bytes,
+        value_type=bytes,
+        options={"driver": "rocksdict", "write_buffer_size": 16 * MIB, "block_cache_size": 64 * MIB},
+    )
+    app.tables.add(table)
+    load = Load(stage, table)
+
+    async def events_agent(stream: Any) -> None:
+        await load.start()
+        await stage.run_agent(stream, load.events)
+
+    async def letters_agent(stream: Any) -> None:
+        await load.start()
+        await stage.run_agent(stream, load.letters)
+
+    async def revoked(*_: Any, **__: Any) -> None:
+        await load.on_revoked()
+
+    app.agent(stage.topic(EVENTS.name), name="load-events")(events_agent)
+    app.agent(stage.topic(DEAD.name), name="load-dead-letters")(letters_agent)
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    return stage
