@@ -1,0 +1,1 @@
+"""What the tests share: the real services, started from one place."""

@@ -1,0 +1,226 @@
+"""The whole way on real parts, in a folder of its own: Kafka, ClickHouse, ingest, workers. IO.
+
+The one place that starts services for tests: a later switch to containers changes `Stack.start` of "kafka" and
+"clickhouse" and nothing else. Every part is a process that can be killed, stopped and started again.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import clickhouse_connect
+
+from deploy.kafka_broker import Broker
+from deploy.migrations import migrate
+from deploy.ports import free_ports
+from deploy.topics import ensure_topics_sync
+from schemas.config import Config, load
+
+META_SECRET = "meta-" + secrets.token_hex(8)
+WASENDER_SECRET = "wasender-" + secrets.token_hex(8)
+TOKEN = "token-" + secrets.token_hex(8)
+START_SECONDS = 60.0
+
+SETTINGS = """
+[ingest]
+port = {ingest}
+answer_within_seconds = 5
+
+[kafka]
+bootstrap = "{bootstrap}"
+partitions = 4
+
+[clickhouse]
+url = "http://127.0.0.1:{clickhouse}"
+password = {{ env = "TEST_CLICKHOUSE_PASSWORD" }}
+reader_password = {{ env = "TEST_READER_PASSWORD" }}
+
+[streams]
+insert_seconds = 0.2
+session_seconds = 6
+
+[sources.meta]
+provider = "meta"
+secrets = [{{ env = "TEST_META_SECRET" }}]
+verify_tokens = [{{ env = "TEST_TOKEN" }}]
+sent_tokens = [{{ env = "TEST_TOKEN" }}]
+
+[sources.wasender]
+provider = "wasender"
+secrets = [{{ env = "TEST_WASENDER_SECRET" }}]
+sent_tokens = [{{ env = "TEST_TOKEN" }}]
+
+[sources.zapini]
+provider = "zapini"
+sent_tokens = [{{ env = "TEST_TOKEN" }}]
+"""
+
+
+def wait_until(what: str, check: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
+    """The first truthy answer of `check`. Fails with what was waited for and the last answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what} (last: {answer!r})")
+        time.sleep(0.05)
+
+
+class Stack:
+    """Parts: kafka, clickhouse, ingest, normalise, load. Names as in `parts`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.broker = Broker(folder / "kafka")
+        self.ports = dict(zip(("ingest", "clickhouse"), free_ports(2), strict=True))
+        self.url = f"http://127.0.0.1:{self.ports['ingest']}"
+        self.passwords = {"ackstream": secrets.token_hex(8), "dashboards": secrets.token_hex(8)}
+        self.env = {
+            **os.environ,
+            "ACKSTREAM_CONFIG": str(folder / "ackstream.toml"),
+            "TEST_CLICKHOUSE_PASSWORD": self.passwords["ackstream"],
+            "TEST_READER_PASSWORD": self.passwords["dashboards"],
+            "TEST_META_SECRET": META_SECRET,
+            "TEST_WASENDER_SECRET": WASENDER_SECRET,
+            "TEST_TOKEN": TOKEN,
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "ackstream.toml").write_text(SETTINGS.format(bootstrap=self.broker.bootstrap, **self.ports))
+        users = {name: {"password": word, "readonly": name == "dashboards"} for name, word in self.passwords.items()}
+        (folder / "users.json").write_text(json.dumps(users))
+        (folder / "users.json").chmod(0o600)
+        self._client: Any = None
+
+    @property
+    def config(self) -> Config:
+        """The settings; their secrets are in this process's environment too once `environ` was entered."""
+        return load(self.folder / "ackstream.toml", self.env)
+
+    def up(self) -> "Stack":
+        """Starts everything and waits until it works."""
+        for part in ("kafka", "clickhouse", "ingest", "normalise", "load"):
+            self.start(part)
+        self.ready()
+        return self
+
+    def start(self, part: str) -> None:
+        """Starts a part; Kafka and ClickHouse are waited for and made ready to use."""
+        if part == "kafka":
+            self.broker.start()
+            settings = self.config.kafka
+            ensure_topics_sync(settings.bootstrap, settings.partitions, settings.replication, settings.retention_days)
+        elif part == "clickhouse":
+            data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
+            self._spawn(part, "deploy.clickhouse", "--data", str(data), "--users", str(users), "--port", port)
+            wait_until("ClickHouse answers /ping", lambda: self._get(f"http://127.0.0.1:{port}/ping") == 200)
+            with self.environ():
+                migrate(self.config)
+        elif part == "ingest":
+            self._spawn(part, "deploy.cli", "ingest")
+        else:
+            self._spawn(part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0")
+
+    def ready(self) -> None:
+        """Waits until ingest can store and the workers have their partitions."""
+        wait_until("ingest is ready", lambda: self._get(f"{self.url}/readyz") == 200)
+        for stage in ("normalise", "load"):
+            wait_until(f"{stage} is ready", lambda stage=stage: self.heartbeat(stage).get("ready"))
+
+    def heartbeat(self, stage: str) -> dict[str, Any]:
+        """What the worker last wrote of itself; empty when this very process has not written yet."""
+        try:
+            beat: dict[str, Any] = json.loads((self.config.data_dir / "run" / f"worker-{stage}-0.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return beat if beat["pid"] == self.processes[stage].pid else {}
+
+    def kill(self, part: str, sign: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal; SIGKILL and SIGTERM are waited for."""
+        if part == "kafka":
+            self.broker.kill() if sign == signal.SIGKILL else os.kill(self.broker.pid, sign)
+            return
+        os.kill(self.processes[part].pid, sign)
+        if sign in (signal.SIGKILL, signal.SIGTERM):
+            self.processes[part].wait(30)
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `ackstream ...` on this stack."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *command], env=self.env, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """POSTs to ingest: status and body of the answer."""
+        request = Request(self.url + path, data=body, headers=dict(headers or {}), method="POST")  # noqa: S310
+        try:
+            with urlopen(request, timeout=30) as answer:  # noqa: S310
+                return answer.status, answer.read()
+        except HTTPError as error:
+            return error.code, error.read()
+
+    @property
+    def client(self) -> Any:
+        """A ClickHouse client of the full user."""
+        if self._client is None:
+            with self.environ():
+                self._client = clickhouse_connect.get_client(**self.config.clickhouse.client_options())
+        return self._client
+
+    def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows of a query as dicts."""
+        return list(self.client.query(sql, parameters=parameters).named_results())
+
+    @contextmanager
+    def environ(self) -> Iterator[None]:
+        """The stack's secrets in this process's environment."""
+        added = {name: value for name, value in self.env.items() if name.startswith("TEST_")}
+        os.environ.update(added)
+        try:
+            yield
+        finally:
+            for name in added:
+                del os.environ[name]
+
+    def down(self) -> None:
+        """Ends everything that runs."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.wait(30)
+        self.broker.stop()
+
+    def logs(self, part: str) -> str:
+        """What a part printed."""
+        return (self.folder / f"{part}.log").read_text()
+
+    def _spawn(self, part: str, module: str, *arguments: str) -> None:
+        with (self.folder / f"{part}.log").open("ab") as log:
+            self.processes[part] = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], env=self.env, stdout=log, stderr=log
+            )
+
+    @staticmethod
+    def _get(url: str) -> int:
+        try:
+            with urlopen(url, timeout=5) as answer:  # noqa: S310
+                return int(answer.status)
+        except HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
