@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaProducer
@@ -85,10 +85,10 @@ class Stage:
     async def _beat(self) -> None:
         while not self.app.should_stop:
             self.vitals.beat()
-            consumer: BatchConsumer = self.app.consumer
+            consumer = cast("BatchConsumer", self.app.consumer)
             if lost := consumer.skipped():
                 self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
-            recovering = self.app.tables.recovery.in_recovery or self.app.rebalancing
+            recovering = self.app.in_recovery or self.app.rebalancing
             self.vitals.write(ready=bool(consumer.assignment()) and not recovering)
             await self.app.sleep(BEAT_SECONDS)
 

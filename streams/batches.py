@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.consumer import CONSUMER_FETCHING
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
@@ -26,21 +27,25 @@ FETCH_MAX_WAIT_MS = 50
 
 
 class Batch(ConsumerMessage):
-    """Records of one partition, in order, in `value`; `offset` is the last one's."""
+    """Records of one partition, in order; `offset` is the last one's."""
 
-    __slots__ = ("first_offset", "seen")
+    __slots__ = ("seen",)
 
     def __init__(self, tp: TP, records: Sequence[Any], generation: int) -> None:
         last = records[-1]
         super().__init__(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, (), None,
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None,
             cast(Any, records), None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
-        self.first_offset: int = records[0].offset
         self.seen = False
 
+    @property
+    def records(self) -> Sequence[Any]:
+        """The records, in order."""
+        return cast("Sequence[Any]", self.value)
 
-class BatchSchema(faust.Schema):  # type: ignore[misc]
+
+class BatchSchema(faust.Schema[bytes, bytes]):
     """Hands `Batch.value` to the agent untouched: decoding is the agent's, so a bad record can never stop it."""
 
     def compile(self, app: Any, **_: Any) -> Any:
@@ -92,7 +97,7 @@ class InFlight:
         return False
 
 
-class BatchConsumer(Consumer):  # type: ignore[misc]
+class BatchConsumer(Consumer):
     """Faust's consumer, delivering batches of the app's `batch_topics` and committing only unbroken prefixes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -117,7 +122,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
     def _new_offset(self, tp: TP) -> int | None:
         flight = self.in_flight.get(tp)
-        return cast("int | None", super()._new_offset(tp)) if flight is None else flight.advance()
+        return super()._new_offset(tp) if flight is None else flight.advance()
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
         return tp in self.in_flight or bool(super()._should_commit(tp, offset))
@@ -159,7 +164,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
                     if active is None or tp in active or tp in self._buffered_partitions:
                         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                         await self.wait_first(self._deliver(tp, chunk, generation), self.suspend_flow.wait())
-        except (*self.consumer_stopped_errors, asyncio.CancelledError):
+        except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.transport.app.should_stop:
                 raise
         finally:
@@ -178,7 +183,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             return
         # Faust empties the streams' queues after it has sought to the committed offsets. What is delivered in between
         # would be dropped, never acknowledged, and the partition would stand still: hold it back.
-        while self.app.rebalancing:
+        while self.app.rebalancing:  # noqa: ASYNC110  (Faust has a flag, no event)
             await asyncio.sleep(0.01)
         if self.app.consumer_generation_id != generation:
             return
@@ -212,7 +217,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         return [tp for tp, flight in self.in_flight.items() if flight.skipped()]
 
 
-class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+class _ConsumerThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read when it starts; Faust has no setting for either
@@ -220,13 +225,13 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
 
-class BatchTransport(Transport):  # type: ignore[misc]
+class BatchTransport(Transport):
     """Faust's Kafka transport with the consumer above."""
 
     Consumer = BatchConsumer
 
 
-class BatchApp(faust.App):  # type: ignore[misc]
+class BatchApp(faust.App):
     """A Faust app whose topics with a BatchSchema deliver batches. Commits happen only behind acknowledged ones."""
 
     def _new_transport(self) -> BatchTransport:

@@ -161,21 +161,21 @@ def absorb(
         known = current(key)
         states[key] = state if known is None else join(known, state)
         if known is None and event.get("participant"):
-            parent = parent_key(key)
-            marked = current(parent) or EMPTY.copy()
+            head = parent_key(key)
+            marked = current(head) or EMPTY.copy()
             marked[AT["has_members"]] = 1
-            states[parent] = marked
+            states[head] = marked
     shown = dict(states)
     for key in [key for key, state in states.items() if state[AT["has_members"]]]:
-        for member, stored in scan(member_prefix(key)):
-            shown.setdefault(member, loads(stored))
-    rows = {}
-    for key, state in shown.items():
-        if state[AT["first_seen_at"]] == NEVER:
+        for member, value in scan(member_prefix(key)):
+            shown.setdefault(member, loads(value))
+    rows: dict[Key, dict[str, Any]] = {}
+    for key, shown_state in shown.items():
+        if shown_state[AT["first_seen_at"]] == NEVER:
             continue  # a parent of which nothing but its members is known
         source, message_id, participant = orjson.loads(key)
         parent = current(unit_key(source, message_id, "")) if participant else None
-        rows[key] = row(source, message_id, participant, state, parent)
+        rows[key] = row(source, message_id, participant, shown_state, parent)
     return states, rows
 
 

@@ -118,7 +118,7 @@ class Load:
     async def events(self, batch: Batch) -> Any:
         """The work on a batch of wa.events: rows to ClickHouse, states to the store and its changelog, rows out."""
         events, rows, letters = [], [], []
-        for record in batch.value:
+        for record in batch.records:
             if record.value is None:
                 continue
             event, problem = decode(record)
@@ -165,13 +165,13 @@ class Load:
             reached = max(reached, sent.offset)
         await stored(pending)
         await inserted
-        if reached >= 0 and partition in self.table.data._dbs:
+        if reached >= 0 and self.table.has(partition):
             self.table.reached(partition, reached)
 
     async def letters(self, batch: Batch) -> Any:
         """The work on a batch of wa.dead."""
         assert self._dead is not None  # noqa: S101  (start)
-        return await self._dead.add([record.value for record in batch.value if record.value])
+        return await self._dead.add([record.value for record in batch.records if record.value])
 
     async def on_revoked(self) -> None:
         """Before partitions go to another worker: everything handed to Kafka is stored, or the process ends."""

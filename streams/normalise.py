@@ -72,7 +72,7 @@ def build(config: Config, instance: int) -> Stage:
 
         async def work(batch: Batch) -> Any:
             size = 0
-            for record in batch.value:
+            for record in batch.records:
                 normaliser.take(record)
                 size += len(record.value or b"")
                 if size > TURN_BYTES:

@@ -15,7 +15,7 @@ from schemas.topics import STATE
 from streams.lifecycle import State, dumps, join, loads
 
 
-class StateTable(faust.Table):  # type: ignore[misc]
+class StateTable(faust.Table[bytes, bytes]):
     """Keys and values are bytes; see streams.lifecycle for their form."""
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
@@ -40,7 +40,15 @@ class StateTable(faust.Table):  # type: ignore[misc]
 
     def store(self, partition: int) -> Any:
         """The RocksDB of a partition."""
-        return self.data._db_for_partition(partition)  # Faust's own accessors find the partition by a task-local
+        return self._rocks._db_for_partition(partition)  # Faust's own accessors find the partition by a task-local
+
+    def has(self, partition: int) -> bool:
+        """Whether the partition is this worker's just now."""
+        return partition in self._rocks._dbs
+
+    @property
+    def _rocks(self) -> Any:
+        return self.data
 
     def put(self, partition: int, states: dict[bytes, State]) -> list[tuple[bytes, bytes]]:
         """Writes states in one batch; the records of the changelog that must follow."""

@@ -14,7 +14,9 @@ from schemas.config import load
 @click.option("--instance", default=0, show_default=True, help="Number of this worker within its stage.")
 def command(stage: str, instance: int) -> None:
     """Run one stream worker: `normalise` (bodies to events) or `load` (events to ClickHouse)."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("ackstream").setLevel(logging.INFO)
     from streams import app
 

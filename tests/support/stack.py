@@ -131,7 +131,9 @@ class Stack:
         elif part == "ingest":
             self._spawn(part, "deploy.cli", "ingest")
         else:
-            self._spawn(part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0")
+            self._spawn(
+                part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0"
+            )
 
     def ready(self) -> None:
         """Waits until ingest can store and the workers have their partitions."""
@@ -159,7 +161,12 @@ class Stack:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `ackstream ...` on this stack."""
         done = subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *command], env=self.env, capture_output=True, text=True, timeout=240, check=False
+            [sys.executable, "-m", "deploy.cli", *command],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -1,0 +1,1 @@
+"""What people look at: query results and message timelines."""

@@ -1,0 +1,113 @@
+"""`ackstream explain`. IO: reads a file or standard input; needs no services."""
+
+import base64
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import click
+import orjson
+
+from schemas.explain import explain
+from schemas.times import from_any
+
+
+class _BadCaseError(Exception):
+    """The case is not of the form that `--jsonl` takes; the text says what is wrong."""
+
+
+def _headers(given: Iterable[str]) -> dict[str, str]:
+    headers = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise click.UsageError(f"--header {name!r}: write it as 'Name: value'")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _now(value: Any) -> int:
+    if value is None:
+        return time.time_ns() // 1_000_000
+    moment = from_any(value)
+    if moment is None:
+        raise _BadCaseError("now must be an ISO time such as 2026-11-20T12:00:00Z")
+    return moment
+
+
+def _case(line: bytes) -> dict[str, Any]:
+    """The answer to one line of `--jsonl`."""
+    try:
+        case = orjson.loads(line)
+        if not isinstance(case, dict):
+            raise _BadCaseError("a case is a JSON object")
+        body = base64.b64decode(case.get("body_base64") or "", validate=True)
+        secret = case.get("secret")
+        query = case.get("query") or {}
+        return explain(
+            str(case.get("provider")),
+            {str(name): str(value) for name, value in (case.get("headers") or {}).items()},
+            body,
+            [] if not secret else secret if isinstance(secret, list) else [secret],
+            case.get("url") or "",
+            _now(case.get("now")),
+            case.get("method") or "POST",
+            dict(parse_qsl(query, keep_blank_values=True)) if isinstance(query, str) else query,
+            case.get("verify_token"),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        raise _BadCaseError(str(error)) from None
+
+
+def _each_line(source: Any) -> None:
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        try:
+            answer = _case(line)
+        except _BadCaseError as error:
+            raise click.UsageError(f"line {number}: {error}") from None
+        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+
+
+@click.command()
+@click.option("--provider", "-p", help="Whose format it is: meta, wasender, zapini.")
+@click.option(
+    "--header", "-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request; repeatable."
+)
+@click.option("--secret", "-s", "secrets", multiple=True, help="A secret of the source; repeatable.")
+@click.option("--url", default="", help="The address that the provider calls.")
+@click.option("--now", metavar="ISO", help="When it came in; default: now.")
+@click.option("--method", default="POST", show_default=True, type=click.Choice(["POST", "GET"], case_sensitive=False))
+@click.option("--query", default="", metavar="'A=B&C=D'", help="Query string, for a handshake.")
+@click.option("--verify-token", metavar="T", help="The token that a handshake must bring.")
+@click.option("--jsonl", is_flag=True, help="FILE holds one case a line; one answer a line is printed.")
+@click.argument("file", default="-", type=click.Path(path_type=Path))
+def command(
+    provider: str | None, headers: tuple[str, ...], secrets: tuple[str, ...], url: str, now: str | None, method: str,
+    query: str, verify_token: str | None, jsonl: bool, file: Path,
+) -> None:  # fmt: skip
+    """Show what becomes of a webhook body: is it authentic, is it understood, which events.
+
+    FILE holds the body as it came (- or nothing: standard input). Needs no services. A case of --jsonl is
+    {provider, headers, body_base64, secret, url, now, method, query, verify_token}.
+    """
+    try:
+        if jsonl:
+            with click.open_file(str(file), "rb") as source:
+                _each_line(source)
+            return
+        if not provider:
+            raise click.UsageError("say whose format it is with --provider")
+        handshake = method.upper() == "GET"
+        body = b"" if handshake else click.open_file(str(file), "rb").read()
+        answer = explain(
+            provider, _headers(headers), body, secrets, url, _now(now), method,
+            dict(parse_qsl(query, keep_blank_values=True)), verify_token,
+        )  # fmt: skip
+    except (_BadCaseError, ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n")

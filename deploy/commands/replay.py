@@ -1,0 +1,74 @@
+"""`ackstream replay`. IO."""
+
+import asyncio
+import time
+
+import click
+from aiokafka.errors import KafkaError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deploy.cli import Failure
+from schemas.config import Config, load
+from schemas.times import from_any, to_iso
+from streams.replay import loading, replay
+
+BEGINNING = "beginning"
+# Without any event taken for this long the load worker is taken for dead.
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.3
+
+
+def start_of(text: str) -> int | None:
+    """Milliseconds of FROM, None for the beginning. Raises click.UsageError."""
+    if text.strip().lower() in (BEGINNING, "start", "earliest"):
+        return None
+    moment = from_any(text)
+    if moment is None:
+        raise click.UsageError(f"--from {text!r}: give `{BEGINNING}` or a time such as 2026-11-20T12:00:00Z")
+    return moment
+
+
+@click.command()
+@click.option(
+    "--from", "start", required=True, metavar="TIME", help="`beginning`, or an ISO time (UTC unless it says otherwise)."
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait until the load workers have taken the events.")
+def command(start: str, no_wait: bool) -> None:
+    """Read wa.raw again from a time on and process it once more. All numbers stay the same."""
+    config = load()
+    from_ms = start_of(start)
+    try:
+        asyncio.run(_run(config, from_ms, wait=not no_wait))
+    except (KafkaError, OSError) as error:
+        raise Failure(
+            f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
+        ) from None
+
+
+async def _run(config: Config, from_ms: int | None, *, wait: bool) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task("replaying", total=None)
+        async for step in replay(config, from_ms):
+            bar.update(task, completed=step.done, total=step.total)
+        if wait:
+            await _wait(config, bar)
+    since = BEGINNING if from_ms is None else to_iso(from_ms)
+    click.echo(f"replayed {step.done:,} bodies from {since}: {step.events:,} events, {step.dead:,} dead letters")
+
+
+async def _wait(config: Config, bar: Progress) -> None:
+    task = None
+    first = last = 0
+    moved = time.monotonic()
+    async for left in loading(config):
+        if task is None:
+            first = last = left
+            task = bar.add_task("loading", total=first)
+        if left < last:
+            last, moved = left, time.monotonic()
+        bar.update(task, completed=first - left)
+        if time.monotonic() - moved > PATIENCE_SECONDS:
+            raise Failure(f"the load worker takes no events, {left:,} are waiting in Kafka: see `make status`")
+        if left:
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,105 @@
+"""Reads `wa.raw` again and sends what it holds to the streams once more. IO. Idempotent: every number stays the same.
+
+The raw record keeps when and as what a body arrived, so the events of a replay are those of the first time, byte for
+byte, unless the parsers know more by now. Nothing else is triggered by a replay.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.config import Config
+from schemas.topics import DEAD, EVENTS, RAW
+from streams.normalise import Normaliser
+from streams.outbox import new_producer, stored
+
+CHUNK_RECORDS = 500
+LOAD_GROUP = "ackstream-load"
+
+
+@dataclass(slots=True, frozen=True)
+class Progress:
+    """Records read of those that were there at the start, and what they held."""
+
+    done: int
+    total: int
+    events: int
+    dead: int
+
+
+async def replay(config: Config, from_ms: int | None) -> AsyncIterator[Progress]:
+    """Replays every raw record received at or after `from_ms` (None: all) up to those there now; progress as it goes.
+
+    Ends when Kafka has stored the last event. Raises KafkaError when the broker is away.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=RAW.max_bytes
+    )
+    producer = new_producer(config.kafka.bootstrap, "ackstream-replay")
+    await consumer.start()
+    try:
+        await producer.start()
+        try:
+            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+            left, total = await _seek(consumer, sorted(await producer.partitions_for(RAW.name)), from_ms)
+            done = 0
+            yield Progress(done, total, 0, 0)
+            while left:
+                consumer.pause(*(tp for tp in consumer.assignment() if tp not in left))
+                for tp, records in (await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)).items():
+                    for record in records:
+                        if tp in left and record.offset < left[tp]:
+                            normaliser.take(record)
+                            done += 1
+                    if await consumer.position(tp) >= left.get(tp, 0):
+                        left.pop(tp, None)
+                await stored(await normaliser.send())
+                yield Progress(done, total, normaliser.events, normaliser.dead)
+        finally:
+            await producer.stop()
+    finally:
+        await consumer.stop()
+
+
+async def _seek(
+    consumer: AIOKafkaConsumer, numbers: list[int], from_ms: int | None
+) -> tuple[dict[TopicPartition, int], int]:
+    """Stands at the first record wanted of each partition: (end offset of each that has any, records wanted)."""
+    partitions = [TopicPartition(RAW.name, number) for number in numbers]
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    starts = await consumer.beginning_offsets(partitions)
+    if from_ms is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, from_ms))
+        starts = {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in partitions}
+    left = {tp: ends[tp] for tp in partitions if starts[tp] < ends[tp]}
+    for tp in left:
+        consumer.seek(tp, starts[tp])
+    return left, sum(ends[tp] - starts[tp] for tp in left)
+
+
+async def loading(config: Config) -> AsyncIterator[int]:
+    """How many of the events and dead letters on Kafka now the load workers have still to take; ends with 0."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False)
+    admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka.bootstrap)
+    await consumer.start()
+    try:
+        await admin.start()
+        try:
+            found = await admin.describe_topics([EVENTS.name, DEAD.name])
+            partitions = [
+                TopicPartition(one["topic"], each["partition"]) for one in found for each in one["partitions"]
+            ]
+            ends = await consumer.end_offsets(partitions)
+            left = 1
+            while left:
+                committed = await admin.list_consumer_group_offsets(LOAD_GROUP, partitions=partitions)
+                reached = {tp: committed[tp].offset if tp in committed else 0 for tp in partitions}
+                left = sum(max(end - max(reached[tp], 0), 0) for tp, end in ends.items())
+                yield left
+        finally:
+            await admin.close()
+    finally:
+        await consumer.stop()
