@@ -6,13 +6,14 @@ byte, unless the parsers know more by now. Nothing else is triggered by a replay
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.config import Config
 from schemas.topics import DEAD, EVENTS, RAW
-from streams.normalise import Normaliser
+from streams.normalise import Normaliser, headers_of
 from streams.outbox import new_producer, stored
 
 CHUNK_RECORDS = 500
@@ -21,7 +22,7 @@ LOAD_GROUP = "ackstream-load"
 
 @dataclass(slots=True, frozen=True)
 class Progress:
-    """Records read of those that were there at the start, and what they held."""
+    """Records read of those that were there at the start, and what the wanted ones of them held."""
 
     done: int
     total: int
@@ -29,8 +30,23 @@ class Progress:
     dead: int
 
 
-async def replay(config: Config, from_ms: int | None) -> AsyncIterator[Progress]:
-    """Replays every raw record received at or after `from_ms` (None: all) up to those there now; progress as it goes.
+@dataclass(slots=True, frozen=True)
+class Wanted:
+    """Which raw records: received from `from_ms` and before `to_ms` (None: no bound), of one source or of all."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    source: str | None = None
+
+    def takes(self, record: Any) -> bool:
+        """Whether the record is wanted; `from_ms` is seen to by seeking."""
+        if self.to_ms is not None and record.timestamp >= self.to_ms:
+            return False
+        return self.source is None or headers_of(record).get("source") == self.source
+
+
+async def replay(config: Config, wanted: Wanted) -> AsyncIterator[Progress]:
+    """Replays the wanted raw records among those there now; progress as it goes.
 
     Ends when Kafka has stored the last event. Raises KafkaError when the broker is away.
     """
@@ -43,7 +59,7 @@ async def replay(config: Config, from_ms: int | None) -> AsyncIterator[Progress]
         await producer.start()
         try:
             normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
-            left, total = await _seek(consumer, sorted(await producer.partitions_for(RAW.name)), from_ms)
+            left, total = await _seek(consumer, sorted(await producer.partitions_for(RAW.name)), wanted.from_ms)
             done = 0
             yield Progress(done, total, 0, 0)
             while left:
@@ -51,8 +67,9 @@ async def replay(config: Config, from_ms: int | None) -> AsyncIterator[Progress]
                 for tp, records in (await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)).items():
                     for record in records:
                         if tp in left and record.offset < left[tp]:
-                            normaliser.take(record)
                             done += 1
+                            if wanted.takes(record):
+                                normaliser.take(record)
                     if await consumer.position(tp) >= left.get(tp, 0):
                         left.pop(tp, None)
                 await stored(await normaliser.send())

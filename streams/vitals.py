@@ -29,7 +29,7 @@ class Vitals:
         self.path = folder / f"worker-{stage}-{instance}.json"
         self.last_error: str | None = None
         self._still_seconds = still_seconds
-        self._last_beat = _now()
+        self._last_beat: float | None = None  # the first beat comes when the app has started
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, *, ready: bool) -> None:
@@ -53,7 +53,7 @@ class Vitals:
 
         By then the group may have given this worker's partitions away; what it would send next is out of date.
         """
-        stood = _now() - self._last_beat
+        stood = 0.0 if self._last_beat is None else _now() - self._last_beat
         if stood > self._still_seconds:
             self.die(f"stood still for {stood:.1f} s; its partitions may belong to another worker now")
 

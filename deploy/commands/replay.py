@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.cli import Failure
 from schemas.config import Config, load
 from schemas.times import from_any, to_iso
-from streams.replay import loading, replay
+from streams.replay import Wanted, loading, replay
 
 BEGINNING = "beginning"
 # Without any event taken for this long the load worker is taken for dead.
@@ -18,42 +18,43 @@ PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.3
 
 
-def start_of(text: str) -> int | None:
-    """Milliseconds of FROM, None for the beginning. Raises click.UsageError."""
-    if text.strip().lower() in (BEGINNING, "start", "earliest"):
+def moment_of(option: str, text: str | None) -> int | None:
+    """Milliseconds of a time, None for the beginning or no bound. Raises click.UsageError."""
+    if text is None or text.strip().lower() == BEGINNING:
         return None
     moment = from_any(text)
     if moment is None:
-        raise click.UsageError(f"--from {text!r}: give `{BEGINNING}` or a time such as 2026-11-20T12:00:00Z")
+        raise click.UsageError(f"{option} {text!r}: give `{BEGINNING}` or a time such as 2026-11-20T12:00:00Z")
     return moment
 
 
 @click.command()
-@click.option(
-    "--from", "start", required=True, metavar="TIME", help="`beginning`, or an ISO time (UTC unless it says otherwise)."
-)
+@click.option("--from", "start", required=True, metavar="TIME", help="`beginning`, or an ISO time (UTC by default).")
+@click.option("--to", "end", metavar="TIME", help="Only what was received before.")
+@click.option("--source", help="Only what this source received.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the load workers have taken the events.")
-def command(start: str, no_wait: bool) -> None:
+def command(start: str, end: str | None, source: str | None, no_wait: bool) -> None:
     """Read wa.raw again from a time on and process it once more. All numbers stay the same."""
     config = load()
-    from_ms = start_of(start)
+    if source is not None and source not in config.sources:
+        raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
+    wanted = Wanted(moment_of("--from", start), moment_of("--to", end), source)
     try:
-        asyncio.run(_run(config, from_ms, wait=not no_wait))
+        asyncio.run(_run(config, wanted, wait=not no_wait))
     except (KafkaError, OSError) as error:
-        raise Failure(
-            f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
-        ) from None
+        why = f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
+        raise Failure(why) from None
 
 
-async def _run(config: Config, from_ms: int | None, *, wait: bool) -> None:
+async def _run(config: Config, wanted: Wanted, *, wait: bool) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("replaying", total=None)
-        async for step in replay(config, from_ms):
+        async for step in replay(config, wanted):
             bar.update(task, completed=step.done, total=step.total)
         if wait:
             await _wait(config, bar)
-    since = BEGINNING if from_ms is None else to_iso(from_ms)
+    since = BEGINNING if wanted.from_ms is None else to_iso(wanted.from_ms)
     click.echo(f"replayed {step.done:,} bodies from {since}: {step.events:,} events, {step.dead:,} dead letters")
 
 

@@ -47,7 +47,7 @@ reader_password = {{ env = "TEST_READER_PASSWORD" }}
 
 [streams]
 insert_seconds = 0.2
-session_seconds = 6
+session_seconds = 10
 
 [sources.meta]
 provider = "meta"
