@@ -84,9 +84,11 @@ def _unwrapped(message: Fields) -> tuple[Fields, bool]:
 
 
 def _content_key(message: Fields) -> str | None:
-    """The key that holds the content: one that we read before one that we do not."""
-    present = [name for name in message if name not in _NOISE and message[name] is not None]
-    return next((name for name in present if name in _READERS), present[0] if present else None)
+    """The key that holds the content: one that we read before one that we do not, whatever their order in the body."""
+    for name in _READERS:
+        if message.get(name) is not None:
+            return name
+    return min((name for name in message if name not in _NOISE and message[name] is not None), default=None)
 
 
 def _edit(protocol: Fields) -> Fields | None:
@@ -180,7 +182,8 @@ def _base64(value: Any) -> str | None:
     if isinstance(value, str):
         return ident(value)
     if isinstance(value, dict):
-        value = value["data"] if isinstance(value.get("data"), list) else list(value.values())
+        data = value.get("data")
+        value = data if isinstance(data, list) else [value.get(str(index)) for index in range(len(value))]
     if not isinstance(value, list) or not 0 < len(value) <= 64:  # a SHA-256 has 32
         return None
     if not all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):

@@ -11,7 +11,7 @@ from schemas.times import from_any
 _ERROR_CHARACTERS = 1_000
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for every body, and freezing costs a microsecond
 class Change:
     """`people` holds the contacts by each of their ids: they are in no particular order beside the messages."""
 

@@ -47,14 +47,17 @@ def normalise(
     events: list[Event] = []
     dead: list[dict[str, Any]] = []
     parse = parse_sent if headers.get("kind") == SENT else load()[arrival.provider].parse
-    index = -1
-    for index, element in enumerate(_elements(parse, body)):
-        outcome = element if isinstance(element, Rejected) else _event(element, arrival, index)
-        if not isinstance(outcome, Rejected):
-            events.append(outcome)
-        elif len(dead) < MAX_DEAD:
-            dead.append(_dead(arrival, index, outcome))
-    if index < 0:
+    index = 0
+    try:
+        for index, element in enumerate(parse(body), 1):
+            outcome = element if isinstance(element, Rejected) else _event(element, arrival, index - 1)
+            if not isinstance(outcome, Rejected):
+                events.append(outcome)
+            elif len(dead) < MAX_DEAD:
+                dead.append(_dead(arrival, index - 1, outcome))
+    except Exception as error:  # the parser's: everything else in the loop keeps its own
+        dead.append(_dead(arrival, index, Rejected(Reason.PARSER_ERROR, type(error).__name__)))
+    if not events and not dead:
         dead.append(_dead(arrival, 0, Rejected(Reason.UNKNOWN_SHAPE, "the body holds no event")))
     return events, dead
 
@@ -63,13 +66,6 @@ def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
     """The elements of a /sent body. Never raises."""
     for record, reason in sent.split(body):
         yield Rejected(Reason.BAD_ELEMENT, reason or "") if record is None else sent.parse_record(record)
-
-
-def _elements(parse: Parse, body: bytes) -> Iterable[Parsed | Rejected]:
-    try:
-        yield from parse(body)
-    except Exception as error:
-        yield Rejected(Reason.PARSER_ERROR, type(error).__name__)
 
 
 def _event(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:

@@ -127,7 +127,8 @@ def read_reaction(item: Any, envelope: Envelope) -> Elements:
     if ident(own.get("id")) == ident(target.get("id")):  # some print the target twice; then nobody knows the own id
         own = {}
     mine = from_me(own) is True
-    key = {**target, **own} if own else {**target, "id": None}
+    # Of the target's key only the chat is the reaction's too: its participant and its sender wrote the target.
+    key = {"remoteJid": target.get("remoteJid"), "remoteJidAlt": target.get("remoteJidAlt"), **own}
     fields = {
         **(outbound_fields(key) if mine else inbound_fields(key)),
         **reaction_fields(reaction, target),

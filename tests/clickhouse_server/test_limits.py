@@ -1,0 +1,149 @@
+"""Limits and the life of the process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+LONG = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+VIEWER = ("viewer", "invented-2")
+
+
+@pytest.fixture(scope="module")
+def server(start: Callable[..., Any]) -> Any:
+    return start("--max-execution-time", "1", "--max-memory-bytes", "60000000", "--max-concurrent", "2")
+
+
+@pytest.mark.parametrize("user", [("admin", "invented-1"), VIEWER])
+def test_time_is_limited(server: Any, user: tuple[str, str]) -> None:
+    reply = server.sql(LONG, user=user)
+    assert (reply.status, reply.code) == (408, 159)
+
+
+def test_only_the_full_user_may_take_more_time(server: Any) -> None:
+    slow = "SELECT sleepEachRow(0.4) FROM numbers(4) FORMAT Null"
+    assert server.sql(slow, max_execution_time="30", max_block_size="1").status == 200
+    for wish in ("30", "0", "99999"):
+        assert server.sql(LONG, user=VIEWER, max_execution_time=wish).code == 159
+
+
+@pytest.mark.parametrize("user", [("admin", "invented-1"), VIEWER])
+def test_memory_is_limited(server: Any, user: tuple[str, str]) -> None:
+    wish = {} if user != VIEWER else {"max_memory_usage": "0"}
+    reply = server.sql("SELECT number, count() FROM numbers(50000000) GROUP BY number FORMAT Null", user=user, **wish)
+    assert (reply.status, reply.code) == (500, 241)
+
+
+def test_number_of_queries_is_limited(server: Any, wait_for: Callable[..., bool]) -> None:
+    replies: list[Any] = []
+
+    def long_query() -> None:
+        reply = server.sql(LONG, max_execution_time="2")
+        while reply.status == 503:  # the small query below may have been first
+            reply = server.sql(LONG, max_execution_time="2")
+        replies.append(reply)
+
+    threads = [threading.Thread(target=long_query) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    refused: list[Any] = []
+
+    def full() -> bool:
+        reply = server.sql("SELECT 1")
+        refused.extend([reply] if reply.status != 200 else [])
+        return bool(refused)
+
+    assert wait_for(full)
+    assert (refused[0].status, refused[0].code) == (503, 202)
+    assert refused[0].headers["Retry-After"] == "1"
+    for thread in threads:
+        thread.join(30)
+    assert {reply.code for reply in replies} == {159}
+    assert server.ok("SELECT 1") == "1\n"
+
+
+def test_one_process_owns_a_directory(server: Any) -> None:
+    second = subprocess.run(server.command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert "Another server already uses" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("users", ["", "[]", "{}", '{"a": {"pass": "x"}}', '{"a": {"password": 1}}'])
+def test_users_files_that_cannot_be_used(server: Any, tmp_path: Any, users: str) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(users)
+    path.chmod(0o600)
+    command = [*server.command, "--users", str(path), "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_a_users_file_open_to_others_is_mentioned(start: Callable[..., Any], tmp_path: Any) -> None:
+    path = tmp_path / "open.json"
+    path.write_text(json.dumps({"admin": {"password": "invented-1"}}))
+    path.chmod(0o644)
+    server = start("--users", str(path))
+    assert server.ok("SELECT 1") == "1\n"
+    assert "chmod 600" in server.log.read_text()
+
+
+def test_stop_lets_queries_end(start: Callable[..., Any], wait_for: Callable[..., bool]) -> None:
+    server = start()
+    server.ok("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    replies: list[Any] = []
+    slow = "INSERT INTO t SELECT number + sleepEachRow(0.3) FROM numbers(5) SETTINGS max_block_size = 1"
+    thread = threading.Thread(target=lambda: replies.append(server.sql(slow)))
+    thread.start()
+    assert wait_for(lambda: "sleepEachRow(0.3) FROM numbers(5) S" in server.ok("SELECT query FROM system.processes"))
+    assert server.stop() == 0
+    thread.join(30)
+    assert replies[0].status == 200
+    again = start(data=server.log.parent / "data")
+    assert again.ok("SELECT count() FROM t") == "5\n"
+
+
+def test_stop_ends_what_takes_too_long(start: Callable[..., Any], wait_for: Callable[..., bool]) -> None:
+    server = start("--grace", "0.5")
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):  # the connection may be cut
+            server.sql(LONG)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert wait_for(
+        lambda: "sipHash64" in server.ok("SELECT query FROM system.processes WHERE query LIKE '%1000000000000%'")
+    )
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(40) == 0
+    thread.join(30)
+
+
+def test_logs_hold_no_text_of_queries(start: Callable[..., Any]) -> None:
+    server = start("--access-log")
+    server.ok("SELECT '+15550100', {p:String}", param_p="+15550101", query_id="seen-1")
+    server.sql("SELECT nothing('+15550100')")
+    server.sql("SELECT 1", param_p="x", user=("admin", "secret-guess"))
+    server.sql(b"bad row +15550100", query="INSERT INTO nowhere FORMAT TSV")
+    assert server.stop() == 0
+    log = server.log.read_text()
+    assert "query_id=seen-1 kind=select status=200" in log
+    assert "code=516" in log
+    assert not any(word in log for word in ("1555", "secret", "SELECT", "nowhere", "Traceback"))
+
+
+def test_without_access_log_nothing_is_logged(start: Callable[..., Any]) -> None:
+    server = start()
+    server.ok("SELECT 1")
+    server.sql("SELECT nothing")
+    assert server.stop() == 0
+    assert server.log.read_text() == ""

@@ -1,0 +1,166 @@
+"""Kafka away, slow, killed, not yet there: no answer lies, memory stays bounded, and it heals by itself."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from deploy.kafka_broker import Broker
+from deploy.topics import ensure_topics
+from tests.ingest.conftest import StartEdge
+from tests.ingest.process import PARTITIONS, Edge, Raw, headers, until
+
+MIB = 1024 * 1024
+
+
+async def post(http: ClientSession, edge: Edge, body: bytes) -> tuple[int, str, str]:
+    """Status, error code and request id of one unsigned webhook."""
+    async with http.post(f"{edge.url}/webhooks/open", data=body) as answer:
+        said = await answer.json() if answer.status != 200 else {}
+        if answer.status == 503:
+            assert int(answer.headers["Retry-After"]) > 0
+        return answer.status, said.get("error", ""), answer.headers.get("X-Request-Id", "")
+
+
+def stores(http: ClientSession, edge: Edge) -> Callable[[], object]:
+    async def check() -> bool:
+        return (await post(http, edge, b"is it back?"))[0] == 200
+
+    return check
+
+
+@contextmanager
+def stopped(broker: Broker) -> Iterator[None]:
+    """The broker keeps its connections and answers nothing, as one in a long pause would."""
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+async def gauge(http: ClientSession, edge: Edge, name: str) -> float:
+    async with http.get(f"{edge.url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+
+async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
+    kafka: Broker, start_edge: StartEdge, http: ClientSession
+) -> None:
+    edge = start_edge(answer_within_seconds=1.5, max_in_flight_bytes=16 * MIB).start().wait()
+    assert (await post(http, edge, b"before"))[0] == 200
+    at_rest = edge.memory()
+    peak = 0
+    seen: Counter[tuple[int, str]] = Counter()
+
+    async def client() -> None:
+        nonlocal peak
+        for _ in range(5):
+            status, error, _ = await post(http, edge, b"x" * MIB)
+            seen[status, error] += 1
+            peak = max(peak, edge.memory())
+
+    with stopped(kafka):
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(client() for _ in range(60)))
+        await asyncio.to_thread(edge.wait, "/readyz", 503)
+        assert edge.status("/healthz") == 200
+    assert set(seen) <= {(503, "not_stored"), (503, "overloaded")}
+    assert seen[503, "overloaded"] > 0
+    assert seen[503, "not_stored"] > 0
+    # 300 MiB were sent. In memory: the budget, its copies in batches and requests, and the sockets' buffers.
+    assert peak - at_rest < 100 * MIB
+    await until("it stores again", stores(http, edge))
+    await asyncio.to_thread(edge.wait)
+
+    async def empty() -> bool:
+        return await gauge(http, edge, "ingest_in_flight_bytes") == 0
+
+    await until("nothing is charged any more", empty)
+    assert await gauge(http, edge, "ingest_store_up") == 1
+
+
+async def test_what_was_told_503_may_be_stored_late_and_is_counted(
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+) -> None:
+    edge = start_edge(answer_within_seconds=0.5).start().wait()
+    with stopped(kafka):
+        status, _, request_id = await post(http, edge, b"on its way")
+        assert status == 503
+
+    async def late() -> bool:
+        return await gauge(http, edge, "ingest_late_records_total") == 1
+
+    await until("the late record is counted", late)
+    assert [headers(record)["request_id"] for record in await raw.records()] == [request_id]
+
+
+async def test_a_killed_broker_is_found_again_and_no_200_is_lost(
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+) -> None:
+    edge = start_edge(answer_within_seconds=2).start().wait()
+    answered: list[str] = []
+    refused = 0
+    over = asyncio.Event()
+
+    async def client() -> None:
+        nonlocal refused
+        while not over.is_set():
+            status, _, request_id = await post(http, edge, b"y" * 500)
+            if status == 200:
+                answered.append(request_id)
+            else:
+                assert status == 503
+                refused += 1
+                await asyncio.sleep(0.05)
+
+    async def some(count: int) -> None:
+        async def enough() -> bool:
+            return len(answered) >= count
+
+        await until(f"{count} are answered", enough)
+
+    clients = [asyncio.create_task(client()) for _ in range(8)]
+    await some(100)
+    await asyncio.to_thread(kafka.kill)
+
+    async def refusals() -> bool:
+        return refused > 0
+
+    await until("bodies are refused", refusals)
+    await asyncio.to_thread(kafka.restart)
+    await some(len(answered) + 100)
+    over.set()
+    await asyncio.gather(*clients)
+    stored = Counter(headers(record)["request_id"] for record in await raw.records())
+    assert set(answered) <= set(stored)
+    assert set(stored.values()) == {1}
+
+
+async def test_it_starts_without_kafka_and_without_the_topic(
+    start_edge: StartEdge, http: ClientSession, tmp_path: Path
+) -> None:
+    broker = Broker(tmp_path / "kafka")
+    edge = start_edge(bootstrap=broker.bootstrap).start().wait("/healthz")
+    assert edge.status("/readyz") == 503
+    assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
+    with broker:
+
+        async def told() -> bool:
+            return "the topic wa.raw does not exist: run `ackstream up`" in edge.log
+
+        await until("it says what is missing", told)
+        assert edge.status("/readyz") == 503
+        assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
+        await ensure_topics(broker.bootstrap, PARTITIONS, 1, -1)
+        await asyncio.to_thread(edge.wait)
+        mark = await Raw(broker.bootstrap).mark()
+        assert (await post(http, edge, b"at last"))[0] == 200
+        assert [record.value for record in await mark.records()] == [b"at last"]
+        edge.close()

@@ -1,0 +1,103 @@
+"""POST /sent: records of the user's own send API."""
+
+import json
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from ingest.sent import REFUSED_SHOWN, sort_out
+from tests.ingest.process import SENT_TOKEN, Edge, Raw, headers
+
+TOKEN = {"Authorization": f"Bearer {SENT_TOKEN}"}
+ONE = {"message_id": "wamid.1", "to": "+491510000001", "mine": {"a": [1, "ü"]}}
+TWO = {"message_id": "wamid.2", "campaign": "spring"}
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"),
+    [
+        (json.dumps(ONE), [ONE]),
+        (json.dumps([ONE, TWO]), [ONE, TWO]),
+        (f"{json.dumps(ONE)}\r\n\r\n{json.dumps(TWO)}\r\n", [ONE, TWO]),
+    ],
+)
+async def test_every_shape_is_stored_as_one_record_a_line(
+    body: str, stored: list[dict[str, Any]], shared_edge: Edge, http: ClientSession, raw: Raw
+) -> None:
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body.encode(), headers=TOKEN) as answer:
+        assert answer.status == 200
+        assert await answer.json() == {"accepted": len(stored), "refused": []}
+        request_id = answer.headers["X-Request-Id"]
+    [record] = await raw.records()
+    assert [json.loads(line) for line in record.value.splitlines()] == stored
+    found = headers(record)
+    assert found.pop("auth").startswith("bearer;key=")
+    assert found.pop("received_at")
+    assert found == {"source": "meta", "provider": "meta", "request_id": request_id, "kind": "sent"}
+    assert SENT_TOKEN not in str(record)
+
+
+async def test_good_records_are_stored_beside_refused_ones(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+    body = json.dumps([{"to": "+491510000042"}, ONE, 7]).encode()
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
+        said = await answer.json()
+    assert (answer.status, said["accepted"], [each["index"] for each in said["refused"]]) == (200, 1, [0, 2])
+    assert all(each["reason"] for each in said["refused"])
+    assert "491510000042" not in str(said)
+    [record] = await raw.records()
+    assert json.loads(record.value) == ONE
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"nonsense", b'{"to":"+491510000042"}\n{"to":1}', b"\xff\xfe"])
+async def test_nothing_usable_is_400_with_the_report(
+    body: bytes, shared_edge: Edge, http: ClientSession, raw: Raw
+) -> None:
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
+        said = await answer.json()
+    assert (answer.status, said["accepted"], said["error"]) == (400, 0, "nothing_usable")
+    assert {"detail", "refused"} < set(said)
+    assert "491510000042" not in str(said)
+    assert await raw.records() == []
+
+
+@pytest.mark.parametrize(
+    ("source", "given"),
+    [
+        ("meta", {}),
+        ("meta", {"Authorization": "Bearer wrong"}),
+        ("meta", {"Authorization": "Bearer "}),
+        ("meta", {"Authorization": SENT_TOKEN}),
+        ("meta", {"Authorization": f"Basic {SENT_TOKEN}"}),
+        ("wasender", TOKEN),  # has no sent_tokens
+    ],
+)
+async def test_without_a_token_of_the_source_nothing_is_taken(
+    source: str, given: dict[str, str], shared_edge: Edge, http: ClientSession, raw: Raw
+) -> None:
+    async with http.post(f"{shared_edge.url}/sent/{source}", data=json.dumps(ONE).encode(), headers=given) as answer:
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert (await answer.json())["error"] == "bad_credentials"
+    assert await raw.records() == []
+
+
+async def test_a_large_body_is_taken_whole(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+    records = [{"message_id": f"wamid.{number}", "note": "x" * 200} for number in range(12_000)]
+    async with http.post(f"{shared_edge.url}/sent/meta", data=json.dumps(records).encode(), headers=TOKEN) as answer:
+        assert await answer.json() == {"accepted": 12_000, "refused": []}
+    [record] = await raw.records()
+    assert [json.loads(line) for line in record.value.splitlines()] == records
+
+
+async def test_records_that_grow_beyond_a_record_are_refused(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+    # 1e15 has 4 bytes and is written back with 18.
+    body = b'{"message_id":"a","numbers":[' + b",".join([b"1e15"] * 700_000) + b"]}"
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (413, "too_large")
+    assert await raw.records() == []
+
+
+def test_the_report_of_a_hopeless_body_stays_small() -> None:
+    value, report = sort_out(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
+    assert (report["accepted"], len(report["refused"]), report["refused_more"]) == (1, REFUSED_SHOWN, 5)
+    assert json.loads(value) == {"message_id": "a"}
