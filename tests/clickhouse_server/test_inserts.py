@@ -145,6 +145,17 @@ def test_a_body_that_breaks_off_inserts_nothing(
     assert rows_of(server) == ""
 
 
+def test_requests_broken_off_at_any_moment_leave_nothing_behind(server: Any, wait_for: Callable[..., bool]) -> None:
+    for size in (0, 10, 100_000, 1_000_000):
+        for _ in range(12):  # 48 in all: more than may run at a time
+            raw_request(server, "Content-Length: 5000000\r\n", b"1\tx\n" * (size // 4)).close()
+    assert wait_for(lambda: server.sql("SELECT count() FROM system.processes").text == "1\n")
+    with ThreadPoolExecutor(24) as pool:
+        replies = list(pool.map(lambda _: server.sql("SELECT 1").status, range(48)))
+    assert set(replies) == {200}
+    assert rows_of(server) == ""
+
+
 def test_readers_and_writers_at_the_same_time(server: Any) -> None:
     def write(n: int) -> int:
         body = b"".join(b"%d\tx\n" % (n * 500 + i) for i in range(500))
