@@ -25,7 +25,8 @@ class Change:
 
     def element(self, item: Any) -> dict[str, Any]:
         """What identifies an element that has no message id: itself and where it stood."""
-        return {"entry": self.entry_id, "account": self.account, "field": self.field, "item": item}
+        where = {"entry": self.entry_id, "time": self.occurred_at, "account": self.account, "field": self.field}
+        return {**where, "item": item}
 
 
 def read_change(field: str, value: Any, entry: dict[str, Any]) -> Change:

@@ -13,7 +13,7 @@ from schemas.lenient import MAX_IDENT, ident
 from schemas.times import from_any
 
 _BOM = b"\xef\xbb\xbf"
-_TEXTS = ("to", "template", "campaign", "category", "callback_data")
+_TEXTS = ("template", "campaign", "category", "callback_data")
 
 Record = dict[str, Any]
 
@@ -36,7 +36,7 @@ def split(body: bytes) -> list[tuple[Record | None, str | None]]:
 
 def parse_record(record: Record) -> Parsed:
     """The event of a record that `split` took."""
-    to = record.get("to")
+    to = ident(record.get("to"))
     category = record.get("category")
     fields: dict[str, Any] = {
         "message_id": ident(record.get("message_id")),
@@ -82,6 +82,8 @@ def _refusal(record: Record) -> str | None:
         return (
             f"Field message_id must be a text of 1 to {MAX_IDENT} characters; send the provider's id as a JSON string."
         )
+    if record.get("to") not in (None, "") and ident(record["to"]) is None:
+        return "Field to must be a phone or an id; send it as a JSON string or leave it out."
     for name in _TEXTS:
         if record.get(name) is not None and not isinstance(record[name], str):
             return f"Field {name} must be a text; send it as a JSON string or leave it out."

@@ -67,7 +67,7 @@ def test_what_is_not_a_record(body: bytes, refusals: int) -> None:
         ({"message_id": True}, "message_id"),
         ({"message_id": "x" * 513}, "message_id"),
         ({"to": ["+5511955554444"]}, "to"),
-        ({"to": 5511955554444}, "to"),
+        ({"to": ["+5511955554444"]}, "to"),
         ({"template": 7}, "template"),
         ({"campaign": {}}, "campaign"),
         ({"category": False}, "category"),
@@ -131,3 +131,10 @@ def test_split_never_raises(body: bytes) -> None:
         assert (record is None) != (reason is None)
         if record is not None:
             parse_record(record)
+
+
+def test_a_phone_written_as_a_number_is_a_phone() -> None:
+    [(record, reason)] = split(json.dumps(ONE | {"to": 5511955554444}).encode())
+    assert reason is None
+    assert record is not None
+    assert parse_record(record).fields["to"] == "+5511955554444"

@@ -1,6 +1,7 @@
 -- Every canonical event once, however often it arrived; the logs below are written to, the views at the end are read. The columns are the JSON fields of wa.events, by name.
 -- Keyed by provider facts only, so repetitions collapse across any restart, replay or midnight; of two different
 -- arrivals of one event the fuller one wins, then the earlier one, by `version` and never by order of insertion.
+-- message_id stands first in the keys: whoever asks for a message often does not know its source.
 CREATE TABLE IF NOT EXISTS event_log
 (
     event_id UUID,
@@ -66,7 +67,7 @@ CREATE TABLE IF NOT EXISTS event_log
         + bitAnd(cityHash64(request_id, raw.index), 4194303)
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (source, message_id, event_id)
+ORDER BY (message_id, source, event_id)
 SETTINGS allow_nullable_key = 1;
 
 -- Every arrival of every event: duplicates = distinct deliveries - distinct event_ids, whatever has been merged.

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS lifecycle
     INDEX members participant TYPE minmax GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree
-ORDER BY (source, message_id, participant)
+ORDER BY (message_id, source, participant)
 -- Small granules and blocks: one message among millions is read from a few kilobytes.
 SETTINGS index_granularity = 512, min_compress_block_size = 16384, max_compress_block_size = 65536;
 

@@ -1,0 +1,89 @@
+"""`ackstream demo`. IO."""
+
+import time
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+
+from deploy.cli import Failure
+from deploy.clickhouse_client import ClickHouseError, connect
+from deploy.demo.facts import run_name
+from deploy.demo.post import PostError
+from deploy.demo.run import Demo, accounts
+from deploy.demo.tables import Tables
+from deploy.demo.traffic import Traffic, plan
+from deploy.demo.truth import lines
+from schemas.config import Config, load
+from schemas.times import from_iso
+
+_PLAIN_WIDTH = 120  # wide enough for the table when no terminal says how wide it is
+
+
+@click.command()
+@click.option(
+    "--messages", type=click.IntRange(1, 500_000), default=20_000, show_default=True, help="How many messages."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second; default: as fast as it goes."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, --now and --run: the same bodies.")
+@click.option("--now", "start", metavar="ISO", help="When the traffic ends; default: now.")
+@click.option(
+    "--run", "run_id", metavar="NAME", help="Name of the run, part of its message ids; default: from seed and start."
+)
+@click.option(
+    "--truth", "truth_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the truth here as JSON lines."
+)
+@click.option("--plain", is_flag=True, help="No colours, no progress bar.")
+def command(
+    messages: int,
+    rate: float | None,
+    seed: int,
+    start: str | None,
+    run_id: str | None,
+    truth_file: Path | None,
+    plain: bool,
+) -> None:
+    """Post realistic traffic of three providers and compare every number in ClickHouse with the truth.
+
+    Exit 0 when all of them are equal, 1 when one is not.
+    """
+    config = load()
+    now = time.time_ns() // 1_000_000 if start is None else from_iso(start)
+    if now is None:
+        raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z", param_hint="--now")
+    traffic = plan(accounts(config), messages, seed, now, run_id or run_name(seed, now), config.ingest.max_body_bytes)
+    if truth_file is not None:
+        _write(truth_file, traffic)
+    console = Console(no_color=True, width=_PLAIN_WIDTH, force_terminal=False) if plain else Console()
+    if not _run(config, traffic, console, rate, plain=plain):
+        raise SystemExit(1)
+
+
+def _run(config: Config, traffic: Traffic, console: Console, rate: float | None, *, plain: bool) -> bool:
+    host = "127.0.0.1" if config.ingest.host in ("0.0.0.0", "::", "") else config.ingest.host  # noqa: S104
+    base_url = f"http://{f'[{host}]' if ':' in host else host}:{config.ingest.port}"
+    try:
+        with connect(config.clickhouse) as client:
+            return Demo(traffic, Tables(client, traffic.sources), base_url, console, plain).run(rate)
+    except PostError as error:
+        raise Failure(str(error)) from None
+    except ClickHouseError as error:
+        raise Failure(
+            f"ClickHouse did not answer a question of the demo ({_first_line(error)}): see `make status`"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _write(file: Path, traffic: Traffic) -> None:
+    try:
+        with file.open("wb") as out:
+            for line in lines(traffic.truth):
+                out.write(orjson.dumps(line) + b"\n")
+    except OSError as error:
+        raise Failure(f"{file} cannot be written ({error.strerror}): give another path to --truth") from None

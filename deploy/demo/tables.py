@@ -1,0 +1,100 @@
+"""Reads what ClickHouse makes of the demo's traffic, out of the views that everybody uses. IO."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from deploy.demo.compare import TIMES, WORDS, Row, Totals
+from deploy.demo.truth import Counts, Group
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+# Ids in one query: 32 characters each, far below ClickHouse's limit of 256 KiB for the text of a statement.
+_IDS = 4000
+
+
+class Tables:
+    """The views, as seen for the demo's sources alone."""
+
+    def __init__(self, client: "Client", sources: Sequence[str]) -> None:
+        self._client = client
+        self._sources = list(sources)
+
+    def totals(self) -> Totals:
+        """Everything that is compared as a difference of before and after."""
+        return Totals(self._rates(), self._events(), *self.stored())
+
+    def stored(self) -> tuple[int, int]:
+        """(deliveries, dead letters)."""
+        counts = self._rows(
+            "SELECT (SELECT count() FROM deliveries WHERE source IN {sources:Array(String)}), "
+            "(SELECT count() FROM dead_letters WHERE source IN {sources:Array(String)})"
+        )[0]
+        return int(counts[0]), int(counts[1])
+
+    def _events(self) -> Counter[tuple[str, str]]:
+        rows = self._rows(
+            "SELECT source, kind, count() FROM events WHERE source IN {sources:Array(String)} GROUP BY source, kind"
+        )
+        return Counter({(source, kind): count for source, kind, count in rows})
+
+    def _rates(self) -> dict[Group, Counts]:
+        rows = self._rows(
+            "SELECT source, toString(cohort_day), template, campaign, category, is_group = 1, "
+            "[sent, delivered, read, failed, pending, orphan] "
+            "FROM delivery_rates WHERE source IN {sources:Array(String)}"
+        )
+        return {Group(*words): Counts(*numbers) for *words, numbers in rows}
+
+    def units(self, prefixes: Iterable[str]) -> dict[tuple[str, str, str], Row]:
+        """The rows of `messages` whose ids begin like this run's; times in ms."""
+        times = ", ".join(f"toUnixTimestamp64Milli({name}) AS {name}_ms" for name in TIMES)
+        names = ("source", "message_id", "participant", *WORDS, "is_group", *TIMES)
+        rows = self._rows(
+            f"SELECT source, message_id, participant, {', '.join(WORDS)}, is_group, {times} "  # noqa: S608  (our names)
+            f"FROM messages WHERE source IN {{sources:Array(String)}} AND {_OURS}",
+            prefixes=list(prefixes),
+        )
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return {(row["source"], row["message_id"], row["participant"]): row for row in found}
+
+    def count_units(self, prefixes: Iterable[str]) -> int:
+        """How many rows of `messages` have ids of this run."""
+        query = f"SELECT count() FROM messages WHERE source IN {{sources:Array(String)}} AND {_OURS}"  # noqa: S608
+        return int(self._rows(query, prefixes=list(prefixes))[0][0])
+
+    def deliveries(self, request_ids: Iterable[str]) -> tuple[Counter[str], set[str]]:
+        """(arrivals of events for each request id, the distinct event ids of them all)."""
+        arrivals: Counter[str] = Counter()
+        events: set[str] = set()
+        for request_id, event_id in self._by_request(
+            "SELECT request_id, toString(event_id) FROM deliveries", request_ids
+        ):
+            arrivals[request_id] += 1
+            events.add(event_id)
+        return arrivals, events
+
+    def dead(self, request_ids: Iterable[str]) -> Counter[tuple[str, str]]:
+        """Dead letters of these requests by (source, reason)."""
+        return Counter(self._by_request("SELECT source, reason FROM dead_letters", request_ids))
+
+    def _by_request(self, select: str, request_ids: Iterable[str]) -> Iterable[tuple[Any, ...]]:
+        ids = iter(request_ids)
+        while chunk := list(islice(ids, _IDS)):
+            yield from self._rows(
+                f"{select} WHERE source IN {{sources:Array(String)}} AND request_id IN ({_quoted(chunk)})"
+            )
+
+    def _rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        result = self._client.query(query, parameters={"sources": self._sources, **parameters})
+        return [tuple(row) for row in result.result_rows]
+
+
+_OURS = "arrayExists(prefix -> startsWith(message_id, prefix), {prefixes:Array(String)})"
+
+
+def _quoted(ids: list[str]) -> str:
+    """Request ids are hex; anything else in an answer's header is no id and finds nothing."""
+    return ",".join(f"'{each}'" for each in ids if each.isalnum()) or "''"
