@@ -14,7 +14,7 @@ __all__ = ["ClickHouseError", "connect"]
 
 
 def connect(settings: ClickHouse, *, reader: bool = False, database: str | None = None, **more: Any) -> "Client":
-    """A client for the settings' server: the read-only user when `reader`. Raises ConfigError when it does not answer."""
+    """A client of the settings' server, as the read-only user when `reader`. ConfigError when it does not answer."""
     options = settings.client_options(reader=reader) | ({} if database is None else {"database": database}) | more
     try:
         return clickhouse_connect.get_client(**options)

@@ -39,7 +39,7 @@ class Secret(_Section):
     @classmethod
     def _no_literal(cls, value: Any) -> Any:
         if isinstance(value, str):
-            raise ValueError('a secret is not written here: use { env = "NAME" } or { file = "path" }')  # noqa: TRY004
+            raise ValueError('a secret is not written here: use { env = "NAME" } or { file = "path" }')
         return value
 
     @model_validator(mode="after")

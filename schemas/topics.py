@@ -23,10 +23,14 @@ class Topic:
 RAW = Topic("wa.raw", "none", "body bytes verbatim", retention_ms=None, max_bytes=5 * MIB)
 # An event repeats its body's text once, but escaping may lengthen it; past this it is a dead letter (too_large).
 EVENTS = Topic("wa.events", '["source","message_id"]', "canonical event, JSON", retention_ms=None, max_bytes=8 * MIB)
-MESSAGES = Topic("wa.messages", '["source","message_id","participant"]', "lifecycle row, JSON", cleanup="compact", max_bytes=8 * MIB)
-DEAD = Topic("wa.dead", '["topic",partition,offset,index]', "dead letter, JSON", retention_ms=None, max_bytes=MIB)
+MESSAGES = Topic(
+    "wa.messages", '["source","message_id","participant"]', "lifecycle row, JSON", cleanup="compact", max_bytes=8 * MIB
+)
+DEAD = Topic("wa.dead", '["topic",partition,offset,index]', "dead letter, JSON", retention_ms=None)
 # Changelog of the lifecycle state: what a worker that lost its disk rebuilds from.
-STATE = Topic("wa.state", '["source","message_id","participant"]', "lifecycle state, JSON", cleanup="compact", max_bytes=8 * MIB)
+STATE = Topic(
+    "wa.state", '["source","message_id","participant"]', "lifecycle state, JSON", cleanup="compact", max_bytes=8 * MIB
+)
 
 TOPICS = (RAW, EVENTS, MESSAGES, DEAD, STATE)
 PRODUCE_MAX_BYTES = max(topic.max_bytes for topic in TOPICS)

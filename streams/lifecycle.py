@@ -38,6 +38,7 @@ _OWN = {"read": AT["own_read"], "played": AT["own_played"]}
 _ORIGIN_RANK = {"api": 0, "echo": 1, "history": 2}
 _ORIGINS = ("api", "echo", "history", "none")
 _TYPE_RANK = {"unsupported": 1, "unknown": 2}
+_DIRECTIONS = {0: "out", 1: "in", 2: "out", 3: "in"}
 _RANKED = ("played", "read", "delivered", "failed", "sent", "pending")
 # What a member of a group has from its parent row: the facts of the one sending.
 INHERITED = tuple(
@@ -198,36 +199,48 @@ def row(source: str, message_id: str, participant: str, state: State, parent: St
         if parent is not None:
             for place in INHERITED:
                 state[place] = min(state[place], parent[place])
-    get = {name: state[place] for name, place in AT.items()}
-    direction = {0: "out", 1: "in", 2: "out", 3: "in"}.get(get["direction"], "")
+    (
+        pending, sent, delivered, read, played, failed, deleted, own_read, own_played, direction_rank, origin,
+        provider, account, recipient, sort, template, campaign, category, pricing, error, first_seen, last_event,
+        _, is_group, _,
+    ) = state  # fmt: skip
+    direction = _DIRECTIONS.get(direction_rank, "")
     if direction == "in":
-        get["read"] = min(get["read"], get["own_read"])
-        get["played"] = min(get["played"], get["own_played"])
-    times = {name: _time(get[name]) for name in ("sent", "delivered", "read", "played", "failed", "deleted")}
-    known = [get[name] % UNTIMED for name in _WORDS if get[name] != NEVER]
-    cohort = get["sent"] % UNTIMED if get["sent"] != NEVER else min(known, default=get["first_seen_at"])
+        read, played = min(read, own_read), min(played, own_played)
+    if sent != NEVER:
+        cohort = sent % UNTIMED
+    else:
+        known = [stamp % UNTIMED for stamp in (pending, delivered, read, played, failed, deleted) if stamp != NEVER]
+        cohort = min(known, default=first_seen)
+    ranked = zip(_RANKED, (played, read, delivered, failed, sent, pending), strict=True)
+    status = next((word for word, stamp in ranked if stamp != NEVER), "")
     return {
         "source": source,
-        "provider": get["provider"],
-        "account": get["account"][1],
+        "provider": provider,
+        "account": account[1],
         "message_id": message_id,
         "participant": participant,
-        "recipient": get["recipient"][1],
+        "recipient": recipient[1],
         "direction": direction,
-        "origin": _ORIGINS[get["origin"]],
-        "type": get["type"][1],
-        "template": get["template"][2],
-        "campaign": get["campaign"][2],
-        "category": get["category"][2],
-        "pricing_category": get["pricing_category"][1],
-        **{f"{name}_at": time for name, time in times.items()},
-        "error_code": get["error"][1],
-        "error_title": get["error"][2],
-        "status": next((word for word in _RANKED if get[word] != NEVER), ""),
-        "first_seen_at": to_iso(get["first_seen_at"]),
-        "last_event_at": to_iso(get["last_event_at"]),
+        "origin": _ORIGINS[origin],
+        "type": sort[1],
+        "template": template[2],
+        "campaign": campaign[2],
+        "category": category[2],
+        "pricing_category": pricing[1],
+        "sent_at": _time(sent),
+        "delivered_at": _time(delivered),
+        "read_at": _time(read),
+        "played_at": _time(played),
+        "failed_at": _time(failed),
+        "deleted_at": _time(deleted),
+        "error_code": error[1],
+        "error_title": error[2],
+        "status": status,
+        "first_seen_at": to_iso(first_seen),
+        "last_event_at": to_iso(last_event),
         "cohort_at": to_iso(cohort),
-        "is_group": get["is_group"],
+        "is_group": is_group,
     }
 
 

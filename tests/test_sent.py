@@ -67,7 +67,6 @@ def test_what_is_not_a_record(body: bytes, refusals: int) -> None:
         ({"message_id": True}, "message_id"),
         ({"message_id": "x" * 513}, "message_id"),
         ({"to": ["+5511955554444"]}, "to"),
-        ({"to": ["+5511955554444"]}, "to"),
         ({"template": 7}, "template"),
         ({"campaign": {}}, "campaign"),
         ({"category": False}, "category"),

@@ -24,11 +24,14 @@ FILL = """
 INSERT INTO event_log (event_id, kind, source, provider, received_at, request_id, raw, account, message_id, occurred_at,
     `to`, status, pricing_category, billable, campaign, template, category, origin, fullness)
 SELECT
-    reinterpret(sipHash128(number), 'UUID'), if(step = 0, 'sent', 'status'), concat('shop-', toString(message % 20)), 'meta',
-    moment, lower(hex(sipHash128(number, 1))), ('wa.raw', number % 12, number, 0),
-    '700600500400300', concat('wamid.', lower(hex(sipHash128(message)))), moment, concat('+5511', leftPad(toString(message % 1000000000), 9, '0')),
-    if(step = 0, NULL, ['sent', 'delivered', 'read'][step]), if(step = 0, NULL, 'utility'), if(step = 0, NULL, true),
-    if(step = 0, concat('campaign-', toString(message % 50)), NULL), if(step = 0, concat('template-', toString(message % 30)), NULL),
+    reinterpret(sipHash128(number), 'UUID'), if(step = 0, 'sent', 'status'),
+    concat('shop-', toString(message % 20)), 'meta', moment, lower(hex(sipHash128(number, 1))),
+    ('wa.raw', number % 12, number, 0), '700600500400300', concat('wamid.', lower(hex(sipHash128(message)))), moment,
+    concat('+5511', leftPad(toString(message % 1000000000), 9, '0')),
+    if(step = 0, NULL, ['sent', 'delivered', 'read'][step]),
+    if(step = 0, NULL, 'utility'), if(step = 0, NULL, true),
+    if(step = 0, concat('campaign-', toString(message % 50)), NULL),
+    if(step = 0, concat('template-', toString(message % 30)), NULL),
     if(step = 0, 'utility', NULL), if(step = 0, 'api', NULL), number
 FROM
 (
