@@ -17,7 +17,10 @@ StartEdge = Callable[..., Edge]
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """One broker with the topics for all tests of this folder; who stops or kills it brings it back."""
+    """One broker with the topics for all tests; who stops or kills it brings it back.
+
+    Nothing in it belongs to this folder: it can move to tests/conftest.py as it stands.
+    """
     with Broker(tmp_path_factory.mktemp("kafka")) as broker:
         ensure_topics_sync(broker.bootstrap, PARTITIONS, 1, -1)
         yield broker

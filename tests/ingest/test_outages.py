@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aiohttp import ClientSession
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.kafka_broker import Broker
 from deploy.topics import ensure_topics
+from schemas.topics import RAW
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import PARTITIONS, Edge, Raw, headers, until
 
@@ -99,6 +102,48 @@ async def test_what_was_told_503_may_be_stored_late_and_is_counted(
 
     await until("the late record is counted", late)
     assert [headers(record)["request_id"] for record in await raw.records()] == [request_id]
+
+
+async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
+    kafka: Broker, start_edge: StartEdge, http: ClientSession
+) -> None:
+    edge = start_edge(answer_within_seconds=0.5).start().wait()
+    with stopped(kafka):
+        assert (await post(http, edge, b"never answered"))[0] == 503
+        assert await asyncio.to_thread(edge.close) == [0]
+    await asyncio.to_thread(start_edge(name="after").start().wait)
+
+
+async def test_a_body_that_kafka_refuses_does_not_spoil_its_partition(
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+) -> None:
+    edge = start_edge().start().wait()
+    # Each partition gets a record first: only then does the broker know this producer's sequence numbers there.
+    for _ in range(PARTITIONS):
+        assert (await post(http, edge, b"-1"))[0] == 200
+    await limit_records(kafka, 100_000)
+    try:
+        for _ in range(2):
+            assert (await post(http, edge, b"z" * MIB))[:2] == (503, "not_stored")
+        await asyncio.to_thread(edge.wait)
+        for number in range(4 * PARTITIONS):
+            assert (await post(http, edge, b"%d" % number))[0] == 200
+    finally:
+        await ensure_topics(kafka.bootstrap, PARTITIONS, 1, -1)
+    stored = sorted(int(record.value) for record in await raw.records())
+    assert stored == [-1] * PARTITIONS + list(range(4 * PARTITIONS))
+    assert await gauge(http, edge, "ingest_kafka_errors_total") >= 2
+
+
+async def limit_records(broker: Broker, size: int) -> None:
+    """Lets `wa.raw` take records of at most `size` bytes; `ensure_topics` puts it right again."""
+    client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await client.start()
+    try:
+        configs = {"max.message.bytes": str(size)}
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, RAW.name, configs=configs)])
+    finally:
+        await client.close()
 
 
 async def test_a_killed_broker_is_found_again_and_no_200_is_lost(

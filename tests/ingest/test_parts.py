@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_metrics_are_declared_once_and_named_by_their_type() -> None:
 
 
 @pytest.fixture
-async def server(tmp_path: Path, unused_tcp_port: int) -> TestServer:
+async def server(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[TestServer]:
     """The application in this process, without a Kafka."""
     config = Config.model_validate({"data_dir": tmp_path, "kafka": {"bootstrap": f"127.0.0.1:{unused_tcp_port}"}})
     app = create_app(config, {"open": Source("open", providers.load()["zapini"])})

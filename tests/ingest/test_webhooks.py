@@ -198,6 +198,7 @@ async def test_handshake(shared_edge: Edge, http: ClientSession) -> None:
         b"GARBAGE\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /webhooks/meta?hub.verify_token=guess-me HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
     ],
 )

@@ -1,0 +1,73 @@
+"""Decides about a request: provider, secrets and request -> the headers of its record, or a refusal. Pure.
+
+A webhook's body is never parsed here: it is verified over its bytes as sent and stored as they are, so that no change
+of a provider's format can cost a delivery. Bodies are not decompressed either: signatures are made over the bytes on
+the wire; a Content-Encoding other than identity is kept as the record header `content-encoding`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.answers import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
+from schemas.providers import Provider, Request, Verdict, key_id, matching_secret
+from schemas.times import to_iso
+
+RecordHeaders = list[tuple[str, bytes]]
+
+# These carry credentials by their very definition; a provider that names them as a proof is not followed.
+_NEVER_STORED = frozenset({"authorization", "proxy-authorization", "cookie"})
+
+
+@dataclass(slots=True, frozen=True)
+class Source:
+    """One configured source with its secrets read."""
+
+    name: str
+    provider: Provider
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    verify_tokens: tuple[str, ...] = field(default=(), repr=False)
+    sent_tokens: tuple[str, ...] = field(default=(), repr=False)
+    _names: RecordHeaders = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = [("source", self.name.encode()), ("provider", self.provider.name.encode())]
+        object.__setattr__(self, "_names", names)
+
+    def envelope(self, received_ms: int, request_id: str, verdict: Verdict) -> RecordHeaders:
+        """The headers that every record has: who, when, which delivery, and by which proof."""
+        return [
+            *self._names,
+            ("received_at", to_iso(received_ms).encode()),
+            ("request_id", request_id.encode()),
+            ("auth", f"{verdict.scheme};key={verdict.key_id}".encode() if verdict.auth == "ok" else b"unsigned"),
+        ]
+
+
+def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders | Refusal:
+    """The record headers of a provider's request, or BAD_SIGNATURE."""
+    verdict = source.provider.verify(request, source.secrets)
+    if verdict.auth == "reject":
+        return BAD_SIGNATURE
+    headers = source.envelope(request.now_ms, request_id, verdict)
+    for name in source.provider.proof_headers:
+        value = request.headers.get(name)
+        if value is not None and name not in _NEVER_STORED:
+            headers.append((name, value.encode("utf-8", "surrogateescape")))
+    encoding = request.headers.get("content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        headers.append(("content-encoding", encoding.encode("utf-8", "surrogateescape")))
+    return headers
+
+
+def sent_token(source: Source, headers: Mapping[str, str]) -> str | Refusal:
+    """The sent token that the request carries, or BAD_SENT_TOKEN; the comparison takes constant time."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return BAD_SENT_TOKEN
+    return matching_secret(given.strip(), source.sent_tokens) or BAD_SENT_TOKEN
+
+
+def sent(source: Source, token: str, now_ms: int, request_id: str) -> RecordHeaders:
+    """The record headers of a /sent body that `token` opened."""
+    verdict = Verdict("ok", "bearer", key_id(token))
+    return [*source.envelope(now_ms, request_id, verdict), ("kind", b"sent")]

@@ -1,0 +1,65 @@
+"""Puts the edge together: an aiohttp application out of settings and sources. IO by what it wires up.
+
+Each source has a fixed route of its own: finding it is one dictionary look-up, and its handler has everything about the
+source at hand. A method that an address does not take is answered by its handler, so that every error body is JSON.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from aiohttp import web
+
+from ingest import probes
+from ingest.accept import Source
+from ingest.bodies import MAX_BODY_BYTES, expect_continue
+from ingest.budget import Budget
+from ingest.edge import EDGE, Edge, now_ms
+from ingest.metrics import Metrics
+from ingest.sent import Sent
+from ingest.store import Store
+from ingest.webhooks import Webhooks
+from schemas.config import Config
+
+# A stop waits so long for the requests that are being answered, and then for records whose client was told 503 already.
+# A supervisor should wait 25 s before it kills: both of these, and some seconds to close the connections to Kafka.
+STOP_SECONDS = 10.0
+FLUSH_SECONDS = 5.0
+
+
+def create_app(
+    config: Config, sources: Mapping[str, Source], instance: int = 0, clock: Callable[[], int] = now_ms
+) -> web.Application:
+    """The application of one process. `clock` gives milliseconds UTC. Call it where the event loop runs.
+
+    It serves before Kafka is there, and stores what it took before its cleanup ends.
+    """
+    metrics = Metrics(config.data_dir, instance)
+    budget = Budget(config.ingest.max_in_flight_bytes)
+    store = Store(
+        config.kafka.bootstrap, f"ackstream-ingest-{instance}", budget, config.ingest.answer_within_seconds, metrics
+    )
+    edge = Edge(store, budget, metrics, config.ingest.max_body_bytes, clock)
+    app = web.Application()
+    app[EDGE] = edge
+    app[MAX_BODY_BYTES] = config.ingest.max_body_bytes
+    app.cleanup_ctx.append(_run_store)
+    for name, source in sources.items():
+        app.router.add_route("*", f"/webhooks/{name}", Webhooks(source, edge).__call__, expect_handler=expect_continue)
+        app.router.add_route("*", f"/sent/{name}", Sent(source, edge).__call__, expect_handler=expect_continue)
+    app.router.add_route("*", "/healthz", probes.healthz)
+    app.router.add_route("*", "/readyz", probes.readyz)
+    app.router.add_route("*", "/metrics", probes.metrics)
+    app.router.add_route("*", "/webhooks/{source}", probes.unknown_source, expect_handler=_no_continue)
+    app.router.add_route("*", "/sent/{source}", probes.unknown_source, expect_handler=_no_continue)
+    app.router.add_route("*", "/{anything:.*}", probes.not_found, expect_handler=_no_continue)
+    return app
+
+
+async def _run_store(app: web.Application) -> AsyncIterator[None]:
+    store = app[EDGE].store
+    store.start()
+    yield
+    await store.stop(FLUSH_SECONDS)
+
+
+async def _no_continue(request: web.Request) -> None:
+    """The answer is no whatever the body is: it need not be sent."""

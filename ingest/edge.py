@@ -1,0 +1,62 @@
+"""What every handler of one process shares: settings, store, budget, metrics, and the requests under way. IO-free."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from ingest.answers import JSON, Refusal
+from ingest.budget import Budget
+from ingest.metrics import Metrics
+from ingest.store import Store
+
+
+def now_ms() -> int:
+    """The wall clock, milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Edge:
+    """`draining` once a stop was asked for: answers then close their connection. `active` POSTs are under way."""
+
+    store: Store
+    budget: Budget
+    metrics: Metrics
+    max_body_bytes: int
+    clock: Callable[[], int] = now_ms
+    draining: bool = False
+    active: int = 0
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def enter(self) -> None:
+        self.active += 1
+
+    def leave(self) -> None:
+        self.active -= 1
+        if self.draining and not self.active:
+            self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """From now on answers close their connection; waits until none is under way, at most `seconds`."""
+        self.draining = True
+        if self.active:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
+            except TimeoutError:
+                return
+
+
+EDGE = web.AppKey("edge", Edge)
+
+
+def refuse(refusal: Refusal) -> web.Response:
+    """The answer for a refusal."""
+    return json_answer(refusal.status, refusal.body(), refusal.headers)
+
+
+def json_answer(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> web.Response:
+    return web.Response(status=status, body=body, content_type=JSON, headers=dict(headers))

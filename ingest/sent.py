@@ -1,0 +1,111 @@
+"""`POST /sent/{source}`: what the user's own send API accepted, into `wa.raw` beside the webhooks. IO."""
+
+import asyncio
+from time import perf_counter
+from typing import Any
+
+from aiohttp import web
+
+from ingest import accept, bodies
+from ingest.accept import Source
+from ingest.answers import INTERNAL, NOT_STORED, NOTHING_USABLE, Refusal, method_not_allowed, too_large
+from ingest.budget import Charge
+from ingest.edge import Edge, json_answer, refuse
+from ingest.ids import request_id as new_id
+from ingest.webhooks import keep
+from schemas.jsontext import dumps
+from schemas.sent import split
+from schemas.topics import RAW
+
+# Reading this much JSON takes about a millisecond; more of it is read beside the event loop.
+THREAD_BYTES = 64 * 1024
+# An answer names so many refused records and counts the rest: a body of a million wrong lines has a small answer.
+REFUSED_SHOWN = 1000
+# Room for the headers of the record; the rest of RAW.max_bytes is its value.
+_RECORD_BYTES = RAW.max_bytes - 64 * 1024
+
+_WRONG_METHOD = method_not_allowed("POST", "OPTIONS")
+
+
+class Sent:
+    """The handler of one source."""
+
+    def __init__(self, source: Source, edge: Edge) -> None:
+        self._source = source
+        self._edge = edge
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Every method of the address."""
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=dict(_WRONG_METHOD.headers))
+        if request.method != "POST":
+            return self._refused(_WRONG_METHOD)
+        edge, began = self._edge, perf_counter()
+        edge.enter()
+        charge = Charge(edge.budget)
+        try:
+            response = await self._post(request, charge)
+        except Exception:
+            self._count(INTERNAL.outcome)
+            raise
+        finally:
+            charge.release()
+            edge.leave()
+            edge.metrics.seconds.observe(perf_counter() - began)
+        if edge.draining:
+            response.force_close()
+        return response
+
+    async def _post(self, request: web.Request, charge: Charge) -> web.Response:
+        token = accept.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
+        if isinstance(token, Refusal):
+            return self._refused(token)
+        body = await bodies.read(request, charge, self._edge.max_body_bytes)
+        if isinstance(body, Refusal):
+            return self._refused(body)
+        value, report = await _sorted_out(body)
+        if not report["accepted"]:
+            self._count(NOTHING_USABLE.outcome)
+            said = {"error": NOTHING_USABLE.code, "detail": NOTHING_USABLE.detail}
+            return json_answer(NOTHING_USABLE.status, dumps(report | said))
+        if len(value) > _RECORD_BYTES:
+            return self._refused(too_large(self._edge.max_body_bytes))
+        received_ms = self._edge.clock()
+        request_id = new_id(received_ms)
+        headers = accept.sent(self._source, token, received_ms, request_id)
+        if not await keep(self._edge, value, headers, received_ms, charge):
+            return self._refused(NOT_STORED)
+        self._count("stored")
+        self._edge.metrics.bytes.labels(self._source.name, self._source.provider.name).inc(len(body))
+        return json_answer(200, dumps(report), (("X-Request-Id", request_id),))
+
+    def _count(self, outcome: str) -> None:
+        self._edge.metrics.requests.labels(self._source.name, self._source.provider.name, outcome).inc()
+
+    def _refused(self, refusal: Refusal) -> web.Response:
+        self._count(refusal.outcome)
+        return refuse(refusal)
+
+
+async def _sorted_out(body: bytes) -> tuple[bytes, dict[str, Any]]:
+    if len(body) <= THREAD_BYTES:
+        return sort_out(body)
+    return await asyncio.to_thread(sort_out, body)
+
+
+def sort_out(body: bytes) -> tuple[bytes, dict[str, Any]]:
+    """A /sent body -> the usable records as NDJSON with all their fields, and the report for the client. Pure."""
+    lines: list[bytes] = []
+    refused: list[dict[str, Any]] = []
+    more = 0
+    for index, (record, reason) in enumerate(split(body)):
+        if record is not None:
+            lines.append(dumps(record) + b"\n")
+        elif len(refused) < REFUSED_SHOWN:
+            refused.append({"index": index, "reason": reason})
+        else:
+            more += 1
+    report: dict[str, Any] = {"accepted": len(lines), "refused": refused}
+    if more:
+        report["refused_more"] = more
+    return b"".join(lines), report

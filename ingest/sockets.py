@@ -1,0 +1,121 @@
+"""The port: taken for ourselves, shared with our own siblings only. IO.
+
+SO_REUSEPORT lets any process of the same user share a port, so that two checkouts with the same port would silently
+share their traffic. So each process holds a lock file in the data folder, and only one that finds a living sibling
+there binds without asking first whether the port is free.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import StartError
+
+BACKLOG = 1024
+
+
+@dataclass(slots=True, frozen=True)
+class Claim:
+    """This process's place among its siblings. Kept open: the lock lasts as long as the process."""
+
+    lock_fd: int
+    siblings: int  # living ones of the same data folder
+    sharers: int  # those of them with the same host and port
+
+
+@contextmanager
+def claim(data_dir: Path, instance: int, host: str, port: int) -> Iterator[Claim]:
+    """Takes the place of `instance`; inside the block no sibling starts. Raises StartError when it is taken."""
+    folder = data_dir / "run"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        gate = os.open(folder / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(f"{folder} cannot be written ({error.strerror}): give data_dir a folder of yours") from None
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield _claim(folder, instance, f"{host} {port}")
+    finally:
+        os.close(gate)
+
+
+def _claim(folder: Path, instance: int, address: str) -> Claim:
+    own = folder / f"ingest-{instance}.lock"
+    lock_fd = os.open(own, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not _lock(lock_fd):
+        os.close(lock_fd)
+        raise StartError(
+            f"instance {instance} of ingest already runs in {folder.parent}: stop it, or start another --instance"
+        )
+    os.ftruncate(lock_fd, 0)
+    os.pwrite(lock_fd, address.encode(), 0)
+    others = [file for file in folder.glob("ingest-*.lock") if file != own]
+    living = [file for file in others if _held(file)]
+    return Claim(lock_fd, len(living), sum(file.read_text() == address for file in living))
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _held(file: Path) -> bool:
+    fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return not _lock(fd)
+    finally:
+        os.close(fd)
+
+
+def listen(host: str, port: int, share: bool, among_siblings: bool) -> list[socket.socket]:
+    """Listening sockets on every address of `host`. Raises StartError with what to do.
+
+    `share` sets SO_REUSEPORT; without living siblings (`among_siblings`) the port has to be free all the same.
+    """
+    addresses = _addresses(host, port)
+    if share and not among_siblings:
+        for family, address in addresses:
+            _bind(family, address, host, port, share=False, probe=True).close()
+    return [_bind(family, address, host, port, share) for family, address in addresses]
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StartError(f"ingest.host = {host!r} is no address of this machine ({error.strerror}): mend it") from None
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _bind(family: int, address: Any, host: str, port: int, share: bool, probe: bool = False) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setblocking(False)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if share:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind(address)
+        if not probe:
+            bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"port {port} on {host} is taken by another program: stop it, or set ingest.port "
+                "(ACKSTREAM_INGEST_PORT) to a free one"
+            ) from None
+        raise StartError(
+            f"ingest cannot listen on {host} port {port} ({error.strerror}): change ingest.host or ingest.port"
+        ) from None
+    return bound
