@@ -47,14 +47,14 @@ class Person:
 
 
 def person(dice: Random) -> Person:
-    """Somebody new, or met before: the ranges are small."""
+    """Somebody new, or met before: the ranges are small. None of them is a number of the business itself."""
     country = dice.choice(("BR", "BR", "US", "GB"))
     if country == "BR":
         tail = f"{dice.randrange(10_000):04d}"
         digits, old = f"55119{'0000'}{tail}", f"5511{'0000'}{tail}"
     elif country == "US":
-        digits = old = f"1{dice.choice(_AREAS)}55501{dice.randrange(100):02d}"
+        digits = old = f"1{dice.choice(_AREAS)}55501{dice.randrange(90):02d}"
     else:
-        digits = old = f"447700900{dice.randrange(1000):03d}"
+        digits = old = f"447700900{dice.randrange(900):03d}"
     lid = str(9 * 10**13 + int(digits) * 7 % 10**13)
     return Person(digits, old, lid, f"{country}.{int(digits) * 31}", dice.choice(_NAMES))

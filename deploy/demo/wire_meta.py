@@ -11,7 +11,7 @@ from typing import Any
 from deploy.demo.facts import DAY, SECOND, Account, Fact, Request
 from deploy.demo.wire_meta_content import message
 
-# phone_number_id -> (WhatsApp Business Account, our number as Meta prints it)
+# phone_number_id -> (WhatsApp Business Account, our number as Meta prints it); customers' numbers end below 90 and 900
 NUMBERS = {
     "700600500400301": ("100200300400501", "447700900990"),
     "700600500400302": ("100200300400501", "447700900991"),

@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from random import Random
 
 import pytest
 
 from deploy.demo.facts import DAY, Account, Accounts, Fact, run_name
+from deploy.demo.people import person
 from deploy.demo.traffic import Traffic
-from deploy.demo.wire_meta import signature
+from deploy.demo.wire_meta import NUMBERS, signature
 from deploy.demo.world import SPAN
 from tests.demo.sample import ACCOUNTS, NOW, make
 
@@ -139,3 +141,10 @@ def test_phones_are_of_ranges_that_belong_to_nobody(facts: list[Fact]) -> None:
         brazil = phone.startswith(("5511900000", "55119" + "0000", "55110000"))
         america = phone.startswith("1") and phone[4:9] == "55501"
         assert brazil or america or phone.startswith("447700900")
+
+
+def test_nobody_has_a_number_of_the_business_itself() -> None:
+    ours = {"".join(filter(str.isdigit, printed)) for _, printed in NUMBERS.values()}
+    dice = Random(1)  # noqa: S311
+    met = {person(dice).digits for _ in range(20_000)}
+    assert not ours & met

@@ -1,4 +1,4 @@
-"""A stack of its own for a test: free ports, its own settings file and data folder, run by the command line alone. IO."""
+"""A stack of its own for a test: free ports, own settings file and data folder, run by the command line alone. IO."""
 
 import json
 import os
@@ -18,7 +18,14 @@ def run(env: dict[str, str], *arguments: str, seconds: float = 280) -> subproces
     """`ackstream <arguments>` in `env`; never attached to a terminal."""
     command = [sys.executable, "-m", "deploy.cli", *arguments]
     return subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=seconds, check=False, cwd=ROOT, stdin=subprocess.DEVNULL
+        command,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
     )
 
 

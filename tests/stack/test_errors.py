@@ -75,7 +75,9 @@ def test_a_data_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert str(tmp_path / "file") in refused(environment(tmp_path) | {"ACKSTREAM_DATA_DIR": str(tmp_path / "file" / "x")}, "up")
+    assert str(tmp_path / "file") in refused(
+        environment(tmp_path) | {"ACKSTREAM_DATA_DIR": str(tmp_path / "file" / "x")}, "up"
+    )
 
 
 def test_a_local_kafka_elsewhere_is_a_contradiction(tmp_path: Path) -> None:

@@ -53,7 +53,11 @@ def test_nothing_secret_is_shown_or_readable_by_others(running: Installation) ->
     secrets = [file.read_text().strip() for file in (running.data / "secrets").iterdir()]
     assert len(secrets) > 10
     assert not [secret for secret in secrets if secret in said]
-    for file in [*(running.data / "secrets").iterdir(), *(running.data / "run").glob("*.conf"), *running.data.glob("run/*users*")]:
+    for file in [
+        *(running.data / "secrets").iterdir(),
+        *(running.data / "run").glob("*.conf"),
+        *running.data.glob("run/*users*"),
+    ]:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     assert stat.S_IMODE(running.data.stat().st_mode) == 0o700
 
@@ -127,7 +131,9 @@ def test_processes_of_a_killed_supervisor_are_ended_and_replaced(running: Instal
     assert {part["health"] for part in running.status().values()} == {"ok"}
 
 
-def test_another_installation_that_wants_the_same_port_is_told_who_has_it(running: Installation, tmp_path: Path) -> None:
+def test_another_installation_that_wants_the_same_port_is_told_who_has_it(
+    running: Installation, tmp_path: Path
+) -> None:
     other = Installation(tmp_path)
     port = running.env["ACKSTREAM_INGEST_PORT"]
     said = run({**other.env, "ACKSTREAM_INGEST_PORT": port}, "up")

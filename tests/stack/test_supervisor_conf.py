@@ -11,6 +11,8 @@ from deploy.stack.layout import Layout
 from deploy.stack.parts import INSTANCE, Part
 from deploy.stack.supervisor_conf import ORDER, Daemon, render
 
+DAEMON = Daemon("/run/s.sock", "word", 1024, "none")
+
 
 def read(text: str, folder: Path) -> ServerOptions:
     """What the supervisor makes of a configuration."""
@@ -22,13 +24,13 @@ def read(text: str, folder: Path) -> ServerOptions:
 
 
 def test_paths_and_values_with_odd_characters_come_through(tmp_path: Path) -> None:
-    root = tmp_path / "it's 100% \"odd\"#;ü"
+    root = tmp_path / 'it\'s 100% "odd"#;ü'
     layout = Layout(root)
     layout.create()
     command = ("/bin/echo", f"{root}/a b", "$HOME", INSTANCE, '"', "\\")
     part = Part("ingest", "", command, count=2, stamp="s")
-    environment = {"A": "it's %(here)s 100%", "B": 'say "a, b"', "C": "x=1,y=2", "D": "C:\\x"}
-    options = read(render(Daemon("/tmp/s.sock", "word", 1024, "none"), layout, [part], environment), tmp_path)
+    environment = {"A": "it's %(x)s 100%", "B": 'say "a, b" now', "C": "x=1,y=2", "D": "C:\\x"}
+    options = read(render(DAEMON, layout, [part], lambda _: environment), tmp_path)
     [group] = options.process_group_configs
     assert [config.name for config in group.process_configs] == ["ingest-0", "ingest-1"]
     process = group.process_configs[1]
@@ -39,17 +41,17 @@ def test_paths_and_values_with_odd_characters_come_through(tmp_path: Path) -> No
     assert not process.autostart
 
 
-@pytest.mark.parametrize("value", ["a ;b", "a #b", "a\nb", "both ' and \""])
+@pytest.mark.parametrize("value", ["a ;b", "%(here)s", "a #b", "a\nb", "both ' and \" in it", '"end"'])
 def test_what_its_format_cannot_hold_is_refused(tmp_path: Path, value: str) -> None:
     part = Part("ingest", "", ("x",))
     with pytest.raises(Failure):
-        render(Daemon("/tmp/s.sock", "word", 1024, "none"), Layout(tmp_path), [part], {"A": value})
+        render(DAEMON, Layout(tmp_path), [part], lambda _: {"A": value})
 
 
 def test_stores_start_first_and_stop_last(tmp_path: Path) -> None:
     Layout(tmp_path).create()
     found = [Part(name, "", ("/bin/true",)) for name in reversed(ORDER)]
-    options = read(render(Daemon("/tmp/s.sock", "word", 1024, "none"), Layout(tmp_path), found, {}), tmp_path)
+    options = read(render(DAEMON, Layout(tmp_path), found, lambda _: {}), tmp_path)
     priorities = {group.name: group.priority for group in options.process_group_configs}
     assert sorted(priorities, key=priorities.__getitem__) == list(ORDER)
 

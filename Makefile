@@ -1,0 +1,80 @@
+# The list of commands. `make` alone shows it. Variables reach a command through the environment, never through the
+# text of a shell command: quotes, $ and % in them stay what they are.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# Set-up is done when the stamp of the present state is there: content of the lock files and of pyproject.toml, and the
+# place of the checkout, which the environment remembers.
+stamp = $(BIN)/.$(1)-$(shell { pwd; cat deploy/setup.sh pyproject.toml $(2); } | cksum | tr -d ' ')
+RUNTIME := $(call stamp,runtime,deploy/requirements.lock)
+DEV := $(call stamp,dev,deploy/requirements.lock deploy/requirements-dev.lock)
+
+# $(call pass,NAME): hands the variable on as it was typed. $(call option,NAME,--name): --name "value" if it is given.
+define pass
+ifneq ($(origin $(1)),undefined)
+override $(1) := $$(value $(1))
+export $(1)
+endif
+endef
+option = $${$(1):+$(2) "$$$(1)"}
+VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES RATE SEED TRUTH JSON YES ARGS
+$(foreach name,$(VARIABLES),$(eval $(call pass,$(name))))
+
+.PHONY: help setup up status down clean demo query message replay test lint bench lock
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  %-10s %s\n' "$$name" "$$text"; done
+
+setup: $(RUNTIME) ## Create .venv with the pinned packages (every command does it when needed)
+
+up: $(RUNTIME) ## Start everything and wait until it is healthy
+	@$(BIN)/ackstream up
+
+status: $(RUNTIME) ## Show each part: address, health, records waiting, last error (JSON=1)
+	@$(BIN)/ackstream status $${JSON:+--json}
+
+down: $(RUNTIME) ## Stop everything; what is stored stays
+	@$(BIN)/ackstream down
+
+clean: $(RUNTIME) ## Stop everything and delete all stored messages (YES=1: do not ask)
+	@$(BIN)/ackstream clean $${YES:+--yes}
+
+demo: $(RUNTIME) ## Send made-up traffic and check every number (MESSAGES=20000 RATE= SEED= TRUTH=file)
+	@$(BIN)/ackstream demo $(call option,MESSAGES,--messages) $(call option,RATE,--rate) $(call option,SEED,--seed) \
+		$(call option,TRUTH,--truth)
+
+query: $(RUNTIME) ## Run SQL on ClickHouse (SQL='SELECT ...' FORMAT=json)
+	@$(BIN)/ackstream query $(call option,FORMAT,--format) -- $${SQL:+"$$SQL"}
+
+message: $(RUNTIME) ## Show everything known about a message (ID=wamid... or PHONE=+49...)
+	@$(BIN)/ackstream message -- $${ID:+"$$ID"} $${PHONE:+"$$PHONE"}
+
+replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE=)
+	@$(BIN)/ackstream replay $(call option,FROM,--from) $(call option,TO,--to) $(call option,SOURCE,--source)
+
+test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
+	@$(BIN)/python -m pytest $$ARGS
+
+lint: $(DEV) ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(DEV) ## Measure speed against a reference in the same run
+	@for file in tests/bench/[a-z]*.py; do \
+		name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "tests.bench.$$name" || exit 1; done
+
+lock: $(DEV) ## Write the lock files anew from pyproject.toml (UPGRADE=1: newest versions allowed)
+	@sh deploy/lock.sh
+
+$(BIN)/python:
+	@sh deploy/setup.sh create
+
+$(RUNTIME): $(BIN)/python
+	@sh deploy/setup.sh runtime "$@"
+
+$(DEV): $(RUNTIME)
+	@sh deploy/setup.sh dev "$@"

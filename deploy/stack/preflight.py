@@ -1,0 +1,45 @@
+"""What must hold before parts are started: room on disk, free ports. IO."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from deploy import ports
+from deploy.cli import Failure
+from deploy.stack.parts import Listener, Part
+
+# Kafka and ClickHouse stop in the middle of things on a full disk; an empty stack itself takes some 20 MB.
+LEAST_FREE = 1024**3
+
+
+def room(folder: Path) -> None:
+    """Raises Failure when the disk of `folder` is nearly full."""
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise Failure(
+            f"{folder} has only {free // 1024**2} MB of room and the stack needs {LEAST_FREE // 1024**2}: "
+            "free some or set data_dir (ACKSTREAM_DATA_DIR) to a folder on another disk"
+        )
+
+
+def free_listeners(parts: Iterable[Part]) -> None:
+    """Raises Failure that names the first port that somebody else listens on."""
+    wanted: dict[int, Listener] = {}
+    for part in parts:
+        for listener in part.listeners:
+            twin = wanted.setdefault(listener.port, listener)
+            if twin is not listener:
+                raise Failure(f"{twin.setting} and {listener.setting} both name port {listener.port}: change one")
+            if not ports.can_bind(listener.host, listener.port):
+                raise Failure(_taken(listener))
+
+
+def _taken(listener: Listener) -> str:
+    cure = f"set {listener.setting} (or {listener.variable}) to another"
+    if not ports.can_bind(listener.host, 0):
+        return f"{listener.host} is no address of this machine: {cure}"
+    if listener.port < 1024 and not ports.accepts(listener.host, listener.port):
+        return f"port {listener.port} of {listener.host} cannot be opened (below 1024 needs root): {cure}"
+    owner = ports.owner(listener.port)
+    by = f" by {owner}" if owner else ""
+    return f"port {listener.port} is taken{by}: stop that, or {cure} port"
