@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 DEFAULT_FILE = "ackstream.toml"
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -23,6 +23,12 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 class ConfigError(Exception):
     """One or more settings are wrong; each line names file, key and cure."""
+
+
+def _not_zero(days: int) -> int:
+    if days == 0:
+        raise ValueError("0 would delete everything at once: give days, or -1 for ever")
+    return days
 
 
 class _Section(BaseModel):
@@ -82,7 +88,7 @@ class Kafka(_Section):
     controller_port: Port = 9093
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
     replication: Annotated[int, Field(ge=1, le=5)] = 1
-    retention_days: Annotated[int, Field(ge=-1)] = 90
+    retention_days: Annotated[int, Field(ge=-1), AfterValidator(_not_zero)] = 90
 
 
 class ClickHouse(_Section):

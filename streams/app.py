@@ -55,6 +55,7 @@ class Stage:
         )
         self._producer: AIOKafkaProducer | None = None
         self.app.task()(self._beat)
+        self.app.on_before_shutdown.connect(self._close, weak=False)
 
     def topic(self, name: str) -> Any:
         """A topic whose agents get batches."""
@@ -77,6 +78,10 @@ class Stage:
             self._producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
             await self._producer.start()
         return self._producer
+
+    async def _close(self, *_: Any, **__: Any) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
 
     def is_current(self, batch: Batch) -> bool:
         """Whether the batch's partition is still this worker's by the group generation it was read in."""

@@ -7,6 +7,8 @@ else. Everything else of Faust (groups, assignment, tables and their recovery, t
 """
 
 import asyncio
+import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -24,6 +26,7 @@ BATCH_BYTES = 2 * 1024 * 1024
 # adds to the latency. Faust fixes the wait at 1500 ms.
 FETCH_MIN_BYTES = 64 * 1024
 FETCH_MAX_WAIT_MS = 50
+STOP_SECONDS = 15.0
 
 
 class Batch(ConsumerMessage):
@@ -236,3 +239,10 @@ class BatchApp(faust.App):
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
+
+    async def on_stop(self) -> None:
+        """Stops in order, but not for ever: Faust waits without end for a broker that is gone."""
+        deadline = threading.Timer(STOP_SECONDS, os._exit, (0,))  # what is unacknowledged is read again
+        deadline.daemon = True
+        deadline.start()
+        await super().on_stop()
