@@ -37,13 +37,23 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit."""
+    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit (2 for wrong usage)."""
     try:
-        cli(prog_name="ackstream")
+        sys.exit(cli(prog_name="ackstream", standalone_mode=False))
     except ConfigError as error:
         for line in str(error).splitlines():
-            print(f"ackstream: {line}", file=sys.stderr)  # noqa: T201
+            click.echo(f"ackstream: {line}", err=True)
         sys.exit(1)
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "ackstream"
+        click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ackstream: interrupted", err=True)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

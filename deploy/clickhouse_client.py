@@ -1,5 +1,6 @@
 """The one way to open a ClickHouse client from the settings. IO."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
@@ -10,7 +11,16 @@ from schemas.config import ClickHouse, ConfigError
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["ClickHouseError", "connect"]
+__all__ = ["ClickHouseError", "connect", "reason"]
+
+# What ClickHouse says before and after the one thing that helps.
+_BEFORE = re.compile(r"^.*?DB::Exception: ", re.DOTALL)
+_AFTER = re.compile(r"\.? ?(Expected one of|In scope |\(version |\(for url ).*$", re.DOTALL)
+
+
+def reason(error: ClickHouseError) -> str:
+    """The server's own sentence, without the list of all keywords that it appends to a syntax error. Pure."""
+    return " ".join(_AFTER.sub("", _BEFORE.sub("", str(error))).split())
 
 
 def connect(settings: ClickHouse, *, reader: bool = False, database: str | None = None, **more: Any) -> "Client":

@@ -12,8 +12,11 @@ FACTS = (
     "template", "campaign", "category", "pricing_category", "error_code", "error_title", "origin", "from_me",
     "historical",
 )  # fmt: skip
-# Columns that change with every event and say nothing new.
-_SILENT = frozenset({"first_seen_at", "last_event_at", "source", "message_id", "participant", "provider"})
+# Columns whose changes are the story; the rest only repeats what the event says.
+_STORY = (
+    "direction", "origin", "template", "campaign", "category", "sent_at", "delivered_at", "read_at", "played_at",
+    "failed_at", "deleted_at", "error_code", "status",
+)  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,9 +51,9 @@ def steps(events: Iterable[Mapping[str, Any]], arrivals: Mapping[str, int], mess
             for key, row in now.items():
                 before = rows.get(key, {})
                 changed = {
-                    name: (before.get(name), value)
-                    for name, value in row.items()
-                    if name not in _SILENT and value != before.get(name) and (before or value not in ("", None, 0))
+                    name: (before.get(name), row[name])
+                    for name in _STORY
+                    if row[name] != before.get(name) and (before or row[name] not in ("", "none", None))
                 }
                 if changed:
                     changes[row["participant"]] = changed

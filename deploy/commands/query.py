@@ -3,12 +3,11 @@
 import sys
 
 import click
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
 
 from dashboards.terminal import MAX_ROWS, table
 from deploy.cli import Failure
-from deploy.clickhouse_client import connect
+from deploy.clickhouse_client import ClickHouseError, connect, reason
 from schemas.config import load
 
 # What people type, and ClickHouse's names; any of those is taken as well.
@@ -34,7 +33,7 @@ def command(sql: str, form: str) -> None:
                 return
             result = client.query(sql.rstrip("; \n"))
         except ClickHouseError as error:
-            raise Failure(f"ClickHouse refuses the query: {error}") from None
+            raise Failure(f"ClickHouse refuses the query: {reason(error)}") from None
     rows = result.result_rows
     console = Console(width=None if sys.stdout.isatty() else 400, soft_wrap=not sys.stdout.isatty())
     console.print(table(result.column_names, rows))
