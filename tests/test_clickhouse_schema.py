@@ -1,5 +1,6 @@
 """The tables on the real engine: the SQL algebra equals the one in Python, in any order and with any repetition."""
 
+from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas import events as canonical
 from schemas.tables import migrations
+from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event, events_of_few_messages
 from tests.test_lifecycle import rows_of
@@ -17,8 +19,12 @@ RATES = "SELECT * EXCEPT (provisional) FROM delivery_rates ORDER BY ALL"
 
 
 @pytest.fixture(scope="module")
-def _engine() -> Engine:
-    return Engine("schema_test")
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
+    try:
+        yield Engine(server)
+    finally:
+        server.kill()
 
 
 @pytest.fixture
@@ -166,4 +172,4 @@ def test_migrations_are_numbered_without_gaps_and_can_be_applied_again(engine: E
     for migration in migrations():
         for statement in migration.statements:
             assert " IF NOT EXISTS " in statement
-            engine._run(statement)
+            engine.run(statement)

@@ -1,50 +1,42 @@
-"""The real ClickHouse engine inside the test process, with the product's migrations applied. IO: memory only."""
+"""The product's tables on the real ClickHouse engine, for tests of the SQL alone. IO: a server process."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-import chdb
 import orjson
 
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS, migrations
+from tests.support.clickhouse import Server
 
 
 class Engine:
-    """A database of its own in the process's one engine."""
+    """A database with all migrations applied."""
 
-    _connection: Any = None
-
-    def __init__(self, database: str) -> None:
-        if Engine._connection is None:
-            Engine._connection = chdb.connect(":memory:")
-        self._run(f"DROP DATABASE IF EXISTS {database}")
-        self._run(f"CREATE DATABASE {database} ENGINE = Atomic")
-        self._run(f"USE {database}")
+    def __init__(self, server: Server, database: str = "schema_test") -> None:
+        self._server = server
+        self._database = database
+        server.ok(f"CREATE DATABASE {database} ENGINE = Atomic")
         for migration in migrations():
             for statement in migration.statements:
-                self._run(statement)
+                self.run(statement)
 
     def load(self, events: Sequence[dict[str, Any]]) -> None:
         """One INSERT, as the workers make it."""
-        settings = ", ".join(f"{name} = '{value}'" for name, value in INSERT_SETTINGS.items())
-        rows = b"\n".join(map(orjson.dumps, events)).decode()
-        self._run(f"INSERT INTO {EVENT_LOG} SETTINGS {settings} FORMAT JSONEachRow {rows}\n")
+        rows = b"\n".join(map(orjson.dumps, events))
+        self.run(rows, query=f"INSERT INTO {EVENT_LOG} FORMAT JSONEachRow", **INSERT_SETTINGS)
 
     def clear(self) -> None:
         """Empties every table that holds rows."""
         for table in ("event_log", "delivery_log", "lifecycle", "dead_letter_log"):
-            self._run(f"TRUNCATE TABLE {table}")
+            self.run(f"TRUNCATE TABLE {table}")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query; times as ISO text."""
-        text = str(
-            self._connection.query(
-                f"{sql} SETTINGS date_time_output_format = 'iso', output_format_json_quote_64bit_integers = 0", "JSON"
-            )
-        )
-        found: list[dict[str, Any]] = json.loads(text)["data"]
+        form = {"date_time_output_format": "iso", "output_format_json_quote_64bit_integers": "0"}
+        found: list[dict[str, Any]] = json.loads(self.run(sql, default_format="JSON", **form))["data"]
         return found
 
-    def _run(self, sql: str) -> None:
-        self._connection.query(sql)
+    def run(self, sql: str | bytes, **parameters: str) -> str:
+        """The text of an answer. Fails with ClickHouse's error."""
+        return self._server.ok(sql, database=self._database, **parameters)
