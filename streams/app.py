@@ -17,18 +17,23 @@ log = logging.getLogger("ackstream")
 
 # Batches of one agent whose effects are under way; more would only grow memory.
 IN_PROGRESS = 8
+# Faust starts its reader anew after a rebalance; one that is still away after this many beats has ended for good.
+DRAINED_BEATS = 5
 
 
 class Stage:
     """One worker of one stage: its app, its producer, its vitals, and the loop that acknowledges in order."""
 
-    def __init__(self, config: Config, name: str, instance: int, **more: Any) -> None:
+    def __init__(self, config: Config, name: str, instance: int, *, owns_state: bool, **more: Any) -> None:
+        """`owns_state`: what it writes late could overwrite its successor's, so it must not outlive a standstill."""
         self.config = config
         self.name = name
         streams = config.streams
         folder = config.data_dir / "state" / f"{name}-{instance}"
         folder.mkdir(parents=True, exist_ok=True)
-        self.vitals = Vitals(config.data_dir / "run", name, instance, streams.session_seconds / 2)
+        self.vitals = Vitals(
+            config.data_dir / "run", name, instance, streams.session_seconds / 2 if owns_state else float("inf")
+        )
         self.app = BatchApp(
             f"ackstream-{name}",
             broker=[f"kafka://{server.strip()}" for server in config.kafka.bootstrap.split(",")],
@@ -54,6 +59,7 @@ class Stage:
             **more,
         )
         self._producer: AIOKafkaProducer | None = None
+        self._drained_beats = 0
         self.app.task()(self._beat)
         self.app.on_before_shutdown.connect(self._close, weak=False)
 
@@ -75,8 +81,9 @@ class Stage:
     async def start_producer(self) -> AIOKafkaProducer:
         """The started producer, the same for all agents of the stage."""
         if self._producer is None:
-            self._producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
-            await self._producer.start()
+            producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
+            await producer.start()
+            self._producer = producer
         return self._producer
 
     async def _close(self, *_: Any, **__: Any) -> None:
@@ -88,35 +95,49 @@ class Stage:
         return bool(batch.generation_id == self.app.consumer_generation_id and not self.app.rebalancing)
 
     async def _beat(self) -> None:
-        while not self.app.should_stop:
-            self.vitals.beat()
-            consumer = cast("BatchConsumer", self.app.consumer)
-            if lost := consumer.skipped():
-                self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
-            recovering = self.app.in_recovery or self.app.rebalancing
-            self.vitals.write(ready=bool(consumer.assignment()) and not recovering)
-            await self.app.sleep(BEAT_SECONDS)
+        try:
+            while not self.app.should_stop:
+                self._beat_once(cast("BatchConsumer", self.app.consumer))
+                await self.app.sleep(BEAT_SECONDS)
+        except Exception as error:  # without the heart every other check is gone too
+            self.vitals.die(f"the heartbeat failed: {type(error).__name__}: {error}")
+        if self.app.crashed:  # Faust would take most of a minute to end
+            self.vitals.die(f"Faust crashed: {type(self.app.crash_reason).__name__}")
 
-    async def run_agent(self, stream: Any, work: Any) -> None:
+    def _beat_once(self, consumer: BatchConsumer) -> None:
+        self.vitals.beat()
+        if lost := consumer.skipped():
+            self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
+        settled = not (self.app.in_recovery or self.app.rebalancing)
+        self._drained_beats = self._drained_beats + 1 if settled and consumer.drained else 0
+        if self._drained_beats > DRAINED_BEATS:
+            self.vitals.die("nothing reads from Kafka any more")
+        self.vitals.write(ready=bool(consumer.assignment()) and settled)
+
+    async def run_agent(self, stream: Any, start: Any, work: Any) -> None:
         """Feeds batches to `work(batch) -> awaitable of its effects` and acknowledges each once they are durable.
 
-        `work` itself runs one batch at a time, in order; the effects of IN_PROGRESS batches overlap. Anything that
-        raises ends the process: the batch stays unacknowledged and is read again.
+        `start()` is awaited first. `work` itself runs one batch at a time, in order; the effects of IN_PROGRESS
+        batches overlap. It returns None for a batch that is this worker's no more: that stays unacknowledged. Anything
+        that raises, and a stream that ends by itself, ends the process: what was under way is read again.
         """
         finishing: deque[Any] = deque()
         try:
+            await start()
             async for event in stream.noack().events():
                 batch: Batch = event.message
-                batch.seen = True
-                if not self.is_current(batch):
+                effects = await work(batch) if self.is_current(batch) else None
+                if effects is None:
                     continue
-                effects = await work(batch)
+                batch.seen = True
                 finishing.append(self.app.loop.create_task(self._finish(event, effects)))
                 while len(finishing) > IN_PROGRESS or (finishing and finishing[0].done()):
                     await finishing.popleft()
         except Exception as error:
             log.exception("agent failed")
             self.vitals.die(f"agent failed: {type(error).__name__}")
+        if not self.app.should_stop:
+            self.vitals.die("an agent's stream ended")
 
     async def _finish(self, event: Any, effects: Awaitable[None]) -> None:
         try:

@@ -105,6 +105,7 @@ class BatchConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_flight: dict[TP, InFlight] = {}
+        self.drained = False  # whether the reading of records has ended
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
@@ -151,6 +152,7 @@ class BatchConsumer(Consumer):
             return bool(self._stopped.is_set() or fetcher._stopped.is_set())
 
         self.diag.set_flag(CONSUMER_FETCHING)
+        self.drained = False
         try:
             while not stopping():
                 records, active = await self._wait_next_records(1.0)
@@ -171,6 +173,7 @@ class BatchConsumer(Consumer):
             if not self.transport.app.should_stop:
                 raise
         finally:
+            self.drained = True
             self.diag.unset_flag(CONSUMER_FETCHING)
 
     async def _seek_back(self) -> None:

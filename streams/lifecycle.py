@@ -148,6 +148,7 @@ def absorb(
     `scan` the stored ones whose key begins with a prefix.
     """
     states: dict[Key, State] = {}
+    spoken: set[Key] = set()  # units without a participant that an event of this batch is about
 
     def current(key: Key) -> State | None:
         if (state := states.get(key)) is None:
@@ -161,13 +162,16 @@ def absorb(
         key, state = said
         known = current(key)
         states[key] = state if known is None else join(known, state)
-        if known is None and event.get("participant"):
+        if event.get("participant"):
+            # Marked again with every event: of a batch that a crash cut, the store may have what the changelog lacks.
             head = parent_key(key)
-            marked = current(head) or EMPTY.copy()
+            marked = list(current(head) or EMPTY)
             marked[AT["has_members"]] = 1
             states[head] = marked
+        else:
+            spoken.add(key)
     shown = dict(states)
-    for key in [key for key, state in states.items() if state[AT["has_members"]]]:
+    for key in [key for key in spoken if states[key][AT["has_members"]]]:
         for member, value in scan(member_prefix(key)):
             shown.setdefault(member, loads(value))
     rows: dict[Key, dict[str, Any]] = {}

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,11 +11,13 @@ from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.config import MIB, Config
+from schemas.lenient import ident
 from schemas.reasons import Reason
-from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
+from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG, migrations
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.app import Stage
 from streams.batches import Batch
+from streams.decode import decode, decode_object
 from streams.lifecycle import absorb
 from streams.loader import FIRST_PAUSE, LONGEST_PAUSE, Loader
 from streams.normalise import dead_record, partition_of
@@ -24,27 +27,13 @@ from streams.state import StateTable
 log = logging.getLogger("ackstream")
 
 NAME = "load"
+APPLIED = "SELECT uniqExact(number) FROM schema_migrations"  # how many migrations the database has had
 TOLD = ("source", "provider", "received_at", "request_id")
-REQUIRED = ("event_id", "kind", *TOLD)
-
-
-def decode(record: Any) -> tuple[dict[str, Any] | None, str]:
-    """(event, '') of a record of wa.events, or (None, what is wrong with it). Pure."""
-    try:
-        event = orjson.loads(record.value)
-    except (orjson.JSONDecodeError, TypeError):
-        return None, "not a JSON object"
-    if not isinstance(event, dict):
-        return None, "not a JSON object"
-    for name in REQUIRED:
-        if not isinstance(event.get(name), str):
-            return None, f"{name} is missing"
-    return event, ""
 
 
 def dead_letter(place: Mapping[str, Any], event: Mapping[str, Any], detail: str) -> tuple[bytes, bytes]:
     """Key and value of the record of wa.dead for an event that cannot be loaded; `place` says where it lies. Pure."""
-    told = {name: value for name in TOLD if isinstance(value := event.get(name), str)}
+    told = {name: value for name in TOLD if (value := ident(event.get(name)))}
     letter = {
         "raw": place, "source": "", "provider": "", "request_id": "", **told,
         "reason": Reason.BAD_ELEMENT, "detail": detail, "excerpt": "",
@@ -77,8 +66,10 @@ class Load:
             settings = self.stage.config
             client = await self._connect()
             limits = settings.streams.insert_rows, settings.streams.insert_seconds
-            self._dead = Loader(client, DEAD_LETTER_LOG, *limits, self._refuse_letter, self._on_state)
-            self._events = Loader(client, EVENT_LOG, *limits, self._refuse_event, self._on_state)
+            ready = partial(self._tables_made, client)
+            await ready()
+            self._dead = Loader(client, DEAD_LETTER_LOG, *limits, self._refuse_letter, ready, self._on_state)
+            self._events = Loader(client, EVENT_LOG, *limits, self._refuse_event, ready, self._on_state)
 
     async def _connect(self) -> Any:
         pause = FIRST_PAUSE
@@ -93,6 +84,24 @@ class Load:
             else:
                 self._on_state(None)
                 return client
+
+    async def _tables_made(self, client: Any) -> None:
+        """Waits for the last migration: a row that comes before its materialized views is in no lifecycle ever."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                made = (await client.query(APPLIED)).result_rows[0][0]
+            except (ClickHouseError, OSError, TimeoutError) as error:
+                why = f"ClickHouse does not tell which tables it has: {type(error).__name__}"
+            else:
+                if made >= len(migrations()):
+                    self._on_state(None)
+                    return
+                why = "the tables in ClickHouse are not those of this version: apply the migrations"
+            log.warning("%s; trying again in %.1f s", why, pause)
+            self._on_state(why)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _on_state(self, error: str | None) -> None:
         self.stage.vitals.last_error = error
@@ -109,8 +118,10 @@ class Load:
         log.error("a record of %s is no dead letter (code %d): it stays in the topic alone", DEAD.name, code)
 
     async def _bury(self, letters: list[tuple[bytes, bytes]]) -> None:
+        if not letters:
+            return
         outbox = Outbox(self.stage.producer, DEAD.name)
-        partitions = self.stage.config.kafka.partitions
+        partitions = len(await self.stage.producer.partitions_for(DEAD.name))
         for key, value in letters:
             outbox.add(partition_of(key, partitions), key, value)
         await stored(await outbox.send())
@@ -128,12 +139,11 @@ class Load:
             else:
                 events.append(event)
                 rows.append(record.value)
-        pending: Pending = []
-        changelog: Pending = []
         async with self.sending:
             self.stage.vitals.check_not_still()
-            if self.stage.is_current(batch):
-                changelog, pending = await self._publish(batch.partition, events)
+            if not self.stage.is_current(batch):
+                return None
+            changelog, pending = await self._publish(batch.partition, events)
         assert self._events is not None  # noqa: S101  (start)
         inserted = await self._events.add(rows)
         return self._durable(batch.partition, inserted, changelog, pending, letters)
@@ -171,7 +181,13 @@ class Load:
     async def letters(self, batch: Batch) -> Any:
         """The work on a batch of wa.dead."""
         assert self._dead is not None  # noqa: S101  (start)
-        return await self._dead.add([record.value for record in batch.records if record.value])
+        rows = []
+        for record in batch.records:
+            if decode_object(record.value) is not None:
+                rows.append(record.value)
+            elif record.value is not None:
+                await self._refuse_letter(record.value, 0)
+        return await self._dead.add(rows)
 
     async def on_revoked(self) -> None:
         """Before partitions go to another worker: everything handed to Kafka is stored, or the process ends."""
@@ -185,7 +201,7 @@ class Load:
 
 def build(config: Config, instance: int) -> Stage:
     """The stage, ready to run."""
-    stage = Stage(config, NAME, instance, store="rocksdb://")
+    stage = Stage(config, NAME, instance, owns_state=True, store="rocksdb://")
     app = stage.app
     table = StateTable(
         app,
@@ -202,12 +218,10 @@ def build(config: Config, instance: int) -> Stage:
     load = Load(stage, table)
 
     async def events_agent(stream: Any) -> None:
-        await load.start()
-        await stage.run_agent(stream, load.events)
+        await stage.run_agent(stream, load.start, load.events)
 
     async def letters_agent(stream: Any) -> None:
-        await load.start()
-        await stage.run_agent(stream, load.letters)
+        await stage.run_agent(stream, load.start, load.letters)
 
     async def revoked(*_: Any, **__: Any) -> None:
         await load.on_revoked()

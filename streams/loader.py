@@ -21,10 +21,13 @@ MAX_INSERTS = 2  # under way at once
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 
 # ClickHouse says by these that it cannot read what we sent; no retry will change that. Everything else is waited out.
-# 6 CANNOT_PARSE_TEXT, 26 .. QUOTED_STRING, 27 .. INPUT_ASSERTION_FAILED, 33 CANNOT_READ_ALL_DATA, 38 .. DATE,
-# 41 .. DATETIME, 53 TYPE_MISMATCH, 69 ARGUMENT_OUT_OF_BOUND, 70 CANNOT_CONVERT_TYPE, 72 CANNOT_PARSE_NUMBER,
-# 117 INCORRECT_DATA, 131 TOO_LARGE_STRING_SIZE, 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 376 CANNOT_PARSE_UUID
-UNREADABLE = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 349, 376})
+# 6 CANNOT_PARSE_TEXT, 25 .. ESCAPE_SEQUENCE, 26 .. QUOTED_STRING, 27 .. INPUT_ASSERTION_FAILED,
+# 32 ATTEMPT_TO_READ_AFTER_EOF, 33 CANNOT_READ_ALL_DATA, 38 CANNOT_PARSE_DATE, 41 .. DATETIME, 53 TYPE_MISMATCH,
+# 69 ARGUMENT_OUT_OF_BOUND, 70 CANNOT_CONVERT_TYPE, 72 CANNOT_PARSE_NUMBER, 117 INCORRECT_DATA,
+# 130 CANNOT_READ_ARRAY_FROM_TEXT, 131 TOO_LARGE_STRING_SIZE, 306 TOO_DEEP_RECURSION,
+# 321 VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 376 CANNOT_PARSE_UUID,
+# 467 CANNOT_PARSE_BOOL
+UNREADABLE = frozenset({6, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 306, 321, 349, 376, 467})
 
 
 @dataclass(slots=True)
@@ -35,7 +38,11 @@ class _Block:
 
 
 class Loader:
-    """Collects rows of one table. `refuse(row, code)` gets each row that ClickHouse cannot read."""
+    """Collects rows of one table.
+
+    `refuse(row, code)` gets each row that ClickHouse cannot read; `ready()` is awaited before a failed INSERT is tried
+    again, since whatever was away may come back half made.
+    """
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class Loader:
         max_rows: int,
         max_seconds: float,
         refuse: Callable[[bytes, int], Awaitable[None]],
+        ready: Callable[[], Awaitable[None]],
         on_state: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._client = client
@@ -51,6 +59,7 @@ class Loader:
         self._max_rows = max_rows
         self._max_seconds = max_seconds
         self._refuse = refuse
+        self._ready = ready
         self._on_state = on_state
         self._block = _Block()
         self._slots = asyncio.Semaphore(MAX_INSERTS)
@@ -124,6 +133,7 @@ class Loader:
                 self._on_state(why)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+                await self._ready()
             else:
                 self._on_state(None)
                 return

@@ -17,11 +17,17 @@ from streams.outbox import Outbox, stored
 NAME = "normalise"
 # After this many bytes of bodies the event loop gets a turn: 2 MiB of updates are some 100 ms of parsing.
 TURN_BYTES = 256 * 1024
+# Ours stay below 1 KiB. A dead letter, of at most 1 MiB, repeats three of them.
+MAX_HEADER_BYTES = 16 * 1024
 
 
 def headers_of(record: ConsumerRecord) -> dict[str, str]:
-    """The record's headers as text; bytes that are no UTF-8 are replaced, never raised on."""
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    """The record's headers as text: bytes that are no UTF-8 are replaced, headers longer than the edge's left out."""
+    return {
+        name: (value or b"").decode("utf-8", "replace")
+        for name, value in record.headers
+        if len(value or b"") <= MAX_HEADER_BYTES
+    }
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -64,11 +70,16 @@ class Normaliser:
 
 def build(config: Config, instance: int) -> Stage:
     """The stage, ready to run."""
-    stage = Stage(config, NAME, instance)
+    # Stateless: an event that it sends late is one more arrival. And one hostile body of 4 MB can take it a minute.
+    stage = Stage(config, NAME, instance, owns_state=False)
 
     async def agent(stream: Any) -> None:
-        producer = await stage.start_producer()
-        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+        normaliser: Normaliser
+
+        async def start() -> None:
+            nonlocal normaliser
+            producer = await stage.start_producer()
+            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
 
         async def work(batch: Batch) -> Any:
             size = 0
@@ -80,7 +91,7 @@ def build(config: Config, instance: int) -> Stage:
                     await asyncio.sleep(0)
             return stored(await normaliser.send())
 
-        await stage.run_agent(stream, work)
+        await stage.run_agent(stream, start, work)
 
     stage.app.agent(stage.topic(RAW.name), name="normalise")(agent)
     return stage

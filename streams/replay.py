@@ -51,7 +51,10 @@ async def replay(config: Config, wanted: Wanted) -> AsyncIterator[Progress]:
     Ends when Kafka has stored the last event. Raises KafkaError when the broker is away.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=RAW.max_bytes
+        bootstrap_servers=config.kafka.bootstrap,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=RAW.max_bytes,
+        auto_offset_reset="earliest",  # retention may delete what is about to be read: go on with what is left
     )
     producer = new_producer(config.kafka.bootstrap, "ackstream-replay")
     await consumer.start()
@@ -64,14 +67,16 @@ async def replay(config: Config, wanted: Wanted) -> AsyncIterator[Progress]:
             yield Progress(done, total, 0, 0)
             while left:
                 consumer.pause(*(tp for tp in consumer.assignment() if tp not in left))
-                for tp, records in (await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)).items():
+                fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)
+                for tp, records in fetched.items():
                     for record in records:
                         if tp in left and record.offset < left[tp]:
                             done += 1
                             if wanted.takes(record):
                                 normaliser.take(record)
-                    if await consumer.position(tp) >= left.get(tp, 0):
-                        left.pop(tp, None)
+                for tp in list(left):  # also without records: retention may have passed the end
+                    if await consumer.position(tp) >= left[tp]:
+                        del left[tp]
                 await stored(await normaliser.send())
                 yield Progress(done, total, normaliser.events, normaliser.dead)
         finally:

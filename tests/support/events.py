@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.events import Arrival, Parsed, finish
+from schemas.times import EARLIEST_MS, LATEST_MS
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 DAY = 86_400_000
@@ -23,8 +24,12 @@ def event(
 
 
 # Few distinct values, so that ties, repetitions and contradictions are the rule.
-_times = st.one_of(st.none(), st.sampled_from([NOON - 1, NOON, NOON + DAY // 2 - 1, NOON + DAY // 2, NOON + 40 * DAY]))
-_words = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", "�"]))
+_times = st.one_of(
+    st.none(),
+    st.sampled_from([NOON - 1, NOON, NOON + DAY // 2 - 1, NOON + DAY // 2, NOON + 40 * DAY]),
+    st.sampled_from([EARLIEST_MS, LATEST_MS - 1]),
+)
+_words = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", "\x00", "\uffff", "\U0001f600"]))
 _phones = st.one_of(st.none(), st.sampled_from(["+5511955550001", "+5511955550002", "99887766554433@lid"]))
 _members = st.one_of(st.none(), st.none(), st.sampled_from(["+5511955550003", "11@lid"]))
 _statuses = st.sampled_from(["pending", "sent", "delivered", "read", "played", "failed", "deleted", "unknown"])

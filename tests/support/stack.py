@@ -123,17 +123,22 @@ class Stack:
             settings = self.config.kafka
             ensure_topics_sync(settings.bootstrap, settings.partitions, settings.replication, settings.retention_days)
         elif part == "clickhouse":
-            data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
-            self._spawn(part, "deploy.clickhouse", "--data", str(data), "--users", str(users), "--port", port)
-            wait_until("ClickHouse answers /ping", lambda: self._get(f"http://127.0.0.1:{port}/ping") == 200)
-            with self.environ():
-                migrate(self.config)
+            self.start_clickhouse(tables=True)
         elif part == "ingest":
             self._spawn(part, "deploy.cli", "ingest")
         else:
             self._spawn(
                 part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0"
             )
+
+    def start_clickhouse(self, *, tables: bool) -> None:
+        """Starts ClickHouse and waits for it; `tables` = with the migrations applied."""
+        data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
+        self._spawn("clickhouse", "deploy.clickhouse", "--data", str(data), "--users", str(users), "--port", port)
+        wait_until("ClickHouse answers /ping", lambda: self._get(f"http://127.0.0.1:{port}/ping") == 200)
+        if tables:
+            with self.environ():
+                migrate(self.config)
 
     def ready(self) -> None:
         """Waits until ingest can store and the workers have their partitions."""

@@ -1,0 +1,46 @@
+"""A replay while retention deletes what it is about to read: it goes on with what is left, and ends."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from schemas.topics import RAW
+from streams.replay import Wanted, replay
+from tests.e2e.test_garbage import HEADERS, put
+from tests.support.stack import Stack
+
+PAD = "x" * 3 * 1024 * 1024  # two of them are more than the client reads ahead
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[Stack]:
+    """Kafka alone."""
+    stack = Stack(tmp_path)
+    try:
+        stack.start("kafka")
+        yield stack
+    finally:
+        stack.down()
+
+
+@pytest.mark.parametrize("kept", [1, 0])
+def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(kafka: Stack, kept: int) -> None:
+    bodies = [b'{"message_id":"m%d","pad":"%s"}' % (number, PAD.encode()) for number in range(6)]
+    put(kafka, [(RAW.name, body, {**HEADERS, "kind": "sent"}) for body in bodies])
+
+    async def run() -> tuple[int, int]:
+        steps = replay(kafka.config, Wanted())
+        first = await anext(steps)
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
+        await admin.start()
+        await admin.delete_records({TopicPartition(RAW.name, 0): RecordsToDelete(before_offset=len(bodies) - kept)})
+        await admin.close()
+        return first.total, [step.events async for step in steps][-1]
+
+    total, events = asyncio.run(asyncio.wait_for(run(), 60))
+    assert total == len(bodies)
+    assert kept <= events < len(bodies)  # how far it had read ahead is the client's business
