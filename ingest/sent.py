@@ -1,18 +1,16 @@
 """`POST /sent/{source}`: what the user's own send API accepted, into `wa.raw` beside the webhooks. IO."""
 
 import asyncio
-from time import perf_counter
 from typing import Any
 
 from aiohttp import web
 
 from ingest import accept, bodies
-from ingest.accept import Source
-from ingest.answers import INTERNAL, NOT_STORED, NOTHING_USABLE, Refusal, method_not_allowed, too_large
+from ingest.answers import NOT_STORED, NOTHING_USABLE, Refusal, method_not_allowed, too_large
 from ingest.budget import Charge
-from ingest.edge import Edge, json_answer, refuse
+from ingest.edge import json_answer
+from ingest.handler import Handler
 from ingest.ids import request_id as new_id
-from ingest.webhooks import keep
 from schemas.jsontext import dumps
 from schemas.sent import split
 from schemas.topics import RAW
@@ -27,12 +25,8 @@ _RECORD_BYTES = RAW.max_bytes - 64 * 1024
 _WRONG_METHOD = method_not_allowed("POST", "OPTIONS")
 
 
-class Sent:
+class Sent(Handler):
     """The handler of one source."""
-
-    def __init__(self, source: Source, edge: Edge) -> None:
-        self._source = source
-        self._edge = edge
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Every method of the address."""
@@ -40,21 +34,7 @@ class Sent:
             return web.Response(status=204, headers=dict(_WRONG_METHOD.headers))
         if request.method != "POST":
             return self._refused(_WRONG_METHOD)
-        edge, began = self._edge, perf_counter()
-        edge.enter()
-        charge = Charge(edge.budget)
-        try:
-            response = await self._post(request, charge)
-        except Exception:
-            self._count(INTERNAL.outcome)
-            raise
-        finally:
-            charge.release()
-            edge.leave()
-            edge.metrics.seconds.observe(perf_counter() - began)
-        if edge.draining:
-            response.force_close()
-        return response
+        return await self._timed(request)
 
     async def _post(self, request: web.Request, charge: Charge) -> web.Response:
         token = accept.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
@@ -73,18 +53,11 @@ class Sent:
         received_ms = self._edge.clock()
         request_id = new_id(received_ms)
         headers = accept.sent(self._source, token, received_ms, request_id)
-        if not await keep(self._edge, value, headers, received_ms, charge):
+        if not await self._keep(value, headers, received_ms, charge):
             return self._refused(NOT_STORED)
         self._count("stored")
         self._edge.metrics.bytes.labels(self._source.name, self._source.provider.name).inc(len(body))
         return json_answer(200, dumps(report), (("X-Request-Id", request_id),))
-
-    def _count(self, outcome: str) -> None:
-        self._edge.metrics.requests.labels(self._source.name, self._source.provider.name, outcome).inc()
-
-    def _refused(self, refusal: Refusal) -> web.Response:
-        self._count(refusal.outcome)
-        return refuse(refusal)
 
 
 async def _sorted_out(body: bytes) -> tuple[bytes, dict[str, Any]]:

@@ -1,24 +1,22 @@
 """`/webhooks/{source}`: a provider's POST into `wa.raw`, and its GET handshake. IO."""
 
-from time import perf_counter
-
 from aiohttp import web
 
 from ingest import accept, bodies
-from ingest.accept import RecordHeaders, Source
-from ingest.answers import INTERNAL, NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed
+from ingest.accept import Source
+from ingest.answers import NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed
 from ingest.budget import Charge
-from ingest.edge import Edge, refuse
+from ingest.edge import Edge
+from ingest.handler import Handler
 from ingest.ids import request_id as new_id
 from schemas.providers import Request
 
 
-class Webhooks:
+class Webhooks(Handler):
     """The handler of one source; what does not change from request to request is looked up once, here."""
 
     def __init__(self, source: Source, edge: Edge) -> None:
-        self._source = source
-        self._edge = edge
+        super().__init__(source, edge)
         self._handshakes = source.provider.challenge is not None
         methods = ("GET", "POST", "OPTIONS") if self._handshakes else ("POST", "OPTIONS")
         self._wrong_method = method_not_allowed(*methods)
@@ -26,7 +24,6 @@ class Webhooks:
         requests, names = edge.metrics.requests, (source.name, source.provider.name)
         self._count_stored = requests.labels(*names, "stored").inc
         self._count_bytes = edge.metrics.bytes.labels(*names).inc
-        self._observe = edge.metrics.seconds.observe
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Every method of the address."""
@@ -36,28 +33,7 @@ class Webhooks:
             return self._handshake(request)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": self._allow})
-        self._count(self._wrong_method.outcome)
-        return refuse(self._wrong_method)
-
-    def _count(self, outcome: str) -> None:
-        self._edge.metrics.requests.labels(self._source.name, self._source.provider.name, outcome).inc()
-
-    async def _timed(self, request: web.Request) -> web.Response:
-        edge, began = self._edge, perf_counter()
-        edge.enter()
-        charge = Charge(edge.budget)
-        try:
-            response = await self._post(request, charge)
-        except Exception:
-            self._count(INTERNAL.outcome)
-            raise
-        finally:
-            charge.release()
-            edge.leave()
-            self._observe(perf_counter() - began)
-        if edge.draining:
-            response.force_close()
-        return response
+        return self._refused(self._wrong_method)
 
     async def _post(self, request: web.Request, charge: Charge) -> web.Response:
         body = await bodies.read(request, charge, self._edge.max_body_bytes)
@@ -68,18 +44,11 @@ class Webhooks:
         headers = accept.webhook(self._source, _as_seen(request, body, received_ms), request_id)
         if isinstance(headers, Refusal):
             return self._refused(headers)
-        if not await keep(self._edge, body, headers, received_ms, charge):
+        if not await self._keep(body, headers, received_ms, charge):
             return self._refused(NOT_STORED, request_id)
         self._count_stored()
         self._count_bytes(len(body))
         return web.Response(headers={"X-Request-Id": request_id})
-
-    def _refused(self, refusal: Refusal, request_id: str | None = None) -> web.Response:
-        self._count(refusal.outcome)
-        response = refuse(refusal)
-        if request_id is not None:
-            response.headers["X-Request-Id"] = request_id
-        return response
 
     def _handshake(self, request: web.Request) -> web.Response:
         answer_to = self._source.provider.challenge
@@ -89,15 +58,6 @@ class Webhooks:
             return self._refused(WRONG_VERIFY_TOKEN)
         self._count("handshake")
         return web.Response(text=answer, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
-
-
-async def keep(edge: Edge, value: bytes, headers: RecordHeaders, received_ms: int, charge: Charge) -> bool:
-    """Stores one record; True once Kafka has acknowledged it. Takes over `charge` as far as Kafka took the record."""
-    waiter = edge.store.put(value, headers, received_ms, charge.size)
-    if waiter is None:
-        return False
-    charge.hand_over()
-    return await waiter
 
 
 def _as_seen(request: web.Request, body: bytes, received_ms: int) -> Request:

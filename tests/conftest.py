@@ -16,6 +16,21 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     try:
         yield whole.up()
     finally:
-        whole.down()
-        for log in sorted(tmp_path.glob("*.log")):
-            sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")
+        end(whole)
+
+
+@pytest.fixture
+def bare_kafka(tmp_path: Path) -> Iterator[Stack]:
+    """The same with Kafka alone up; the test starts what else it wants."""
+    whole = Stack(tmp_path)
+    try:
+        whole.start("kafka")
+        yield whole
+    finally:
+        end(whole)
+
+
+def end(whole: Stack) -> None:
+    whole.down()
+    for log in sorted(whole.folder.glob("*.log")):
+        sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")

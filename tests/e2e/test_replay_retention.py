@@ -1,8 +1,6 @@
 """A replay while retention deletes what it is about to read: it goes on with what is left, and ends."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
@@ -16,26 +14,15 @@ from tests.support.stack import Stack
 PAD = "x" * 3 * 1024 * 1024  # two of them are more than the client reads ahead
 
 
-@pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[Stack]:
-    """Kafka alone."""
-    stack = Stack(tmp_path)
-    try:
-        stack.start("kafka")
-        yield stack
-    finally:
-        stack.down()
-
-
 @pytest.mark.parametrize("kept", [1, 0])
-def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(kafka: Stack, kept: int) -> None:
+def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(bare_kafka: Stack, kept: int) -> None:
     bodies = [b'{"message_id":"m%d","pad":"%s"}' % (number, PAD.encode()) for number in range(6)]
-    put(kafka, [(RAW.name, body, {**HEADERS, "kind": "sent"}) for body in bodies])
+    put(bare_kafka, [(RAW.name, body, {**HEADERS, "kind": "sent"}) for body in bodies])
 
     async def run() -> tuple[int, int]:
-        steps = replay(kafka.config, Wanted())
+        steps = replay(bare_kafka.config, Wanted())
         first = await anext(steps)
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=bare_kafka.broker.bootstrap)
         await admin.start()
         await admin.delete_records({TopicPartition(RAW.name, 0): RecordsToDelete(before_offset=len(bodies) - kept)})
         await admin.close()
