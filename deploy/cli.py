@@ -1,5 +1,6 @@
 """`ackstream`: the command line. IO. A command's module is imported only when it is asked for."""
 
+import logging
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -38,6 +39,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit (2 for wrong usage)."""
+    for library in ("aiokafka", "clickhouse_connect"):  # they report what becomes our one sentence a second time
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         sys.exit(cli(prog_name="ackstream", standalone_mode=False))
     except ConfigError as error:

@@ -9,8 +9,8 @@ from streams.lifecycle import absorb, dumps
 # What is told of an event beside its kind.
 FACTS = (
     "status", "raw_status", "type", "raw_type", "text", "payload", "target_message_id", "from", "to", "participant",
-    "template", "campaign", "category", "pricing_category", "error_code", "error_title", "origin", "from_me",
-    "historical",
+    "template", "campaign", "category", "pricing_category", "error_code", "error_title",
+    "error_text", "origin", "from_me", "historical",
 )  # fmt: skip
 # Columns whose changes are the story; the rest only repeats what the event says.
 _STORY = (

@@ -52,7 +52,7 @@ BAD_SENT_TOKEN = Refusal(
 WRONG_VERIFY_TOKEN = Refusal(
     403,
     "wrong_token",
-    "The verify token does not match any verify_tokens of this source; enter the same on both sides.",
+    "The handshake is incomplete, or its token is none of this source's verify_tokens; enter the same on both sides.",
 )
 NOT_FOUND = Refusal(404, "not_found", "There is nothing at this address; webhooks go to /webhooks/{source}.")
 UNKNOWN_SOURCE = Refusal(

@@ -70,25 +70,25 @@ def outbound_fields(key: Fields) -> Fields:
 
 
 def about_fields(key: Fields) -> Fields:
-    """The same for a status or a deletion: whose message it is about decides which side is which."""
+    """The same for a status or a deletion: whose message it is about decides which side is which.
+
+    The participant in a key of ours is ourselves, and no member that received it.
+    """
     mine = from_me(key)
     if mine is False:
         fields = inbound_fields(key)
         fields.pop("sender_lid", None)
     else:
         fields = outbound_fields(key)
-        if is_group(key.get("remoteJid")):
+        if mine is None and is_group(key.get("remoteJid")):
             fields["participant"] = author_of(key)
     fields["from_me"] = mine
     return fields
 
 
 def deletion_fields(key: Fields) -> Fields:
-    """The same for a deletion: a key of ours names us as participant, but the deletion is of the message for all."""
-    fields = about_fields(key)
-    if fields["from_me"] is True:
-        fields.pop("participant", None)
-    return {**fields, "status": "deleted"}
+    """The same for a deletion."""
+    return {**about_fields(key), "status": "deleted"}
 
 
 def receiver_of(key: Fields, user: Any) -> str | None:

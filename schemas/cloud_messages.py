@@ -10,7 +10,7 @@ from schemas.events import Parsed, Rejected
 from schemas.identity import address, phone
 from schemas.lenient import first, ident, items, mapping
 from schemas.reasons import Reason
-from schemas.times import from_epoch
+from schemas.times import from_any
 
 _HISTORY_WORDS = {"ERROR": "failed"}
 
@@ -102,7 +102,7 @@ def _common(raw: dict[str, Any], change: Change) -> dict[str, Any]:
     return {
         "account": change.account,
         "message_id": ident(raw.get("id")),
-        "occurred_at": from_epoch(raw.get("timestamp")),
+        "occurred_at": from_any(raw.get("timestamp")),
     }
 
 
@@ -131,7 +131,7 @@ def _system(raw: dict[str, Any], change: Change) -> Parsed:
     notice = mapping(raw.get("system"))
     fields = {
         "account": change.account,
-        "occurred_at": from_epoch(raw.get("timestamp")),
+        "occurred_at": from_any(raw.get("timestamp")),
         "event": ident(notice.get("type")) or "system",
     }
     return Parsed("system", {**fields, **error_facts(raw.get("errors"))}, change.element(raw))

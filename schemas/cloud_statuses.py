@@ -7,7 +7,7 @@ from schemas.events import Parsed, Rejected
 from schemas.identity import address, member
 from schemas.lenient import ident, mapping
 from schemas.reasons import Reason
-from schemas.times import from_epoch
+from schemas.times import from_any
 
 WORDS = frozenset({"pending", "sent", "delivered", "read", "played", "failed", "deleted"})
 
@@ -28,7 +28,7 @@ def read_status(raw: Any, change: Change) -> Parsed | Rejected:
     fields: dict[str, Any] = {
         "account": change.account,
         "message_id": message_id,
-        "occurred_at": from_epoch(raw.get("timestamp")),
+        "occurred_at": from_any(raw.get("timestamp")),
         "from": change.business,
         "callback_data": raw.get("biz_opaque_callback_data"),
     }
@@ -59,7 +59,7 @@ def foreign_status(raw: dict[str, Any], change: Change, event: str, word: str) -
     """The status of a call or a payment: its ids are of another kind and never tie to a message."""
     facts = {
         "account": change.account,
-        "occurred_at": from_epoch(raw.get("timestamp")),
+        "occurred_at": from_any(raw.get("timestamp")),
         "event": "calls" if event == "call" else event,
         "raw_state": word,
         "state": "unknown",

@@ -5,6 +5,7 @@ Facts that only our edge knows get placeholders: the source is called like its p
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from schemas.normalise import normalise
 from schemas.providers import Provider, Request, load
@@ -27,15 +28,17 @@ def explain(
     """{"auth", "outcome", "response", "events", "dead"} for one request at `now` (ms). Raises ValueError for an unknown
     provider, nothing else.
 
-    Header names may be in any case. Of a rejected request nothing is parsed, as at the edge.
+    Header names may be in any case; without `query` that of `url` counts. Of a rejected request nothing is parsed, as
+    at the edge.
     """
     provider = load().get(provider_name)
     if provider is None:
         raise ValueError(f"There is no provider of that name; use one of {', '.join(load())}.")
+    query = query or _query_of(url)
     if method.upper() == "GET":
-        return _handshake(provider, query or {}, verify_token)
+        return _handshake(provider, query, verify_token)
     lowered = {name.lower(): value for name, value in headers.items()}
-    request = Request(lowered, body, method.upper(), query or {}, url, now)
+    request = Request(lowered, body, method.upper(), query, url, now)
     auth = provider.verify(request, secrets).auth
     if auth == "reject":
         return _answer(auth, "reject")
@@ -46,6 +49,13 @@ def explain(
         "events": [event.fields for event in events],
         "dead": [{"index": one["raw"]["index"], "reason": one["reason"], "detail": one["detail"]} for one in dead],
     }
+
+
+def _query_of(url: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    except ValueError:  # no URL, so no query
+        return {}
 
 
 def _handshake(provider: Provider, query: Mapping[str, str], verify_token: str | None) -> dict[str, Any]:

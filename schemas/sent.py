@@ -39,9 +39,9 @@ def parse_record(record: Record) -> Parsed:
     to = ident(record.get("to"))
     category = record.get("category")
     fields: dict[str, Any] = {
-        "message_id": ident(record.get("message_id")),
+        "message_id": (ident(record.get("message_id")) or "").strip(),
         "occurred_at": from_any(record.get("sent_at")),
-        "to": address(to),
+        "to": _recipient(to),
         "chat_id": chat_id(to),
         "is_group": True if is_group(to) else None,
         "template": record.get("template"),
@@ -51,6 +51,13 @@ def parse_record(record: Record) -> Parsed:
         "origin": "api",
     }
     return Parsed("sent", fields, record)
+
+
+def _recipient(given: str | None) -> str | None:
+    """`+digits` of a phone with its + or in bare digits, else the id as given: groups of digits may be national."""
+    if given is None or given.isdigit() or "@" in given or given.startswith(("+", "whatsapp:")):
+        return address(given)
+    return given
 
 
 def _lines(body: bytes, why: str) -> list[tuple[Record | None, str | None]]:

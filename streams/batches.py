@@ -218,6 +218,12 @@ class BatchConsumer(Consumer):
             if count % 100 == 99:
                 await asyncio.sleep(0)
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust's watch over each partition knows no batches and takes the changelog for a stream that hangs.
+
+        What it is for is seen to by `skipped`, `drained` and the fail-stop.
+        """
+
     def skipped(self) -> list[TP]:
         """Partitions in which a batch was lost between consumer and agent; their commits would stand still."""
         return [tp for tp, flight in self.in_flight.items() if flight.skipped()]

@@ -40,11 +40,12 @@ _ORIGINS = ("api", "echo", "history", "none")
 _TYPE_RANK = {"unsupported": 1, "unknown": 2}
 _DIRECTIONS = {0: "out", 1: "in", 2: "out", 3: "in"}
 _RANKED = ("played", "read", "delivered", "failed", "sent", "pending")
-# What a member of a group has from its parent row: the facts of the one sending.
+# What a member of a group has from its parent row: the facts of the one sending, and of its deletion for all.
 INHERITED = tuple(
     AT[name]
     for name in (
         "sent",
+        "deleted",
         "direction",
         "origin",
         "account",

@@ -57,31 +57,29 @@ async def replay(config: Config, wanted: Wanted) -> AsyncIterator[Progress]:
         auto_offset_reset="earliest",  # retention may delete what is about to be read: go on with what is left
     )
     producer = new_producer(config.kafka.bootstrap, "ackstream-replay")
-    await consumer.start()
     try:
+        await consumer.start()
         await producer.start()
-        try:
-            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
-            left, total = await _seek(consumer, sorted(await producer.partitions_for(RAW.name)), wanted.from_ms)
-            done = 0
-            yield Progress(done, total, 0, 0)
-            while left:
-                consumer.pause(*(tp for tp in consumer.assignment() if tp not in left))
-                fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)
-                for tp, records in fetched.items():
-                    for record in records:
-                        if tp in left and record.offset < left[tp]:
-                            done += 1
-                            if wanted.takes(record):
-                                normaliser.take(record)
-                for tp in list(left):  # also without records: retention may have passed the end
-                    if await consumer.position(tp) >= left[tp]:
-                        del left[tp]
-                await stored(await normaliser.send())
-                yield Progress(done, total, normaliser.events, normaliser.dead)
-        finally:
-            await producer.stop()
+        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+        left, total = await _seek(consumer, sorted(await producer.partitions_for(RAW.name)), wanted.from_ms)
+        done = 0
+        yield Progress(done, total, 0, 0)
+        while left:
+            consumer.pause(*(tp for tp in consumer.assignment() if tp not in left))
+            fetched = await consumer.getmany(timeout_ms=1000, max_records=CHUNK_RECORDS)
+            for tp, records in fetched.items():
+                for record in records:
+                    if tp in left and record.offset < left[tp]:
+                        done += 1
+                        if wanted.takes(record):
+                            normaliser.take(record)
+            for tp in list(left):  # also without records: retention may have passed the end
+                if await consumer.position(tp) >= left[tp]:
+                    del left[tp]
+            await stored(await normaliser.send())
+            yield Progress(done, total, normaliser.events, normaliser.dead)
     finally:
+        await producer.stop()
         await consumer.stop()
 
 
@@ -106,22 +104,18 @@ async def loading(config: Config) -> AsyncIterator[int]:
     """How many of the events and dead letters on Kafka now the load workers have still to take; ends with 0."""
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False)
     admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka.bootstrap)
-    await consumer.start()
     try:
+        await consumer.start()
         await admin.start()
-        try:
-            found = await admin.describe_topics([EVENTS.name, DEAD.name])
-            partitions = [
-                TopicPartition(one["topic"], each["partition"]) for one in found for each in one["partitions"]
-            ]
-            ends = await consumer.end_offsets(partitions)
-            left = 1
-            while left:
-                committed = await admin.list_consumer_group_offsets(LOAD_GROUP, partitions=partitions)
-                reached = {tp: committed[tp].offset if tp in committed else 0 for tp in partitions}
-                left = sum(max(end - max(reached[tp], 0), 0) for tp, end in ends.items())
-                yield left
-        finally:
-            await admin.close()
+        found = await admin.describe_topics([EVENTS.name, DEAD.name])
+        partitions = [TopicPartition(one["topic"], each["partition"]) for one in found for each in one["partitions"]]
+        ends = await consumer.end_offsets(partitions)
+        left = 1
+        while left:
+            committed = await admin.list_consumer_group_offsets(LOAD_GROUP, partitions=partitions)
+            reached = {tp: committed[tp].offset if tp in committed else 0 for tp in partitions}
+            left = sum(max(end - max(reached[tp], 0), 0) for tp, end in ends.items())
+            yield left
     finally:
+        await admin.close()
         await consumer.stop()

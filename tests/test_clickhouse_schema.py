@@ -173,3 +173,20 @@ def test_migrations_are_numbered_without_gaps_and_can_be_applied_again(engine: E
         for statement in migration.statements:
             assert " IF NOT EXISTS " in statement
             engine.run(statement)
+
+
+def test_the_views_have_plain_types(engine: Engine) -> None:
+    for view in ("messages", "delivery_rates"):
+        types = {row["name"]: row["type"] for row in engine.rows(f"DESCRIBE TABLE {view}")}
+        assert not [name for name, kind in types.items() if "Aggregate" in kind]
+
+
+def test_a_deletion_for_all_is_told_of_every_member(engine: Engine) -> None:
+    told = [
+        event("inbound", message_id="g", type="text", text="hi", participant="+5511955550003", is_group=True, at=NOON),
+        event("status", message_id="g", status="deleted", is_group=True, at=NOON + 5, from_me=False),
+    ]
+    engine.load(told)
+    deleted = {row["participant"]: row["deleted_at"] for row in messages(engine)}
+    assert deleted["+5511955550003"] == "2026-11-20T12:00:00.005Z"
+    assert messages(engine) == sorted(rows_of(told).values(), key=lambda row: row["participant"])

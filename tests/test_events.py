@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import normalise as module
-from schemas.events import Arrival, Parsed, finish
+from schemas.events import FIELDS, Arrival, Parsed, finish
 from schemas.normalise import normalise
 from schemas.providers import Provider, load
 from schemas.redact import LIMIT, excerpt
@@ -187,3 +187,9 @@ def test_a_parser_that_breaks_halfway_keeps_what_it_gave(monkeypatch: pytest.Mon
     [event], [letter] = normalise(HEADERS, b"{}", POSITION)
     assert event.fields["status"] == "read"
     assert (letter["reason"], letter["detail"], letter["raw"]["index"]) == ("parser_error", "RecursionError", 1)
+
+
+def test_fullness_is_a_number_that_every_reader_of_json_takes_exactly() -> None:
+    fields: dict[str, Any] = {name: "x" for name, kind in FIELDS.items() if kind is str}
+    event = finish(Parsed("inbound", {**fields, "type": "text", "text": "x" * 5_000_000}), ARRIVAL, 0)
+    assert 0 < event["fullness"] < 2**53

@@ -68,3 +68,12 @@ def test_handshake(provider: str, query: dict[str, str], token: str | None, outc
 def test_an_unknown_provider_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"meta.*wasender.*zapini"):
         explain("pigeon", {}, b"", [], "", NOW)
+
+
+def test_the_query_of_the_url_counts_like_that_of_the_request() -> None:
+    url = "https://shop.example/webhooks/zapini?token=invented"
+    assert explain("zapini", {}, b"{}", ["invented"], url, NOW)["auth"] == "ok"
+    assert explain("zapini", {}, b"{}", ["invented"], url.replace("invented", "other"), NOW)["auth"] == "reject"
+    assert explain("zapini", {}, b"{}", ["invented"], "http://[", NOW)["auth"] == "reject"
+    handshake = "https://shop.example/webhooks/meta?hub.mode=subscribe&hub.challenge=7&hub.verify_token=t"
+    assert explain("meta", {}, b"", [], handshake, NOW, "GET", verify_token="t")["response"] == "7"

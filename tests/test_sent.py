@@ -137,3 +137,21 @@ def test_a_phone_written_as_a_number_is_a_phone() -> None:
     assert reason is None
     assert record is not None
     assert parse_record(record).fields["to"] == "+5511955554444"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("+55 11 95555-4444", "+5511955554444"),
+        ("5511955554444", "+5511955554444"),
+        ("5511955554444@s.whatsapp.net", "+5511955554444"),
+        ("11 95555-4444", "11 95555-4444"),
+        ("BR.1502576394655843", "BR.1502576394655843"),
+    ],
+)
+def test_a_recipient_is_a_phone_only_where_its_country_is_said(given: str, stored: str) -> None:
+    assert parse_record(ONE | {"to": given}).fields["to"] == stored
+
+
+def test_a_message_id_is_stored_without_the_blanks_around_it() -> None:
+    assert parse_record(ONE | {"message_id": " wamid.A "}).fields["message_id"] == "wamid.A"

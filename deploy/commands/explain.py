@@ -42,14 +42,23 @@ def _case(line: bytes) -> dict[str, Any]:
     """The answer to one line of `--jsonl`."""
     try:
         case = orjson.loads(line)
-        if not isinstance(case, dict):
-            raise _BadCaseError("a case is a JSON object")
+    except orjson.JSONDecodeError:
+        case = None
+    if not isinstance(case, dict):
+        raise _BadCaseError("a case is a JSON object")
+    headers = case.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise _BadCaseError("headers is an object of names and values")
+    try:
         body = base64.b64decode(case.get("body_base64") or "", validate=True)
+    except (ValueError, TypeError):
+        raise _BadCaseError("body_base64 is not base64") from None
+    try:
         secret = case.get("secret")
         query = case.get("query") or {}
         return explain(
             str(case.get("provider")),
-            {str(name): str(value) for name, value in (case.get("headers") or {}).items()},
+            {str(name): str(value) for name, value in headers.items()},
             body,
             [] if not secret else secret if isinstance(secret, list) else [secret],
             case.get("url") or "",
@@ -58,19 +67,26 @@ def _case(line: bytes) -> dict[str, Any]:
             dict(parse_qsl(query, keep_blank_values=True)) if isinstance(query, str) else query,
             case.get("verify_token"),
         )
-    except (ValueError, AttributeError, TypeError) as error:
+    except ValueError as error:
         raise _BadCaseError(str(error)) from None
+    except (AttributeError, TypeError):
+        raise _BadCaseError("secret, url, now, method, query and verify_token are texts") from None
 
 
 def _each_line(source: Any) -> None:
+    """One answer a line, in order; a case of the wrong form is answered {"error"} and makes the exit code 2."""
+    wrong = 0
     for number, line in enumerate(source, 1):
         if not line.strip():
             continue
         try:
             answer = _case(line)
         except _BadCaseError as error:
-            raise click.UsageError(f"line {number}: {error}") from None
+            wrong += 1
+            answer = {"error": f"line {number}: {error}"}
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    if wrong:
+        raise click.UsageError(f"{wrong} of the cases are not of the form that --jsonl takes, see their answers")
 
 
 @click.command()
@@ -108,6 +124,8 @@ def command(
             provider, _headers(headers), body, secrets, url, _now(now), method,
             dict(parse_qsl(query, keep_blank_values=True)), verify_token,
         )  # fmt: skip
-    except (_BadCaseError, ValueError, OSError) as error:
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
+    except (_BadCaseError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n")

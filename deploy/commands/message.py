@@ -50,7 +50,7 @@ def command(key: str) -> None:
 def _of_phone(client: "Client", phone: str) -> list[Any]:
     return list(
         client.query(
-            "SELECT source, message_id FROM event_log WHERE (`from` = {phone:String} OR `to` = {phone:String}) "
+            "SELECT source, message_id FROM event_log WHERE {phone:String} IN (`from`, `to`, participant) "
             "AND message_id IS NOT NULL GROUP BY source, message_id ORDER BY max(received_at) DESC LIMIT {most:UInt32}",
             parameters={"phone": phone, "most": MAX_MESSAGES},
         ).result_rows

@@ -18,6 +18,7 @@ def command(stage: str, instance: int) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("ackstream").setLevel(logging.INFO)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
     from streams import app
 
     module = importlib.import_module(f"streams.{stage}")

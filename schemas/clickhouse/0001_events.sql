@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS event_log
     reason_code LowCardinality(Nullable(String)),
     fullness UInt64,
     stored_at DateTime64(3, 'UTC') DEFAULT now64(3),
-    -- fullness (64 bits), then earlier arrival (42 bits of milliseconds, until 2109), then the delivery (22 bits).
+    -- fullness (its 53 bits on top), then earlier arrival (42 bits of milliseconds, until 2109), then the delivery (22 bits).
     version UInt128 MATERIALIZED bitShiftLeft(toUInt128(fullness), 64)
         + bitShiftLeft(toUInt128(4398046511104 - toUnixTimestamp64Milli(received_at)), 22)
         + bitAnd(cityHash64(request_id, raw.index), 4194303)

@@ -91,8 +91,8 @@ SELECT
 FROM event_log AS e
 WHERE e.message_id IS NOT NULL AND e.kind IN ('inbound', 'sent', 'status');
 
--- Units with the facts of the sent message joined: a member of a group has the sending of its parent row
--- (participant ''). `counted` marks what the rates are made of: live outbound units, a parent only until members are known.
+-- Units with the facts of the sent message joined: a member of a group has the sending, and the deletion, of its parent
+-- row (participant ''). `counted` marks what the rates are made of: live outbound units, a parent only until members are known.
 CREATE VIEW IF NOT EXISTS units AS
 WITH
     18446744073709551615 AS never,
@@ -110,8 +110,8 @@ WITH
         UNION ALL
         SELECT
             m.source, m.message_id, m.participant,
-            m.pending, if(p.found, least(m.sent, p.sent), m.sent), m.delivered, m.read, m.played, m.failed, m.deleted,
-            m.own_read, m.own_played,
+            m.pending, if(p.found, least(m.sent, p.sent), m.sent), m.delivered, m.read, m.played, m.failed,
+            if(p.found, least(m.deleted, p.deleted), m.deleted), m.own_read, m.own_played,
             if(p.found, least(m.direction, p.direction), m.direction),
             if(p.found, least(m.origin, p.origin), m.origin),
             greatest(m.live, p.live),
@@ -129,13 +129,15 @@ WITH
         FROM (SELECT * FROM lifecycle FINAL WHERE participant != '') AS m
         LEFT JOIN
         (
-            SELECT source, message_id, sent, direction, origin, live, account, type, template, campaign, category, pricing_category, 1 AS found
+            SELECT source, message_id, sent, deleted, direction, origin, live, account, type, template, campaign, category, pricing_category, 1 AS found
             FROM lifecycle FINAL
             WHERE participant = '' AND (source, message_id) IN (members)
         ) AS p ON m.source = p.source AND m.message_id = p.message_id
     )
 SELECT
-    source, message_id, participant, provider,
+    source, message_id, participant,
+    -- Plain types: tools that draw charts do not know SimpleAggregateFunction.
+    toLowCardinality(toString(provider)) AS provider,
     account.2 AS account,
     recipient.2 AS recipient,
     multiIf(direction IN (0, 2), 'out', direction IN (1, 3), 'in', '') AS side,
@@ -158,15 +160,15 @@ SELECT
     multiIf(
         played_stamp < never, 'played', read_stamp < never, 'read', delivered_stamp < never, 'delivered',
         failed_stamp < never, 'failed', sent_stamp < never, 'sent', pending_stamp < never, 'pending', '') AS status,
-    first_seen_at,
-    last_event_at,
+    CAST(joined.first_seen_at, 'DateTime64(3, \'UTC\')') AS first_seen_at,
+    CAST(joined.last_event_at, 'DateTime64(3, \'UTC\')') AS last_event_at,
     arrayMin(x -> if(x = never, never, x % 10000000000000),
         [pending_stamp, sent_stamp, delivered_stamp, read_stamp, played_stamp, failed_stamp, deleted_stamp]) AS first_status,
     multiIf(
         sent_stamp < never, fromUnixTimestamp64Milli(toInt64(sent_stamp % 10000000000000), 'UTC'),
         first_status < never, fromUnixTimestamp64Milli(toInt64(first_status), 'UTC'),
         first_seen_at) AS cohort_at,
-    is_group,
+    CAST(joined.is_group, 'UInt8') AS is_group,
     side = 'out' AND live AND NOT is_parent AS counted
 FROM joined;
 
