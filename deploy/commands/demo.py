@@ -1,5 +1,6 @@
 """`ackstream demo`. IO."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def command(
     traffic = plan(accounts(config), messages, seed, now, run_id or run_name(seed, now), config.ingest.max_body_bytes)
     if truth_file is not None:
         _write(truth_file, traffic)
-    console = Console(no_color=True, width=_PLAIN_WIDTH, force_terminal=False) if plain else Console()
+    console = Console(no_color=True, width=_PLAIN_WIDTH, force_terminal=False) if plain else Console(width=_width())
     if not _run(config, traffic, console, rate, plain=plain):
         raise SystemExit(1)
 
@@ -87,3 +88,8 @@ def _write(file: Path, traffic: Traffic) -> None:
                 out.write(orjson.dumps(line) + b"\n")
     except OSError as error:
         raise Failure(f"{file} cannot be written ({error.strerror}): give another path to --truth") from None
+
+
+def _width() -> int | None:
+    """Of the terminal; where the output goes elsewhere, what the table needs."""
+    return None if sys.stdout.isatty() else _PLAIN_WIDTH

@@ -2,7 +2,10 @@
 
 import json
 import os
+import time
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -10,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli import Failure
-from deploy.stack.interface import PartStatus
+from deploy.stack.interface import PartStatus, StackStatus
+from deploy.stack.layout import shown
 from deploy.stack.local import Local
 from schemas.config import find_file, load
+from schemas.times import to_iso
 
 _COLOURS = {"ok": "green", "starting": "yellow", "down": "red"}
 
@@ -22,29 +27,66 @@ _COLOURS = {"ok": "green", "starting": "yellow", "down": "red"}
 def command(as_json: bool) -> None:
     """Show each part: address, health, records waiting, last error. Exit 1 when one is not healthy."""
     found = Local(load(), find_file(), os.environ).status()
-    sick = [part for part in found if part.health != "ok"]
+    sick = [part for part in found.parts if part.health != "ok"]
     if as_json:
-        click.echo(json.dumps({"healthy": not sick, "parts": [asdict(part) for part in found]}, indent=2))
+        click.echo(_json(found, healthy=not sick and found.trouble is None))
     else:
-        Console().print(_table(found))
+        _print(found)
+    if found.trouble:
+        raise Failure(found.trouble)
     if sick:
-        raise Failure(_sentence(sick, all_down=len(sick) == len(found)))
+        raise Failure(_sentence(sick, all_down=len(sick) == len(found.parts)))
 
 
-def _table(found: list[PartStatus]) -> Table:
+def _json(found: StackStatus, *, healthy: bool) -> str:
+    told = [asdict(part) for part in found.parts]
+    for part in told:
+        at = part["last_error_at"]
+        part["last_error_at"] = None if at is None else to_iso(int(at * 1000))
+    return json.dumps({"healthy": healthy, "trouble": found.trouble, "parts": told}, indent=2)
+
+
+def _print(found: StackStatus) -> None:
+    """A table, and below it one line for each part with an error; a terminal gets as much of it as is wide."""
+    console = Console()
+    console.print(_table(found.parts))
+    for line in error_lines(found.parts, time.time()):
+        # A log may hold square brackets, which a plain string would read as markup.
+        text = Text(line, style="dim")
+        if console.is_terminal:
+            console.print(text, no_wrap=True, overflow="ellipsis")
+        else:
+            console.print(text, soft_wrap=True)
+
+
+def error_lines(found: Iterable[PartStatus], now: float) -> list[str]:
+    """The errors that matter now, with their age. Pure."""
+    lines = []
+    for part in found:
+        if part.last_error:
+            age = "" if part.last_error_at is None else f" ({_age(now - part.last_error_at)} ago)"
+            lines.append(f"{part.name}{age}: {' '.join(part.last_error.split())}")
+    return lines
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _table(found: Iterable[PartStatus]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("part", no_wrap=True)
     table.add_column("address", no_wrap=True)
     table.add_column("health", no_wrap=True)
     table.add_column("processes", justify="right")
     table.add_column("waiting", justify="right")
-    table.add_column("last error", overflow="fold", style="dim")
     for part in found:
-        # A log may hold square brackets, which a plain string would read as markup.
-        error = Text(part.last_error or "")
         waiting = "" if part.lag is None else f"{part.lag:,}"
         health = Text(part.health, style=_COLOURS[part.health])
-        table.add_row(part.name, part.address, health, f"{part.running}/{part.wanted}", waiting, error)
+        table.add_row(part.name, part.address, health, f"{part.running}/{part.wanted}", waiting)
     return table
 
 
@@ -52,7 +94,7 @@ def _sentence(sick: list[PartStatus], *, all_down: bool) -> str:
     if all_down and all(part.health == "down" for part in sick):
         return "nothing runs: `make up` starts it"
     names = ", ".join(f"{part.name} ({part.health})" for part in sick)
-    logs = sorted({part.log for part in sick if part.log})
+    logs = sorted({shown(Path(part.log)) for part in sick if part.log})
     return f"not healthy: {names}; `make up` starts what is down" + (
         f", the logs are {', '.join(logs)}" if logs else ""
     )

@@ -5,6 +5,7 @@ import os
 import click
 
 from deploy import settings_file
+from deploy.stack.layout import shown
 from deploy.stack.local import Local
 from schemas.config import Config, Secret, find_file, load
 
@@ -14,9 +15,9 @@ def command() -> None:
     """Start everything: Kafka, ClickHouse, topics, tables, ingest, workers. What runs already is left alone."""
     written = settings_file.ensure()
     if written.settings:
-        click.echo(f"settings written: {written.settings}")
+        click.echo(f"settings written: {shown(written.settings)}")
     if written.secrets:
-        click.echo(f"fresh random secrets: {len(written.secrets)} files in {written.secrets[0].parent}")
+        click.echo(f"fresh random secrets: {len(written.secrets)} files in {shown(written.secrets[0].parent)}")
     config, file = load(), find_file()
     Local(config, file, os.environ).start(click.echo)
     click.echo()
@@ -25,7 +26,7 @@ def command() -> None:
 
 
 def _closing(config: Config) -> list[str]:
-    """Where things are and what comes next; files that hold secrets, never their content. Pure."""
+    """Where things are and what comes next; files that hold secrets, never their content."""
     lines = ["Your webhook endpoints (put each provider's own secret into its file, then run `make up` again):"]
     base = f"http://{config.ingest.host}:{config.ingest.port}"
     for name, source in config.sources.items():
@@ -40,4 +41,5 @@ def _closing(config: Config) -> list[str]:
 
 
 def _files(what: str, found: tuple[Secret, ...]) -> list[str]:
-    return [f"    {what}: {secret.file or f'environment variable {secret.env}'}" for secret in found]
+    places = [shown(secret.file) if secret.file else f"environment variable {secret.env}" for secret in found]
+    return [f"    {what}: {place}" for place in places]

@@ -2,43 +2,34 @@
 
 import base64
 import json
-import re
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
 from deploy import blocking, kafka_broker
 from deploy.stack.layout import Layout
-from schemas.config import Config
+from schemas.config import ClickHouse, Config
 
 # A worker writes its heartbeat every second; this is a stall, not a busy machine.
 STALE_SECONDS = 10.0
 _HTTP_SECONDS = 5.0
-# Levels of the log formats in use, the last line of a traceback, and the one sentence of a program that gives up.
-_ERROR = re.compile(
-    r'\b(ERROR|CRITICAL|FATAL)\b|"level":"(error|critical)"|^[\w.]*(Error|Exception)\b|^ackstream: |^Cannot '
-)
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
 
 
-def probes(config: Config) -> dict[str, Callable[[], bool]]:
-    """A question for each part that listens."""
+def probes(config: Config, password: str) -> dict[str, Callable[[], bool]]:
+    """A question for each part that listens; `password` is that of our user of ClickHouse."""
     return {
         "kafka": lambda: blocking.run(kafka_broker.answers(config.kafka.bootstrap)),
-        "clickhouse": lambda: clickhouse(config),
+        "clickhouse": lambda: clickhouse(config.clickhouse, password),
         "ingest": lambda: fetched(f"http://{_reachable(config.ingest.host)}:{config.ingest.port}/readyz"),
     }
 
 
-def clickhouse(config: Config) -> bool:
+def clickhouse(settings: ClickHouse, password: str) -> bool:
     """Whether it answers our user: a wrong password is not healthy."""
-    settings = config.clickhouse
-    password = settings.password.read() if settings.password else ""
     basic = base64.b64encode(f"{settings.user}:{password}".encode()).decode()
     return fetched(f"{settings.url.rstrip('/')}/?query=SELECT%201", {"Authorization": f"Basic {basic}"})
 
@@ -65,24 +56,6 @@ def beats(found: Mapping[str, Any], pid: int, now: float | None = None) -> bool:
     """Whether a heartbeat is of this process, fresh, and says that its partitions are assigned and recovered."""
     age = (time.time() if now is None else now) - float(found.get("at") or 0)
     return found.get("pid") == pid and found.get("ready") is True and age < STALE_SECONDS
-
-
-def last_error(log: Path) -> str | None:
-    """The last line of a log that tells of an error; None when there is none."""
-    return next((line for line in reversed(_tail(log)) if _ERROR.search(line)), None)
-
-
-def last_line(log: Path) -> str | None:
-    """The last line of a log, for a part that does not start: its last error if it has told one."""
-    return last_error(log) or next(iter(reversed(_tail(log))), None)
-
-
-def _tail(log: Path, size: int = 65_536) -> list[str]:
-    with suppress(OSError), log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - size))
-        lines = _CONTROL.sub("", stream.read().decode(errors="replace")).split("\n")
-        return [line.strip()[:300] for line in lines if line.strip()]
-    return []
 
 
 def _reachable(host: str) -> str:

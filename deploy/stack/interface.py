@@ -11,7 +11,11 @@ Report = Callable[[str], None]
 
 @dataclass(slots=True, frozen=True)
 class PartStatus:
-    """One part as it is now. `lag` = records not yet processed, None for parts that consume nothing or when unknown."""
+    """One part as it is now. `lag` = records not yet processed, None for parts that consume nothing or when unknown.
+
+    `last_error` is one that matters now: the newest of a part that is not ok, of an ok part one of the last minutes and
+    since its present start. `last_error_at` = epoch seconds, None when its log does not tell.
+    """
 
     name: str
     address: str
@@ -21,7 +25,16 @@ class PartStatus:
     pids: tuple[int, ...] = ()
     lag: int | None = None
     last_error: str | None = None
+    last_error_at: float | None = None
     log: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class StackStatus:
+    """Every part, in the order of the flow; `trouble` = one sentence on what concerns them all, None when in order."""
+
+    parts: tuple[PartStatus, ...]
+    trouble: str | None = None
 
 
 class Stack(Protocol):
@@ -33,5 +46,5 @@ class Stack(Protocol):
     def stop(self, report: Report) -> None:
         """Stops everything in order; nothing happens when nothing runs."""
 
-    def status(self) -> list[PartStatus]:
-        """Every part, in the order of the flow."""
+    def status(self) -> StackStatus:
+        """How everything is; asks no secret of the environment."""

@@ -51,6 +51,10 @@ class Layout:
     def users(self) -> Path:
         return self.run / "clickhouse-users.json"
 
+    def given(self, part: str) -> Path:
+        """The secrets that a part is given instead of reading them from the environment of `up`; see `program`."""
+        return self.run / f"secrets-{part}.json"
+
     @property
     def supervisor_conf(self) -> Path:
         return self.run / "supervisor.conf"
@@ -102,6 +106,21 @@ class Layout:
             yield
         finally:
             os.close(handle)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replaces `file` as a whole; only the owner can read it, at no moment anybody else."""
+    part = file.with_suffix(".new")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    part.replace(file)
+
+
+def shown(path: Path) -> str:
+    """A path as the user would type it here: relative below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _lock(handle: int, root: Path) -> None:

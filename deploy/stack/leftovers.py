@@ -14,8 +14,14 @@ _KILL_SECONDS = 5.0
 
 def find(mark: str) -> list[int]:
     """Pids of processes of this user whose command line has the word `mark` or ends a word with it."""
+    return [pid for pid, _ in command_lines(mark)]
+
+
+def command_lines(mark: str) -> list[tuple[int, list[str]]]:
+    """The same with the words of their command lines."""
     words = (mark, f"-D{mark}")
-    return [pid for pid, line in _command_lines() if any(word in line for word in words) and pid != os.getpid()]
+    found = _command_lines()
+    return [(pid, line) for pid, line in found if any(word in line for word in words) and pid != os.getpid()]
 
 
 def end(mark: str) -> int:

@@ -4,17 +4,28 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from deploy import java, kafka_broker, kafka_jars
 from deploy.cli import Failure
 from deploy.migrations import MigrationError, migrate
-from deploy.stack import health, lag, leftovers, preflight, supervisor_conf
-from deploy.stack.interface import Health, PartStatus, Report
-from deploy.stack.layout import Layout
-from deploy.stack.parts import STAGES, Part, environment, kafka_port, mark, parts
+from deploy.stack import lag, leftovers, preflight, supervisor_conf
+from deploy.stack.interface import PartStatus, Report, StackStatus
+from deploy.stack.layout import Layout, write_private
+from deploy.stack.parts import (
+    STAGES,
+    Part,
+    environment,
+    java_marks,
+    kafka_port,
+    mark,
+    parts,
+    secret_variables,
+    whose,
+)
 from deploy.stack.supervisor import Process, Supervisor
+from deploy.stack.watch import ALIVE, Watch
 from deploy.topics import ensure_topics_sync
 from schemas.config import Config, Secret
 
@@ -24,6 +35,7 @@ FLOW = (*STAGES, "ingest")
 HEALTHY_SECONDS = {"kafka": 120.0, "clickhouse": 120.0, "ingest": 60.0, "normalise": 600.0, "load": 600.0}
 # An outside service is there or it is not.
 OUTSIDE_SECONDS = 10.0
+GONE = "the supervisor is gone, so nothing watches over what still runs: `make up` takes over"
 # A part that has died so often while being waited for does not come up by itself.
 _DEATHS = 3
 
@@ -36,22 +48,36 @@ class Local:
         self._file = file
         self._env = env
         self._layout = Layout(config.data_dir)
-        self._probes = health.probes(config)
 
     def start(self, report: Report) -> None:
-        """Starts what does not run or has changed, in the order of what needs what."""
+        """Starts what does not run or has changed, in the order of what needs what.
+
+        Nothing that runs is stopped before all that can be checked has been; when a part fails to start, the others run
+        on.
+        """
         self._layout.create()
         preflight.room(self._layout.root)
         with self._layout.lock():
             supervisor = Supervisor(self._layout)
+            before = self._recorded()
+            running = {process.part for process in self._processes(supervisor) if process.state in ALIVE}
+            self._preflight(before, running)
             found = parts(self._config, self._layout, self._prepare_kafka(report))
-            self._write_users()
-            self._configure(supervisor, found)
-            running = {process.part for process in supervisor.processes() if process.state in ("RUNNING", "STARTING")}
-            preflight.free_listeners(part for part in found if part.command is not None and part.name not in running)
-            self._bring_up(supervisor, found, STORES, report)
-            self._prepare_stores(report)
-            self._bring_up(supervisor, found, FLOW, report)
+            watch = Watch(self._config, self._layout, _read(self._config.clickhouse.password))
+            conf = self._render(supervisor, found)
+            # What a killed supervisor has left is replaced, changed or not.
+            settled = _unchanged(before, conf) & running if supervisor.alive() else set()
+            self._check_settled(supervisor, watch, found, settled, report)
+            self._write_secrets(found)
+            self._configure(supervisor, conf)
+            try:
+                self._bring_up(supervisor, watch, found, STORES, report)
+                self._prepare_stores(report)
+                self._bring_up(supervisor, watch, found, FLOW, report)
+            except Failure:
+                for name in running:
+                    supervisor.start(name)
+                raise
 
     def stop(self, report: Report) -> None:
         if not self._layout.supervisor_conf.exists():
@@ -68,11 +94,52 @@ class Local:
         """Keeps other ups, downs and cleans away."""
         return self._layout.lock()
 
-    def status(self) -> list[PartStatus]:
-        found = parts(self._config, self._layout, ())
-        processes = Supervisor(self._layout).processes()
+    def status(self) -> StackStatus:
+        found = parts(self._config, self._layout, (), lambda _: "")
+        supervisor = Supervisor(self._layout)
+        processes = self._processes(supervisor)
+        watch = Watch(self._config, self._layout, self._password_in_use())
         behind = lag.lags(self._config.kafka.bootstrap)
-        return [self._status(part, [p for p in processes if p.part == part.name], behind) for part in found]
+        gone = bool(processes) and not supervisor.alive()
+        return StackStatus(tuple(_status(watch, part, processes, behind) for part in found), GONE if gone else None)
+
+    def _processes(self, supervisor: Supervisor) -> list[Process]:
+        """What runs; when the supervisor was killed, what it has left behind."""
+        if supervisor.alive():
+            return supervisor.processes()
+        found = [(pid, *whose(words)) for pid, words in leftovers.command_lines(mark(self._layout))]
+        return [Process(part, instance, "RUNNING", pid) for pid, part, instance in sorted(found)]
+
+    def _recorded(self) -> supervisor_conf.Recorded:
+        text = ""
+        with suppress(OSError):
+            text = self._layout.supervisor_conf.read_text()
+        return supervisor_conf.recorded(text)
+
+    def _preflight(self, before: supervisor_conf.Recorded, running: set[str]) -> None:
+        """What can be told from outside: settings, secrets, ports. Raises Failure or ConfigError."""
+        preflight.sources(self._config)
+        wanted = [part for part in parts(self._config, self._layout, ()) if part.command is not None]
+        preflight.free_listeners(wanted, {port for name in running for port in before.ports(name)})
+
+    def _render(self, supervisor: Supervisor, found: list[Part]) -> str:
+        hidden = secret_variables(self._config)
+        return supervisor_conf.render(
+            supervisor.daemon(),
+            self._layout,
+            found,
+            lambda part: environment(part, self._file, self._layout, self._env, hidden),
+        )
+
+    def _check_settled(
+        self, supervisor: Supervisor, watch: Watch, found: list[Part], settled: set[str], report: Report
+    ) -> None:
+        """The same for the stores that run and stay, or are not ours: they answer, and the topics fit."""
+        stores = [part for part in found if part.name in STORES and (part.command is None or part.name in settled)]
+        for part in stores:
+            self._wait_healthy(supervisor, watch, part)
+        if any(part.name == "kafka" for part in stores):
+            self._prepare_topics(report)
 
     def _prepare_kafka(self, report: Report) -> list[str]:
         """The command of the local broker, with its storage and settings ready; empty when it is not local."""
@@ -85,33 +152,36 @@ class Local:
         jars = kafka_jars.ensure(found, self._env)
         kafka_broker.prepare(folder, port, self._config.kafka.controller_port, found.binary, jars)
         binary, *arguments = kafka_broker.command(folder, found.binary, jars)
-        return [binary, f"-D{mark(self._layout)}", *arguments]
+        return [binary, *java_marks(self._layout, "kafka"), *arguments]
 
-    def _write_users(self) -> None:
-        """The users of the local ClickHouse; the file holds their passwords."""
+    def _write_secrets(self, found: list[Part]) -> None:
+        """For the parts: the secrets that this environment holds, and the users of the local ClickHouse."""
+        for part in found:
+            if part.reads:
+                write_private(self._layout.given(part.name), json.dumps(part.given))
         settings = self._config.clickhouse
-        if not settings.local:
-            return
-        users = {settings.user: {"password": settings.password.read() if settings.password else "", "readonly": False}}
-        if settings.reader_password:
-            users[settings.reader_user] = {"password": settings.reader_password.read(), "readonly": True}
-        part = self._layout.users.with_suffix(".new")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            json.dump(users, stream)
-        part.replace(self._layout.users)
+        if settings.local:
+            users = {settings.user: {"password": _read(settings.password), "readonly": False}}
+            if settings.reader_password:
+                users[settings.reader_user] = {"password": settings.reader_password.read(), "readonly": True}
+            write_private(self._layout.users, json.dumps(users))
 
-    def _configure(self, supervisor: Supervisor, found: list[Part]) -> None:
+    def _password_in_use(self) -> str:
+        """Of our user of ClickHouse, as the workers were given it; this shell may hold another or none."""
+        secret = self._config.clickhouse.password
+        if secret is None or secret.env is None:
+            return _read(secret)
+        with suppress(OSError, ValueError, KeyError):
+            return str(json.loads(self._layout.given("load").read_text())[secret.env])
+        return os.environ.get(secret.env, "")
+
+    def _configure(self, supervisor: Supervisor, conf: str) -> None:
         """Makes the supervisor run and know the parts; stops those that changed. Starts none."""
-        daemon = supervisor.daemon(_environment_secrets(self._config))
-        conf = supervisor_conf.render(
-            daemon, self._layout, found, lambda part: environment(part, self._file, self._layout, self._env)
-        )
-        if supervisor.alive() and not self._head_same(supervisor_conf.head(daemon, self._layout)):
+        if supervisor.alive() and self._recorded().head != supervisor_conf.recorded(conf).head:
             supervisor.shutdown()
         if not supervisor.alive():
             leftovers.end(mark(self._layout))
-            supervisor.launch(conf)
+            supervisor.launch(conf, secret_variables(self._config))
             return
         added, changed, removed = supervisor.reload(conf)
         # As in a stop: workers that lose Kafka first would try in vain to end in order.
@@ -120,16 +190,16 @@ class Local:
         for name in [*changed, *added]:
             supervisor.add(name)
 
-    def _head_same(self, head: str) -> bool:
-        return self._layout.supervisor_conf.read_text().startswith(head)
-
-    def _prepare_stores(self, report: Report) -> None:
+    def _prepare_topics(self, report: Report) -> None:
         kafka = self._config.kafka
         changes = ensure_topics_sync(kafka.bootstrap, kafka.partitions, kafka.replication, kafka.retention_days)
         if changes.created:
             report(f"topics created: {', '.join(changes.created)}")
         if changes.aligned:
             report(f"topics aligned with the settings: {', '.join(changes.aligned)}")
+
+    def _prepare_stores(self, report: Report) -> None:
+        self._prepare_topics(report)
         try:
             applied = migrate(self._config)
         except MigrationError as error:
@@ -137,82 +207,44 @@ class Local:
         if applied:
             report(f"migrations applied: {', '.join(applied)}")
 
-    def _bring_up(self, supervisor: Supervisor, found: list[Part], names: tuple[str, ...], report: Report) -> None:
+    def _bring_up(
+        self, supervisor: Supervisor, watch: Watch, found: list[Part], names: tuple[str, ...], report: Report
+    ) -> None:
         chosen = [part for part in found if part.name in names]
         for part in chosen:
             if part.command is not None:
                 supervisor.start(part.name)
         for part in sorted(chosen, key=lambda part: names.index(part.name)):
-            seconds = self._wait_healthy(supervisor, part)
+            seconds = self._wait_healthy(supervisor, watch, part)
             report(f"{part.name:<11} {part.address}" + (f"  ready in {seconds:.1f} s" if seconds > 1 else ""))
 
-    def _wait_healthy(self, supervisor: Supervisor, part: Part) -> float:
+    def _wait_healthy(self, supervisor: Supervisor, watch: Watch, part: Part) -> float:
         """Blocks until the part is healthy; the seconds it took. Raises Failure with the reason its log gives."""
         start = time.monotonic()
         limit = OUTSIDE_SECONDS if part.command is None else HEALTHY_SECONDS[part.name]
         seen: dict[int, set[int]] = {}
         while True:
             mine = [process for process in supervisor.processes() if process.part == part.name]
-            if self._health(part, mine) == "ok":
+            if watch.health(part, mine) == "ok":
                 return time.monotonic() - start
             for process in mine:
                 seen.setdefault(process.instance, set()).add(process.pid)
             deaths = max((len(pids - {0}) for pids in seen.values()), default=0)
             if deaths > _DEATHS or time.monotonic() - start > limit:
-                raise Failure(self._unhealthy(part, mine))
+                raise Failure(watch.why_unhealthy(part, mine, self._file))
             time.sleep(0.2)
 
-    def _unhealthy(self, part: Part, mine: list[Process]) -> str:
-        if part.command is None:
-            return f"{part.name} at {part.address} does not answer: start it, or mend its address in {self._file}"
-        sick = next((process for process in mine if not self._process_ok(part, process)), None)
-        log = self._layout.log(part.name, sick.instance if sick else 0)
-        beat = health.heartbeat(self._layout, part.name, sick.instance) if sick and part.name in STAGES else {}
-        said = (sick and sick.trouble) or beat.get("last_error") or health.last_line(log) or "it said nothing"
-        return f"{part.name} does not get healthy: {said} ({log})"
 
-    def _health(self, part: Part, mine: list[Process]) -> Health:
-        if part.command is not None:
-            running = [process for process in mine if process.state in ("RUNNING", "STARTING")]
-            if not running:
-                return "down"
-            if not all(self._process_ok(part, process) for process in mine):
-                return "starting"
-        probe = self._probes.get(part.name)
-        if probe is None or probe():
-            return "ok"
-        return "down" if part.command is None else "starting"
-
-    def _process_ok(self, part: Part, process: Process) -> bool:
-        if process.state not in ("RUNNING", "STARTING"):
-            return False
-        return part.name not in STAGES or health.beats(
-            health.heartbeat(self._layout, part.name, process.instance), process.pid
-        )
-
-    def _status(self, part: Part, mine: list[Process], behind: Mapping[str, int | None]) -> PartStatus:
-        logs = [self._layout.log(part.name, process.instance) for process in mine]
-        beats = [health.heartbeat(self._layout, part.name, process.instance) for process in mine if part.name in STAGES]
-        told = [str(beat["last_error"]) for beat in beats if beat.get("last_error")]
-        told += [error for log in logs if (error := health.last_error(log)) is not None]
-        outside = part.command is None
-        now = self._health(part, mine)
-        return PartStatus(
-            name=part.name,
-            address=part.address,
-            health=now,
-            running=int(now == "ok") if outside else sum(process.pid > 0 for process in mine),
-            wanted=part.count,
-            pids=tuple(process.pid for process in mine if process.pid > 0),
-            lag=behind.get(part.name),
-            last_error=told[0] if told else None,
-            log=None if outside else str(logs[0] if logs else self._layout.log(part.name, 0)),
-        )
+def _unchanged(before: supervisor_conf.Recorded, conf: str) -> set[str]:
+    """The parts that a supervisor of `before` leaves alone when it is given `conf`."""
+    now = supervisor_conf.recorded(conf)
+    same = {name for name, section in now.programs.items() if before.programs.get(name) == section}
+    return same if before.head == now.head else set()
 
 
-def _environment_secrets(config: Config) -> list[str]:
-    """Secrets given by environment variables: processes inherit them from the supervisor, which is told once."""
-    found: list[Secret | None] = [config.clickhouse.password, config.clickhouse.reader_password]
-    for source in config.sources.values():
-        found += [*source.secrets, *source.verify_tokens, *source.sent_tokens]
-    return [secret.read() for secret in found if secret is not None and secret.env is not None]
+def _status(watch: Watch, part: Part, processes: list[Process], behind: Mapping[str, int | None]) -> PartStatus:
+    return watch.status(part, [process for process in processes if process.part == part.name], behind.get(part.name))
+
+
+def _read(secret: Secret | None) -> str:
+    return secret.read() if secret else ""

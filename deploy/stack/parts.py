@@ -3,24 +3,26 @@ the files that tell whether a part has changed."""
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
-from schemas.config import Config, Secret
+from schemas.config import Config, Secret, Source
 from schemas.topics import DEAD, EVENTS, RAW
 
 ROOT = Path(__file__).parents[2]
 # Stands for the number of a process of a part with several.
 INSTANCE = "{instance}"
+_PART = "ackstream-part="
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Of a stop in order, before SIGKILL: ingest has 10 s for what it accepted, a worker finishes and commits a batch, Kafka
 # and ClickHouse close their files.
 STOP_SECONDS = {"kafka": 40, "clickhouse": 40, "ingest": 25, "normalise": 30, "load": 45}
 STAGES = ("normalise", "load")
+Reader = Callable[[Secret], str]
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,7 +40,7 @@ class Part:
     """`command` None = an outside service, only watched. A part restarts when `stamp` or anything else here changes.
 
     `reads` are the sections of the settings that the process itself loads: overrides of other sections are not its
-    business and do not restart it.
+    business and do not restart it. `given` are the secrets, by variable, that it would read from the environment.
     """
 
     name: str
@@ -48,11 +50,20 @@ class Part:
     listeners: tuple[Listener, ...] = ()
     stamp: str = ""
     reads: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def parts(config: Config, layout: Layout, broker: Iterable[str]) -> list[Part]:
-    """Every part in the order of the flow; `broker` is the command of the local Kafka. Raises Failure."""
-    return [ingest(config, layout), kafka(config, broker), *workers(config, layout), clickhouse(config, layout)]
+def parts(config: Config, layout: Layout, broker: Iterable[str], read: Reader = Secret.read) -> list[Part]:
+    """Every part in the order of the flow; `broker` is the command of the local Kafka. Raises Failure.
+
+    `read` gives a secret; whoever only looks at the parts needs none, and may give anything.
+    """
+    return [
+        ingest(config, layout, read),
+        kafka(config, broker),
+        *workers(config, layout, read),
+        clickhouse(config, layout, read),
+    ]
 
 
 def kafka(config: Config, broker: Iterable[str]) -> Part:
@@ -78,7 +89,7 @@ def kafka_port(config: Config) -> int:
     return int(port)
 
 
-def clickhouse(config: Config, layout: Layout) -> Part:
+def clickhouse(config: Config, layout: Layout, read: Reader) -> Part:
     settings = config.clickhouse
     if not settings.local:
         return Part("clickhouse", settings.url, None)
@@ -86,9 +97,10 @@ def clickhouse(config: Config, layout: Layout) -> Part:
     arguments = ["--data", str(layout.clickhouse), "--host", host, "--port", str(port), "--users", str(layout.users)]
     arguments += ["--max-memory-bytes", str(settings.max_memory_bytes)]
     listener = Listener(host, port, "clickhouse.url", "ACKSTREAM_CLICKHOUSE_URL")
-    secrets = _secrets([settings.password, settings.reader_password])
+    secrets = [read(secret) if secret else "" for secret in (settings.password, settings.reader_password)]
     stamp = digest([*code("deploy/clickhouse"), settings.user, settings.reader_user, *secrets])
-    return Part("clickhouse", settings.url, (*python(layout, "deploy.clickhouse"), *arguments), 1, (listener,), stamp)
+    command = (*python(layout, "clickhouse", "deploy.clickhouse"), *arguments)
+    return Part("clickhouse", settings.url, command, 1, (listener,), stamp)
 
 
 def _clickhouse_address(url: str) -> tuple[str, int]:
@@ -101,49 +113,73 @@ def _clickhouse_address(url: str) -> tuple[str, int]:
     return ("127.0.0.1" if parsed.hostname in LOOPBACK else parsed.hostname), parsed.port or 8123
 
 
-def ingest(config: Config, layout: Layout) -> Part:
+def ingest(config: Config, layout: Layout, read: Reader) -> Part:
     settings = config.ingest
-    command = (*python(layout, "deploy.cli"), "ingest", "--instance", INSTANCE)
+    command = (*_program(layout, "ingest"), "ingest", "--instance", INSTANCE)
     listener = Listener(settings.host, settings.port, "ingest.port", "ACKSTREAM_INGEST_PORT")
     address = f"http://{settings.host}:{settings.port}"
-    stamp = digest([*code("ingest", "schemas"), settings.model_dump_json(), config.kafka.bootstrap, *_sources(config)])
-    return Part("ingest", address, command, settings.processes, (listener,), stamp, ("ingest", "kafka"))
+    sources = [fact for name, source in sorted(config.sources.items()) for fact in _facts(name, source, read)]
+    stamp = digest([*code("ingest", "schemas"), settings.model_dump_json(), config.kafka.bootstrap, *sources])
+    given = _given([secret for source in config.sources.values() for secret in source_secrets(source)], read)
+    return Part("ingest", address, command, settings.processes, (listener,), stamp, ("ingest", "kafka"), given)
 
 
-def workers(config: Config, layout: Layout) -> list[Part]:
+def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
     counts = {"normalise": config.streams.normalise_workers, "load": config.streams.load_workers}
     addresses = {"normalise": RAW.name, "load": f"{EVENTS.name}, {DEAD.name}"}
-    secrets = _secrets([config.clickhouse.password])
-    read = (config.streams, config.kafka, config.clickhouse)
-    stamp = digest([*code("streams", "schemas"), *(section.model_dump_json() for section in read), *secrets])
+    secrets = [config.clickhouse.password] if config.clickhouse.password else []
+    facts = [section.model_dump_json() for section in (config.streams, config.kafka, config.clickhouse)]
+    stamp = digest([*code("streams", "schemas"), *facts, *map(read, secrets)])
     return [
         Part(
             stage,
             addresses[stage],
-            (*python(layout, "deploy.cli"), "worker", stage, "--instance", INSTANCE),
+            (*_program(layout, stage), "worker", stage, "--instance", INSTANCE),
             counts[stage],
             stamp=stamp,
             reads=("streams", "kafka", "clickhouse"),
+            given=_given(secrets, read),
         )
         for stage in STAGES
     ]
 
 
-def python(layout: Layout, module: str) -> tuple[str, ...]:
-    """This Python, running `module`, with a mark in its command line by which its processes can be found."""
-    return (sys.executable, "-X", mark(layout), "-m", module)
+def python(layout: Layout, part: str, module: str) -> tuple[str, ...]:
+    """This Python, running `module`, with marks in its command line by which its processes can be found."""
+    return (sys.executable, "-X", mark(layout), "-X", f"{_PART}{part}", "-m", module)
+
+
+def java_marks(layout: Layout, part: str) -> tuple[str, ...]:
+    """The same marks for a program of Java."""
+    return (f"-D{mark(layout)}", f"-D{_PART}{part}")
+
+
+def _program(layout: Layout, part: str) -> tuple[str, ...]:
+    return (*python(layout, part, "deploy.stack.program"), str(layout.given(part)))
 
 
 def mark(layout: Layout) -> str:
     return f"ackstream={layout.key}"
 
 
-def environment(part: Part, config_file: Path, layout: Layout, env: Mapping[str, str]) -> dict[str, str]:
-    """What the part's processes get to know of the settings in force: the file and the overrides that concern it."""
+def whose(words: list[str]) -> tuple[str, int]:
+    """The part and the number of a process with the command line `words`; no part when it does not tell."""
+    part = next((word.partition(_PART)[2] for word in words if word.removeprefix("-D").startswith(_PART)), "")
+    number = words[words.index("--instance") + 1] if "--instance" in words[:-1] else "0"
+    return part, int(number) if number.isdigit() else 0
+
+
+def environment(
+    part: Part, config_file: Path, layout: Layout, env: Mapping[str, str], hidden: Iterable[str] = ()
+) -> dict[str, str]:
+    """What the part's processes get to know of the settings in force: the file and the overrides that concern it.
+
+    `hidden` variables hold secrets and are not among them, whatever their name.
+    """
     if not part.reads:
         return {}
     prefixes = tuple(f"ACKSTREAM_{section.upper()}_" for section in part.reads)
-    overrides = {key: value for key, value in env.items() if key.startswith(prefixes)}
+    overrides = {key: value for key, value in env.items() if key.startswith(prefixes) and key not in hidden}
     fixed = {"ACKSTREAM_CONFIG": str(config_file), "ACKSTREAM_DATA_DIR": str(layout.root)}
     return dict(sorted({**overrides, **fixed}.items()))
 
@@ -158,12 +194,21 @@ def code(*folders: str) -> list[str]:
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
-def _sources(config: Config) -> list[str]:
-    found: list[str] = []
-    for name, source in sorted(config.sources.items()):
-        found += [name, source.provider, *_secrets([*source.secrets, *source.verify_tokens, *source.sent_tokens])]
-    return found
+def secret_variables(config: Config) -> frozenset[str]:
+    """The environment variables that hold secrets."""
+    found = [secret for source in config.sources.values() for secret in source_secrets(source)]
+    found += [secret for secret in (config.clickhouse.password, config.clickhouse.reader_password) if secret]
+    return frozenset(secret.env for secret in found if secret.env is not None)
 
 
-def _secrets(found: Iterable[Secret | None]) -> list[str]:
-    return [secret.read() if secret is not None else "" for secret in found]
+def source_secrets(source: Source) -> tuple[Secret, ...]:
+    return (*source.secrets, *source.verify_tokens, *source.sent_tokens)
+
+
+def _facts(name: str, source: Source, read: Reader) -> list[str]:
+    """What ingest knows of a source; the places too, since a secret that moves to another variable is given anew."""
+    return [name, source.model_dump_json(), *map(read, source_secrets(source))]
+
+
+def _given(found: Iterable[Secret], read: Reader) -> dict[str, str]:
+    return {secret.env: read(secret) for secret in found if secret.env is not None}

@@ -1,12 +1,14 @@
 """What must hold before parts are started: room on disk, free ports. IO."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from deploy import ports
 from deploy.cli import Failure
 from deploy.stack.parts import Listener, Part
+from ingest import sources as ingest_sources
+from schemas.config import Config
 
 # Kafka and ClickHouse stop in the middle of things on a full disk; an empty stack itself takes some 20 MB.
 LEAST_FREE = 1024**3
@@ -22,15 +24,23 @@ def room(folder: Path) -> None:
         )
 
 
-def free_listeners(parts: Iterable[Part]) -> None:
-    """Raises Failure that names the first port that somebody else listens on."""
+def sources(config: Config) -> None:
+    """Raises ConfigError for each source that ingest would not start with: its provider, its secrets."""
+    ingest_sources.load(config)
+
+
+def free_listeners(parts: Iterable[Part], own: Collection[int] = ()) -> None:
+    """Raises Failure that names the first port that cannot be had.
+
+    `own` ports are those of parts that run: they keep theirs, or give it up before it is taken.
+    """
     wanted: dict[int, Listener] = {}
     for part in parts:
         for listener in part.listeners:
             twin = wanted.setdefault(listener.port, listener)
             if twin is not listener:
                 raise Failure(f"{twin.setting} and {listener.setting} both name port {listener.port}: change one")
-            if not ports.can_bind(listener.host, listener.port):
+            if not ports.can_bind(listener.host, 0 if listener.port in own else listener.port):
                 raise Failure(_taken(listener))
 
 

@@ -1,13 +1,12 @@
 """The supervisor's process and its interface. IO: starts the daemon, speaks XML-RPC over its socket."""
 
 import configparser
-import hashlib
 import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -19,7 +18,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy import settings_file
 from deploy.cli import Failure
-from deploy.stack.layout import Layout
+from deploy.stack.layout import Layout, shown, write_private
 from deploy.stack.parts import STOP_SECONDS
 from deploy.stack.supervisor_conf import FILES, Daemon
 
@@ -34,7 +33,9 @@ class Process:
     instance: int
     state: str
     pid: int
-    trouble: str
+    trouble: str = ""
+    # Of its present start, in epoch seconds; None when unknown.
+    since: float | None = None
 
 
 class Supervisor:
@@ -44,17 +45,16 @@ class Supervisor:
         self._layout = layout
         self._known = _recorded(layout.supervisor_conf)
 
-    def daemon(self, environment_secrets: Iterable[str]) -> Daemon:
+    def daemon(self) -> Daemon:
         """What its configuration file shall say about it. Creates its password at the first call."""
         password = self._layout.secrets / "supervisor"
         settings_file.fill(password)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-        secrets = hashlib.sha256("\0".join(environment_secrets).encode()).hexdigest()[:16]
         # A running one keeps the socket it has, whatever TMPDIR is now.
         socket = self._known[0] if self.alive() else str(self._layout.socket)
         user = 0 if os.getuid() == 0 else None
-        return Daemon(socket, password.read_text().strip(), files, secrets, user)
+        return Daemon(socket, password.read_text().strip(), files, user)
 
     def alive(self) -> bool:
         """Whether it runs and answers."""
@@ -65,27 +65,25 @@ class Supervisor:
         except (OSError, HTTPException, Error):
             return False
 
-    def launch(self, conf: str) -> None:
-        """Starts the daemon with the configuration `conf`. Raises Failure."""
+    def launch(self, conf: str, hidden: Collection[str]) -> None:
+        """Starts the daemon with the configuration `conf`, without the variables `hidden`. Raises Failure."""
         self.write(conf)
-        # What `up` was given is in the file; a later `up` may have other overrides.
-        env = {key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_")}
+        # What `up` was given is in files; a later `up` may have other overrides and secrets.
+        env = {
+            key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_") and key not in hidden
+        }
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisor_conf)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=self._layout.root)  # noqa: S603
         deadline = time.monotonic() + _START_SECONDS
         while not self.alive():
             if done.returncode != 0 or time.monotonic() > deadline:
                 said = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
-                raise Failure(f"the supervisor did not start: {said[0]} ({self._layout.log('supervisor')})")
+                raise Failure(f"the supervisor did not start: {said[0]} ({shown(self._layout.log('supervisor'))})")
             time.sleep(0.05)
 
     def write(self, conf: str) -> None:
         """Replaces the configuration file; it holds a password."""
-        part = self._layout.supervisor_conf.with_suffix(".new")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(conf)
-        part.replace(self._layout.supervisor_conf)
+        write_private(self._layout.supervisor_conf, conf)
         self._known = _recorded(self._layout.supervisor_conf)
 
     def reload(self, conf: str) -> tuple[list[str], list[str], list[str]]:
@@ -122,6 +120,7 @@ class Supervisor:
                 info["statename"],
                 info["pid"],
                 info["spawnerr"],
+                float(info["start"]),
             )
             for info in self._call("supervisor.getAllProcessInfo")
         ]
@@ -133,7 +132,9 @@ class Supervisor:
         deadline = time.monotonic() + sum(STOP_SECONDS.values()) + _START_SECONDS
         while _exists(pid):
             if time.monotonic() > deadline:
-                raise Failure(f"the supervisor (pid {pid}) does not end: look at {self._layout.log('supervisor')}")
+                raise Failure(
+                    f"the supervisor (pid {pid}) does not end: look at {shown(self._layout.log('supervisor'))}"
+                )
             time.sleep(0.1)
 
     def _call(self, method: str, *arguments: Any) -> Any:

@@ -14,6 +14,9 @@ LOG_BYTES = "10MB"
 LOG_COPIES = 3
 # Kafka holds open every segment of every partition.
 FILES = 65_536
+_PROGRAM = "[program:"
+# A comment, for the next `up`: ports that it finds taken may be the part's own.
+_LISTENS = "; Listens on: "
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,10 +26,28 @@ class Daemon:
     socket: str
     password: str
     files: int
-    # Changes when a secret that is given by an environment variable changes: parts inherit those from the supervisor.
-    secrets: str
     # The user to run as, which the supervisor wants to be told when it is started by root; None otherwise.
     user: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Recorded:
+    """What a configuration file says: the supervisor's own sections, and each part's section and ports."""
+
+    head: str
+    programs: Mapping[str, str]
+
+    def ports(self, part: str) -> set[int]:
+        """Those that the part was told to listen on."""
+        lines = self.programs.get(part, "").splitlines()
+        found = next((line for line in lines if line.startswith(_LISTENS)), _LISTENS)
+        return {int(word) for word in found.removeprefix(_LISTENS).split()}
+
+
+def recorded(text: str) -> Recorded:
+    """The reverse of `render`, as far as it goes."""
+    head, *sections = text.split(f"\n{_PROGRAM}")
+    return Recorded(head, {name: body for name, _, body in (section.partition("]\n") for section in sections)})
 
 
 def render(daemon: Daemon, layout: Layout, parts: list[Part], environment: Callable[[Part], Mapping[str, str]]) -> str:
@@ -56,7 +77,6 @@ identifier=ackstream-{layout.key}
 umask=077
 minfds={daemon.files}
 {"" if daemon.user is None else f"user={daemon.user}"}
-environment=ACKSTREAM_SECRETS="{daemon.secrets}"
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
@@ -69,7 +89,8 @@ def program(part: Part, layout: Layout, environment: Mapping[str, str]) -> str:
     command = " ".join(shlex.quote(word) for word in part.command)
     variables = {**environment, "PYTHONUNBUFFERED": "1", "ACKSTREAM_STAMP": part.stamp}
     return f"""\
-[program:{part.name}]
+{_PROGRAM}{part.name}]
+{_LISTENS}{" ".join(str(listener.port) for listener in part.listeners)}
 command={_plain(command).replace(INSTANCE, "%(process_num)d")}
 process_name={part.name}-%(process_num)d
 numprocs={part.count}

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,24 @@ class Installation:
         done = run({**self.env, **overrides}, "up")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.logs()}"
         return done.stdout
+
+    def refused(self, **overrides: str) -> str:
+        """The one line on stderr of an `up` that fails."""
+        done = run({**self.env, **overrides}, "up")
+        assert done.returncode == 1, done.stdout
+        [line] = done.stderr.splitlines()
+        return line
+
+    @contextmanager
+    def settings(self, change: Callable[[str], str]) -> Iterator[None]:
+        """A changed settings file, for a while."""
+        file = Path(self.env["ACKSTREAM_CONFIG"])
+        whole = file.read_text()
+        file.write_text(change(whole))
+        try:
+            yield
+        finally:
+            file.write_text(whole)
 
     def down(self) -> None:
         done = run(self.env, "down")

@@ -110,6 +110,16 @@ def test_a_taken_port_is_named_with_its_owner_and_setting() -> None:
             assert f"(pid {os.getpid()})" in str(caught.value)
 
 
+def test_a_port_of_a_part_of_ours_is_not_taken_and_its_host_is_checked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        mine = Part("x", "", (), listeners=(Listener("127.0.0.1", port, "ingest.port", ""),))
+        preflight.free_listeners([mine], {port})
+        strange = Part("x", "", (), listeners=(Listener("192.0.2.1", port, "ingest.host", ""),))
+        with pytest.raises(Failure, match=r"192\.0\.2\.1 is no address of this machine"):
+            preflight.free_listeners([strange], {port})
+
+
 def test_two_parts_on_one_port_are_refused() -> None:
     found = [Part(name, "", (), listeners=(Listener("127.0.0.1", 29999, f"{name}.port", ""),)) for name in ("a", "b")]
     with pytest.raises(Failure, match=r"a\.port and b\.port"):

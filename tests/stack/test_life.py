@@ -1,9 +1,14 @@
 """A whole stack, really started: what users see of up, status, kill -9, down, clean. One stack for all tests, in a
 folder whose path is too long for a socket; the tests build on each other's stack but not on their order."""
 
+import fcntl
+import json
 import os
+import re
 import signal
+import socket
 import stat
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +21,7 @@ from deploy.stack.layout import Layout
 from deploy.stack.parts import mark
 from tests.stack.installation import Installation, run, wait_for
 
+SHOP = '\n[sources.shop]\nprovider = "meta"\nsent_tokens = [{ env = "SHOP_TOKEN" }]\n'
 PARTS = {"ingest", "kafka", "normalise", "load", "clickhouse"}
 
 
@@ -56,7 +62,7 @@ def test_nothing_secret_is_shown_or_readable_by_others(running: Installation) ->
     for file in [
         *(running.data / "secrets").iterdir(),
         *(running.data / "run").glob("*.conf"),
-        *running.data.glob("run/*users*"),
+        *running.data.glob("run/*.json"),
     ]:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     assert stat.S_IMODE(running.data.stat().st_mode) == 0o700
@@ -126,6 +132,13 @@ async def test_what_is_stored_survives_down_and_up(running: Installation) -> Non
 def test_processes_of_a_killed_supervisor_are_ended_and_replaced(running: Installation) -> None:
     before = running.pids()
     os.kill(running.supervisor_pid(), signal.SIGKILL)
+    said = run(running.env, "status", "--json")
+    told = json.loads(said.stdout)
+    assert said.returncode == 1
+    assert said.stderr.startswith("ackstream: the supervisor is gone, ")
+    assert not told["healthy"]
+    assert {part["name"]: part["pids"] for part in told["parts"]} == before
+    assert {part["health"] for part in told["parts"]} == {"ok"}
     running.up()
     assert not {pid for pids in before.values() for pid in pids} & set(leftovers.find(mark(Layout(running.data))))
     assert {part["health"] for part in running.status().values()} == {"ok"}
@@ -146,20 +159,74 @@ def test_another_installation_that_wants_the_same_port_is_told_who_has_it(
     assert {part["health"] for part in running.status().values()} == {"ok"}
 
 
-def test_a_part_that_cannot_start_is_named_with_its_reason_and_log(running: Installation) -> None:
-    source = '\n[sources.nobody]\nprovider = "nobody"\n'
-    settings = Path(running.env["ACKSTREAM_CONFIG"])
-    whole = settings.read_text()
-    settings.write_text(whole + source)
-    try:
-        said = run(running.env, "up")
-    finally:
-        settings.write_text(whole)
-    assert said.returncode == 1
-    [line] = said.stderr.splitlines()
-    assert line.startswith("ackstream: ingest does not get healthy: ")
-    assert "nobody" in line
-    assert "ingest-0.log" in line
+def test_an_up_that_cannot_work_stops_nothing(running: Installation) -> None:
+    before, supervisor = running.pids(), running.supervisor_pid()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = str(server.getsockname()[1])
+        assert f"port {taken} is taken" in running.refused(ACKSTREAM_INGEST_PORT=taken)
+        assert f"port {taken} is taken" in running.refused(ACKSTREAM_KAFKA_CONTROLLER_PORT=taken)
+    assert "192.0.2.1 is no address of this machine" in running.refused(ACKSTREAM_INGEST_HOST="192.0.2.1")
+    assert "wa.raw has 2 partitions" in running.refused(ACKSTREAM_KAFKA_PARTITIONS="3")
+    with running.settings(lambda text: text + '\n[sources.nobody]\nprovider = "nobody"\n'):
+        assert "no provider 'nobody'" in running.refused()
+    with running.settings(lambda text: text + SHOP):
+        assert "SHOP_TOKEN is not set" in running.refused()
+    assert running.pids() == before
+    assert running.supervisor_pid() == supervisor
+    assert {part["health"] for part in running.status().values()} == {"ok"}
+
+
+def test_secrets_of_the_environment_concern_the_parts_that_read_them_alone(running: Installation) -> None:
+    before, supervisor = running.pids(), running.supervisor_pid()
+    token = """it's "odd" ;#, 100 %(x)s"""
+    with running.settings(lambda text: text + SHOP):
+        running.up(SHOP_TOKEN=token)
+        during = running.pids()
+        assert {**during, "ingest": []} == {**before, "ingest": []}
+        assert during["ingest"] != before["ingest"]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{running.env['ACKSTREAM_INGEST_PORT']}/sent/shop",
+            b'{"message_id": "m", "to": "+5511955554444", "sent_at": "2026-11-20T12:00:00Z"}',
+            {"Authorization": f"Bearer {token}"},
+        )
+        with urllib.request.urlopen(request) as answer:  # noqa: S310  (loopback)
+            assert answer.status == 200
+        running.up(SHOP_TOKEN=token)
+        # This shell does not know the secret.
+        assert {part["health"] for part in running.status().values()} == {"ok"}
+        assert running.pids() == during
+        for pid in (*during["ingest"], supervisor):
+            shown = subprocess.run(["ps", "eww", "-o", "args=", str(pid)], capture_output=True, text=True, check=True)
+            assert "odd" not in shown.stdout
+    running.up()
+    assert running.supervisor_pid() == supervisor
+
+
+def test_a_password_of_the_environment_concerns_clickhouse_and_the_workers(running: Installation) -> None:
+    before, supervisor = running.pids(), running.supervisor_pid()
+    place = 'password = { env = "ACKSTREAM_CLICKHOUSE_PASSWORD" }'
+    with running.settings(lambda text: re.sub(r"^password = .*", place, text, flags=re.MULTILINE)):
+        running.up(ACKSTREAM_CLICKHOUSE_PASSWORD="""'both' "quotes" """.strip())
+        during = running.pids()
+        assert {name for name in PARTS if during[name] != before[name]} == {"clickhouse", "normalise", "load"}
+        assert {part["health"] for part in running.status().values()} == {"ok"}
+    assert running.supervisor_pid() == supervisor
+
+
+def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Installation) -> None:
+    before = running.pids()
+    with (running.data / "run" / "ingest-1.lock").open("w") as place:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        line = running.refused(ACKSTREAM_INGEST_PROCESSES="2")
+        assert line.startswith("ackstream: ingest does not get healthy: ackstream: instance 1 of ingest already runs")
+        assert "ingest-1.log" in line
+        status = json.loads(run({**running.env, "ACKSTREAM_INGEST_PROCESSES": "2"}, "status", "--json").stdout)
+    found = {part["name"]: part for part in status["parts"]}
+    assert not status["healthy"]
+    assert "already runs" in found["ingest"]["last_error"]
+    assert found["ingest"]["log"].endswith("ingest-1.log")
+    others = PARTS - {"ingest"}
+    assert {name: found[name]["pids"] for name in others} == {name: before[name] for name in others}
 
 
 def test_clean_asks_and_then_forgets_all_but_settings_and_secrets(running: Installation) -> None:
@@ -168,6 +235,8 @@ def test_clean_asks_and_then_forgets_all_but_settings_and_secrets(running: Insta
     assert refused.returncode == 1
     assert "YES=1" in refused.stderr
     assert {part["health"] for part in running.status().values()} == {"ok"}
-    assert run(running.env, "clean", "--yes").returncode == 0
+    with running.settings(lambda text: text + SHOP):  # whose secret this shell does not know
+        assert run(running.env, "down").returncode == 0
+        assert run(running.env, "clean", "--yes").returncode == 0
     assert {entry.name for entry in running.data.iterdir()} == {"secrets", ".ackstream-data"}
     assert (running.data / "secrets" / "meta-secret").read_text() == secret

@@ -8,10 +8,10 @@ from supervisor.options import ServerOptions
 
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
-from deploy.stack.parts import INSTANCE, Part
-from deploy.stack.supervisor_conf import ORDER, Daemon, render
+from deploy.stack.parts import INSTANCE, Listener, Part
+from deploy.stack.supervisor_conf import ORDER, Daemon, recorded, render
 
-DAEMON = Daemon("/run/s.sock", "word", 1024, "none")
+DAEMON = Daemon("/run/s.sock", "word", 1024)
 
 
 def read(text: str, folder: Path) -> ServerOptions:
@@ -54,6 +54,19 @@ def test_stores_start_first_and_stop_last(tmp_path: Path) -> None:
     options = read(render(DAEMON, Layout(tmp_path), found, lambda _: {}), tmp_path)
     priorities = {group.name: group.priority for group in options.process_group_configs}
     assert sorted(priorities, key=priorities.__getitem__) == list(ORDER)
+
+
+def test_what_was_configured_is_read_back(tmp_path: Path) -> None:
+    listeners = tuple(Listener("127.0.0.1", port, "", "") for port in (29998, 29999))
+    found = [Part("kafka", "", ("x",), listeners=listeners), Part("load", "", ("y",))]
+    text = render(DAEMON, Layout(tmp_path), found, lambda _: {})
+    told = recorded(text)
+    assert {name: told.ports(name) for name in told.programs} == {"kafka": {29998, 29999}, "load": set()}
+    assert told.ports("ingest") == set()
+    changed = recorded(render(DAEMON, Layout(tmp_path), [found[0], Part("load", "", ("z",))], lambda _: {}))
+    assert changed.head == told.head
+    assert {name for name in told.programs if changed.programs[name] == told.programs[name]} == {"kafka"}
+    assert recorded("").programs == {}
 
 
 def test_the_socket_fits_however_deep_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

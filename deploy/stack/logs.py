@@ -1,0 +1,73 @@
+"""What the logs of the parts tell about errors. Pure, but for reading the end of a log."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+_LEVELS = ("ERROR", "CRITICAL", "FATAL")
+# Kafka's lines and those of Python's logging; ingest writes JSON.
+_STAMPED = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})(Z|[+-]\d\d:\d\d)? ([A-Z]+) (.*)")
+# The last line of a traceback, and the one sentence of a program that gives up.
+_BARE = re.compile(r"[\w.]*(Error|Exception)\b|ackstream: |Cannot |The engine cannot ")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
+_CHARACTERS = 300
+
+
+@dataclass(slots=True, frozen=True)
+class Said:
+    """An error that a log tells. `after` = epoch seconds of the last line up to it that has a time, 0 without any."""
+
+    text: str
+    after: float
+    # Whether the line itself has that time.
+    stamped: bool
+
+
+def last_error(log: Path, since: float = 0.0) -> Said | None:
+    """The last error of a log; none when it is not known to be of `since` or later."""
+    found = None
+    for said in errors(_tail(log)):
+        found = said
+    return found if found is not None and found.after >= since else None
+
+
+def last_line(log: Path) -> str | None:
+    """The last line of a log, for a part that does not start: its last error if it has told one."""
+    found = last_error(log)
+    return found.text if found else next(iter(reversed(_tail(log))), None)
+
+
+def errors(lines: list[str]) -> Iterator[Said]:
+    """The lines that tell of an error, without what surrounds the message."""
+    after = 0.0
+    for line in lines:
+        at, level, text = _parsed(line)
+        after = at or after
+        if level in _LEVELS or (at is None and _BARE.match(line)):
+            yield Said(text[:_CHARACTERS], after, at is not None)
+
+
+def _parsed(line: str) -> tuple[float | None, str, str]:
+    """Time, level and message of a line; a line of another form is its own message."""
+    if found := _STAMPED.match(line):
+        day, clock, milliseconds, zone, level, text = found.groups()
+        with suppress(ValueError):
+            return datetime.fromisoformat(f"{day}T{clock}.{milliseconds}{zone or ''}").timestamp(), level, text
+    if line.startswith('{"at":'):
+        with suppress(ValueError, KeyError, TypeError):
+            told = json.loads(line)
+            text = told["message"] + (f" ({told['error']})" if "error" in told else "")
+            return datetime.fromisoformat(told["at"]).timestamp(), told["level"].upper(), text
+    return None, "", line
+
+
+def _tail(log: Path, size: int = 65_536) -> list[str]:
+    with suppress(OSError), log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - size))
+        lines = _CONTROL.sub("", stream.read().decode(errors="replace")).split("\n")
+        return [line.strip() for line in lines if line.strip()]
+    return []
