@@ -4,29 +4,26 @@ A body holds up to 1,000 updates in entry[] x changes[] x one or more lists; eve
 is broken at one place is rejected there alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from schemas.bodies import Elements, elements_of
 from schemas.cloud_change import Change, error_facts, read_change
 from schemas.cloud_content import is_emptied
 from schemas.cloud_messages import read_echo, read_history, read_inbound, read_past
 from schemas.cloud_statuses import read_status
 from schemas.cloud_system import read_error, read_item, read_notice
 from schemas.events import Parsed, Rejected
-from schemas.jsontext import InvalidJSON, loads
 from schemas.lenient import ident, items, mapping
 from schemas.reasons import Reason
-
-Elements = Iterator[Parsed | Rejected]
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    try:
-        root = loads(body)
-    except InvalidJSON as error:
-        yield Rejected(Reason.INVALID_JSON, str(error))
-        return
+    return elements_of(body, _root)
+
+
+def _root(root: Any) -> Elements:
     if not isinstance(root, dict):
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", root)
     elif "entry" in root:

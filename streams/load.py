@@ -109,10 +109,7 @@ class Load:
     async def _refuse_event(self, row: bytes, code: int) -> None:
         """ClickHouse cannot read this event: it becomes a dead letter at its place in wa.raw."""
         event = orjson.loads(row)
-        place = event.get("raw")
-        if not (isinstance(place, dict) and {"topic", "partition", "offset", "index"} <= place.keys()):
-            place = {"topic": EVENTS.name, "partition": -1, "offset": -1, "index": 0}
-        await self._bury([dead_letter(place, event, f"ClickHouse cannot read the event: code {code}")])
+        await self._bury([dead_letter(event["raw"], event, f"ClickHouse cannot read the event: code {code}")])
 
     async def _refuse_letter(self, row: bytes, code: int) -> None:  # noqa: ARG002
         log.error("a record of %s is no dead letter (code %d): it stays in the topic alone", DEAD.name, code)

@@ -6,10 +6,11 @@ neither gets into an event.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
+from schemas.bodies import elements_of
 from schemas.events import Parsed, Rejected
-from schemas.jsontext import InvalidJSON, loads
 from schemas.lenient import first, ident, items, mapping
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
 from schemas.reasons import Reason
@@ -46,13 +47,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    try:
-        root = loads(body)
-    except InvalidJSON as error:
-        yield Rejected(Reason.INVALID_JSON, str(error))
-        return
-    for envelope in items(root):
-        yield from _envelope(envelope)
+    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
 
 
 def _envelope(raw: Any) -> Elements:

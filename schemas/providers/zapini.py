@@ -4,19 +4,18 @@ So everything else is read by what its REST API calls things, in any of the like
 out, and what is not known becomes a system event under its own name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from schemas.bodies import Elements, elements_of
 from schemas.events import TYPES, Parsed, Rejected
 from schemas.identity import address, chat_id, is_bsuid, is_group, is_lid, member
-from schemas.jsontext import InvalidJSON, loads
 from schemas.lenient import first, first_text, ident, items, mapping
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret
 from schemas.reasons import Reason
 from schemas.times import from_any
 
 Fields = dict[str, Any]
-Elements = Iterator[Parsed | Rejected]
 
 # Their send call answers with a uuid and their page speaks of a message identifier: statuses tie by the former.
 _INBOUND_IDS = ("message_id", "id", "uuid", "external_id")
@@ -55,13 +54,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    try:
-        root = loads(body)
-    except InvalidJSON as error:
-        yield Rejected(Reason.INVALID_JSON, str(error))
-        return
-    for raw in items(root):
-        yield _event(raw)
+    return elements_of(body, lambda root: map(_event, items(root)))
 
 
 def _event(raw: Any) -> Parsed | Rejected:

@@ -1,22 +1,13 @@
 """The real server as a process of its own, once per test module."""
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.clickhouse import Server
-
-
-def eventually(fact: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait for an effect; False when it has not come in time."""
-    end = time.monotonic() + seconds
-    while not fact():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.support.waiting import came_true
 
 
 @pytest.fixture(scope="module")
@@ -43,4 +34,4 @@ def server(start: Callable[..., Server]) -> Server:
 
 @pytest.fixture
 def wait_for() -> Callable[..., bool]:
-    return eventually
+    return partial(came_true, seconds=20.0)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,13 +93,3 @@ class Installation:
 
     def logs(self) -> str:
         return "\n".join(f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.data.glob("log/*.log")))
-
-
-def wait_for(check: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether `check` came true within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True

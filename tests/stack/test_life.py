@@ -19,7 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.stack import leftovers
 from deploy.stack.layout import Layout
 from deploy.stack.parts import mark
-from tests.stack.installation import Installation, run, wait_for
+from tests.stack.installation import Installation, run
+from tests.support.waiting import came_true
 
 SHOP = '\n[sources.shop]\nprovider = "meta"\nsent_tokens = [{ env = "SHOP_TOKEN" }]\n'
 PARTS = {"ingest", "kafka", "normalise", "load", "clickhouse"}
@@ -95,14 +96,14 @@ def test_a_killed_part_comes_back_by_itself(running: Installation) -> None:
         now = running.status()
         return all(now[name]["health"] == "ok" and now[name]["pids"] != before[name] for name in ("load", "ingest"))
 
-    assert wait_for(back), running.logs()
+    assert came_true(back), running.logs()
 
 
 def test_status_says_what_is_not_healthy(running: Installation) -> None:
     pid = running.pids()["normalise"][0]
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert wait_for(lambda: running.status()["normalise"]["health"] == "starting")
+        assert came_true(lambda: running.status()["normalise"]["health"] == "starting")
         said = run(running.env, "status")
         assert said.returncode == 1
         assert said.stderr.startswith("ackstream: not healthy: normalise (starting)")
