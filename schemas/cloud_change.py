@@ -74,7 +74,7 @@ def error_facts(errors: Any) -> dict[str, Any]:
             return {
                 "error_code": ident(error.get("code")),
                 "error_title": _clipped(first_text(error.get("title"), error.get("message"))),
-                "error_text": _clipped(first_text(details, error.get("message"))),
+                "error_text": _clipped(first_text(details, error.get("details"), error.get("message"))),
             }
     return {}
 

@@ -20,17 +20,18 @@ from schemas.reasons import Reason
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, _root)
+    return elements_of(body, read)
 
 
-def _root(root: Any) -> Elements:
+def read(root: Any) -> Elements:
+    """The same of a body that is decoded already."""
     if not isinstance(root, dict):
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", root)
     elif "entry" in root:
         for entry in items(root["entry"]):
             yield from _entry(entry)
     elif "field" in root and "value" in root:  # the sample that the app dashboard sends is a bare change
-        yield from _change(root, {})
+        yield from read_one(root, {})
     else:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no entry", root)
 
@@ -42,10 +43,11 @@ def _entry(entry: Any) -> Elements:
         yield Rejected(Reason.BAD_ELEMENT, "an entry has no changes", entry)
     else:
         for change in items(entry["changes"]):
-            yield from _change(change, entry)
+            yield from read_one(change, entry)
 
 
-def _change(raw: Any, entry: dict[str, Any]) -> Elements:
+def read_one(raw: Any, entry: dict[str, Any]) -> Elements:
+    """Every element of one change: an object of `field` and `value`; of `entry`, `id` and `time` count."""
     field = ident(raw.get("field")) if isinstance(raw, dict) else None
     if field is None:
         yield Rejected(Reason.BAD_ELEMENT, "a change has no field", raw)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES
 from schemas.explain import explain
@@ -23,7 +24,9 @@ def load_cases(provider: str = "*") -> list[tuple[str, Case]]:
 
 
 def body_of(case: Case) -> bytes:
-    """The bytes that were posted."""
+    """The bytes that were posted: `body_text` as it stands, `form` as a form, `body` as JSON."""
+    if "form" in case:
+        return urlencode(case["form"]).encode()
     return case["body_text"].encode() if "body_text" in case else json.dumps(case["body"]).encode()
 
 

@@ -81,11 +81,18 @@ def matching_secret(given: str, secrets: Sequence[str]) -> str | None:
 
 def signing_secret(body: bytes, given: str, secrets: Sequence[str]) -> str | None:
     """The secret whose hex HMAC-SHA256 over the raw body equals `given` (`sha256=` before it, either case of hex)."""
-    claimed = _bytes(given.strip().lower().removeprefix("sha256="))
+    claimed = given.strip().lower().removeprefix("sha256=")
+    return proving_secret(claimed, secrets, lambda key: (hmac.digest(key, body, sha256).hex(),))
+
+
+def proving_secret(given: str, secrets: Sequence[str], sign: Callable[[bytes], Iterable[str]]) -> str | None:
+    """The secret from whose bytes `sign` makes `given`, as one of its signatures; compared in constant time."""
+    claimed = _bytes(given)
     found = None
     for secret in secrets:
-        if secret and hmac.compare_digest(_bytes(hmac.digest(_bytes(secret), body, sha256).hex()), claimed):
-            found = secret
+        for signature in sign(_bytes(secret)) if secret else ():
+            if hmac.compare_digest(_bytes(signature), claimed):
+                found = secret
     return found
 
 

@@ -9,13 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
-from schemas.bodies import elements_of
-from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, items, mapping
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
-from schemas.reasons import Reason
-from schemas.times import from_any
-from schemas.wasender_elements import (
+from schemas.baileys_elements import (
     Elements,
     Envelope,
     read_deletion,
@@ -24,6 +18,12 @@ from schemas.wasender_elements import (
     read_receipt,
     read_update,
 )
+from schemas.bodies import elements_of
+from schemas.events import Parsed, Rejected
+from schemas.lenient import first, ident, items, mapping
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
+from schemas.reasons import Reason
+from schemas.times import from_any
 
 _SIGNATURE = "x-webhook-signature"
 _STATES = {

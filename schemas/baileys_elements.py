@@ -1,4 +1,7 @@
-"""WasenderApi's messages, statuses, receipts, reactions and deletions, one element at a time. Pure."""
+"""Baileys messages, statuses, receipts, reactions and deletions, one element at a time. Pure.
+
+WasenderApi and Evolution API pass them on with small changes of their own; what each prints differently is read here.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

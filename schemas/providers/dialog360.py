@@ -1,0 +1,51 @@
+"""360dialog: Meta's bodies, their older On-Premises form, and an envelope of its own for coexistence. Pure.
+
+Meta's signature is made with 360dialog's app secret, which no customer has: what proves the sender is a header or Basic
+credentials that the user enters beside the address.
+"""
+
+from typing import Any
+
+from schemas.bodies import Elements, elements_of
+from schemas.cloudapi import read, read_one
+from schemas.lenient import ident, items, mapping
+from schemas.providers import Provider
+from schemas.static_auth import verify
+
+_LISTS = ("messages", "statuses", "errors")
+
+
+def parse(body: bytes) -> Elements:
+    """Every element of a body in its order. Never raises."""
+    return elements_of(body, _root)
+
+
+def _root(root: Any) -> Elements:
+    for raw in root if isinstance(root, list) else [root]:
+        if isinstance(raw, dict) and "entry" not in raw and "field" not in raw:
+            event = ident(raw.get("event"))
+            if event is not None:
+                yield from read_one(
+                    {"field": event, "value": raw.get("data")}, {"id": mapping(raw.get("data")).get("id")}
+                )
+                continue
+            if any(name in raw for name in _LISTS):
+                yield from read_one({"field": "messages", "value": _as_value(raw)}, {})
+                continue
+        yield from read(raw)
+
+
+def _as_value(raw: dict[str, Any]) -> dict[str, Any]:
+    """On-Premises bodies are a change's value without the change; a status may name its recipient one level down."""
+    if "statuses" not in raw:
+        return raw
+    return {**raw, "statuses": [_with_recipient(status) for status in items(raw["statuses"])]}
+
+
+def _with_recipient(status: Any) -> Any:
+    if not isinstance(status, dict) or "recipient_id" in status:
+        return status
+    return {**status, "recipient_id": mapping(status.get("message")).get("recipient_id")}
+
+
+PROVIDER = Provider(name="360dialog", verify=verify, parse=parse, signed=False)

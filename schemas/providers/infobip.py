@@ -1,0 +1,152 @@
+"""Infobip: lists of results, each an inbound message, a delivery report or a seen report. Pure.
+
+Nothing is signed; users give the subscription a header. A seen report names the reader as the sender: it is told from
+the customer's side.
+"""
+
+from itertools import chain
+from typing import Any
+
+from schemas.bodies import Elements, elements_of
+from schemas.events import Parsed, Rejected
+from schemas.identity import address
+from schemas.lenient import first, first_text, ident, items, mapping, text
+from schemas.providers import Provider
+from schemas.reasons import Reason
+from schemas.static_auth import verify
+from schemas.times import from_any
+
+Fields = dict[str, Any]
+
+# Their five groups of statuses, by name and by number.
+_GROUPS = {
+    "pending": "pending", "1": "pending",
+    "undeliverable": "failed", "2": "failed",
+    "delivered": "delivered", "3": "delivered",
+    "expired": "failed", "4": "failed",
+    "rejected": "failed", "5": "failed",
+}  # fmt: skip
+_TO_OPERATOR = "delivered_to_operator"  # of the group DELIVERED, but the customer's phone has not got it yet
+_TYPES = {
+    "text": "text", "image": "image", "video": "video", "audio": "audio", "voice": "audio", "document": "document",
+    "sticker": "sticker", "location": "location", "contact": "contacts", "contacts": "contacts",
+    "button": "button", "interactive_button_reply": "button",
+    "interactive_list_reply": "interactive", "interactive_flow_reply": "interactive",
+    "reaction": "reaction", "order": "order", "unsupported": "unsupported", "infected_content": "unsupported",
+}  # fmt: skip
+
+
+def parse(body: bytes) -> Elements:
+    """Every element of a body in its order. Never raises."""
+    return elements_of(body, lambda root: map(_result, chain.from_iterable(map(_results, items(root)))))
+
+
+def _results(root: Any) -> list[Any]:
+    return items(root["results"]) if isinstance(root, dict) and "results" in root else [root]
+
+
+def _result(raw: Any) -> Parsed | Rejected:
+    if not isinstance(raw, dict):
+        return Rejected(Reason.BAD_ELEMENT, "a result is not an object", raw)
+    if isinstance(raw.get("message"), dict):
+        return _message(raw["message"], raw)
+    if "seenAt" in raw:
+        return _receipt("read", raw.get("seenAt"), raw)
+    if "deletedAt" in raw:
+        return _receipt("deleted", raw.get("deletedAt"), raw)
+    if "status" in raw:
+        return _report(raw)
+    return Rejected(Reason.UNKNOWN_SHAPE, "a result is neither a message nor a report", raw)
+
+
+def _message(message: Fields, raw: Fields) -> Parsed | Rejected:
+    word = ident(message.get("type"))
+    if word is None and ident(raw.get("messageId")) is None:
+        return Rejected(Reason.BAD_ELEMENT, "a message has neither id nor type", raw)
+    known = _TYPES.get((word or "").lower())
+    context = mapping(message.get("context")) or mapping(raw.get("context"))
+    fields = {
+        **_content(known, message),
+        "type": known or "unknown",
+        "raw_type": None if known else word,
+        "message_id": ident(raw.get("messageId")),
+        "occurred_at": from_any(raw.get("receivedAt")),
+        "from": address(raw.get("from")),
+        "to": address(raw.get("to")),
+        "sender_name": ident(mapping(raw.get("contact")).get("name")),
+        "reply_to": ident(context.get("id")),
+        "forwarded": True if context.get("forwarded") is True else None,
+    }
+    return Parsed("inbound", fields, raw)
+
+
+def _content(known: str | None, message: Fields) -> Fields:
+    if known == "reaction":
+        emoji = first_text(message.get("emoji"), message.get("reaction"))
+        target = first(message.get("messageId"), message.get("referencedMessageId"))
+        return {"text": emoji, "target_message_id": target, "reaction_removed": True if emoji is None else None}
+    if known in ("button", "interactive"):
+        return {
+            "text": first_text(message.get("title"), message.get("text")),
+            "payload": first_text(message.get("id"), message.get("payload")),
+        }
+    if known == "contacts":
+        names = (mapping(mapping(card).get("name")) for card in items(message.get("contacts")))
+        shown = (first_text(name.get("formattedName"), name.get("firstName")) for name in names)
+        return {"text": ", ".join(name for name in shown if name)}
+    labels = [found for name in ("name", "address") if known == "location" and (found := text(message.get(name)))]
+    return {
+        "text": first_text(message.get("text"), message.get("caption"), ", ".join(labels)),
+        "media_url": text(message.get("url")) if known != "location" else None,
+        "media_filename": text(message.get("filename")),
+        "latitude": message.get("latitude"),
+        "longitude": message.get("longitude"),
+    }
+
+
+def _report(raw: Fields) -> Parsed | Rejected:
+    status, error = mapping(raw.get("status")), mapping(raw.get("error"))
+    name, message_id = ident(status.get("name")), ident(raw.get("messageId"))
+    words = (ident(status.get("groupName")), ident(status.get("groupId")))
+    raw_status = first(*words, name, raw.get("status"))
+    if message_id is None or raw_status is None:
+        return Rejected(Reason.BAD_ELEMENT, "a report names no message or no status", raw)
+    known = next((_GROUPS[word.lower()] for word in words if word is not None and word.lower() in _GROUPS), None)
+    if known == "delivered" and (name or "").lower() == _TO_OPERATOR:
+        known = "sent"
+    done = from_any(raw.get("doneAt"))
+    fields = {
+        "message_id": message_id,
+        "occurred_at": from_any(raw.get("sentAt")) if done is None and known == "pending" else done,
+        "from": address(raw.get("from")),
+        "to": address(raw.get("to")),
+        "status": known or "unknown",
+        "raw_status": None if known else raw_status,
+        "callback_data": text(raw.get("callbackData")),
+        "campaign": ident(raw.get("campaignReferenceId")),
+    }
+    # An error of number 0 stands beside every success. A failure without one is explained by its status.
+    if ident(error.get("id")) not in (None, "0"):
+        fields["error_code"] = ident(error.get("id"))
+        fields |= {"error_title": ident(error.get("name")), "error_text": text(error.get("description"))}
+    elif known == "failed":
+        fields |= {"error_title": name, "error_text": text(status.get("description"))}
+    return Parsed("status", fields)
+
+
+def _receipt(status: str, moment: Any, raw: Fields) -> Parsed | Rejected:
+    message_id = ident(raw.get("messageId"))
+    if message_id is None:
+        return Rejected(Reason.BAD_ELEMENT, "a report names no message", raw)
+    fields = {
+        "message_id": message_id,
+        "occurred_at": from_any(moment),
+        "from": address(raw.get("to")),
+        "to": address(raw.get("from")),
+        "status": status,
+        "callback_data": text(raw.get("callbackData")),
+    }
+    return Parsed("status", fields)
+
+
+PROVIDER = Provider(name="infobip", verify=verify, parse=parse, signed=False)
