@@ -23,9 +23,10 @@ _HEAD = """\
 # Settings of Ackstream. Relative paths start at the folder of this file.
 #
 # A line that begins with "# key =" shows a default: remove the "# " to change it. Every key of the sections ingest,
-# kafka, clickhouse and streams can also be given as ACKSTREAM_<SECTION>_<KEY> (ACKSTREAM_INGEST_PORT=8001), and
-# data_dir as ACKSTREAM_DATA_DIR: the environment wins, for the whole run of `make up`. ACKSTREAM_CONFIG names another
-# file than this one. After a change run `make up` again: it restarts what the change concerns.
+# kafka, clickhouse, streams, dashboards and alerts that is no secret can also be given as ACKSTREAM_<SECTION>_<KEY>
+# (ACKSTREAM_INGEST_PORT=8001; lists with commas), and data_dir as ACKSTREAM_DATA_DIR: the environment wins, for the
+# whole run of `make up`. ACKSTREAM_CONFIG names another file than this one. After a change run `make up` again: it
+# restarts what the change concerns.
 
 # Everything that the local stack keeps: Kafka's log, ClickHouse's tables, logs, secrets.
 data_dir = "{data_dir}"
@@ -35,11 +36,26 @@ data_dir = "{data_dir}"
 # host = "127.0.0.1"
 # port = 8000
 # processes = 1
+# What providers call us by, for signatures made over the address (Twilio): "https://hooks.example.com".
+# public_url = ""
+# Proxies whose X-Forwarded-For is believed: addresses or networks, such as "10.0.0.0/8".
+# trusted_proxies = []
+# Requests a second of one source, of one process (429 past it); 0 = no limit. A source may have its own per_second.
+# source_per_second = 0.0
+# Failed requests a minute of an address that had none accepted within the hour (429 past it); 0 = no limit.
+# strangers_per_minute = 600
+# Of one process; past it a new connection is answered 503.
+# max_connections = 10000
 # Largest body accepted (413 past it), and bytes read but not yet stored of one process (503 past it).
 # max_body_bytes = 4194304
 # max_in_flight_bytes = 67108864
-# What Kafka has not stored by then is answered 503, and the provider sends it again.
+# What Kafka has not acknowledged after spool_after_seconds waits on the disk and is answered 200. Past the bounds of
+# the spool, and without one, what Kafka has not stored by answer_within_seconds is answered 503: send it again.
 # answer_within_seconds = 5.0
+# spool = true
+# spool_after_seconds = 1.0
+# spool_max_bytes = 1073741824
+# spool_max_age_hours = 168.0
 
 [kafka]
 # Local: `make up` runs a broker at this address. With local = false bootstrap names your own Kafka.
@@ -72,8 +88,60 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 # commit_seconds = 1.0
 # A worker that Kafka has not heard of for so long loses its partitions to the others.
 # session_seconds = 12.0
+# false: texts, captions, answers to buttons and forms, and file names stay in Kafka (until retention_days) and never
+# reach ClickHouse. No number changes. What ClickHouse holds already stays there: `make clean` removes it.
+# store_text = true
 # normalise_workers = 1
 # load_workers = 1
+
+[costs]
+# What one delivered message costs by your contract, in this currency. No price is built in: where no rate fits, the
+# dashboards show volumes alone.
+# currency = "USD"
+# rates = []
+# One block for each price, instead of the line above. It holds from its day on (UTC, the day of sending) until a newer
+# one of the same category and country; country = "*" stands for those that no rate names.
+#   [[costs.rates]]
+#   from = 2026-10-01
+#   category = "marketing"
+#   country = "BR"
+#   price = 0.0625
+
+[dashboards]
+# The page. It has no login: whoever reaches it sees everything that it shows. Past this machine put a proxy with a
+# login in front of it, and name that proxy's host names in hosts.
+# host = "127.0.0.1"
+# port = 8080
+# hosts = []
+# false: phone numbers are shown in full, here and in the files of `ackstream grafana`.
+# mask_phones = true
+# How often an open page asks for new numbers.
+# refresh_seconds = 30
+# Questions to ClickHouse at once, of everybody who looks, and how long one of them may take.
+# max_concurrent_queries = 4
+# query_seconds = 30.0
+# Rows of one table on the page, and in one CSV file.
+# max_rows = 5000
+# max_csv_rows = 100000
+
+[alerts]
+# Rules about delivery, senders and this pipeline, judged by the process of the page; `ackstream alerts` lists them.
+# enabled = true
+# Where messages are posted to. An address of a chat holds a key, so it stands in a file or in the environment. Without
+# one, which is the default, the page shows what fires and nobody is told.
+# webhook = {{ env = "ACKSTREAM_ALERTS_WEBHOOK" }}
+# "full": Alertmanager's form with a text; "text": {{"text": ...}} alone, for chats that refuse other fields.
+# form = "full"
+# How often rules are judged; how long to wait for more of the same kind, so that they are one message.
+# check_seconds = 30.0
+# group_seconds = 30.0
+# What still fires is told again after so long; 0 = never.
+# repeat_hours = 12.0
+# timeout_seconds = 10.0
+# Of the page, as whoever reads a message reaches it; empty = the address above.
+# page_url = ""
+# Rules that you do not want, by id.
+# disabled_rules = []
 
 # One section for each webhook endpoint: POST /webhooks/<name>. A list may hold several secrets while one is replaced.
 # secrets: what the provider signs with, or sends; write the provider's own value into the file.

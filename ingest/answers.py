@@ -63,6 +63,14 @@ INTERNAL = Refusal(500, "internal", "The request failed on our side; send it aga
 NOT_STORED = Refusal(503, "not_stored", "The body could not be stored durably in time; send it again.", _RETRY)
 OVERLOADED = Refusal(503, "overloaded", "Too many bodies are waiting to be stored; send it again.", _RETRY)
 
+TOO_MANY_CONNECTIONS = Refusal(503, "overloaded", "Too many connections are open; send it again.", _RETRY)
+
+
+def too_many(seconds: int) -> Refusal:
+    """429 with the time to wait."""
+    detail = "Too many requests; send it again later. Nothing of it was stored."
+    return Refusal(429, "too_many", detail, (("Retry-After", str(seconds)),))
+
 
 def too_large(max_body_bytes: int) -> Refusal:
     """413 with the limit in force."""

@@ -4,7 +4,7 @@ Each source has a fixed route of its own: finding it is one dictionary look-up, 
 source at hand. A method that an address does not take is answered by its handler, so that every error body is JSON.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from aiohttp import web
 
@@ -13,8 +13,11 @@ from ingest.accept import Source
 from ingest.bodies import MAX_BODY_BYTES, expect_continue
 from ingest.budget import Budget
 from ingest.edge import EDGE, Edge, now_ms
+from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.sent import Sent
+from ingest.spool import Spool
+from ingest.spool_folder import folder
 from ingest.store import Store
 from ingest.webhooks import Webhooks
 from schemas.config import Config
@@ -34,13 +37,23 @@ def create_app(
     """
     metrics = Metrics(config.data_dir, instance)
     budget = Budget(config.ingest.max_in_flight_bytes)
-    store = Store(
-        config.kafka.bootstrap, f"ackstream-ingest-{instance}", budget, config.ingest.answer_within_seconds, metrics
-    )
-    edge = Edge(store, budget, metrics, config.ingest.max_body_bytes, clock)
+    settings = config.ingest
+    answer_within = settings.answer_within_seconds
+    spool = None
+    if settings.spool:
+        place = folder(config.data_dir)
+        spool = Spool(place, settings.spool_max_bytes, settings.spool_max_age_hours * 3600, clock, metrics)
+        answer_within = min(answer_within, settings.spool_after_seconds)
+    client_id = f"ackstream-ingest-{instance}"
+    store = Store(config.kafka.bootstrap, client_id, budget, answer_within, metrics, spooling=settings.spool)
+    limits = Limits(_rates(config, sources), settings.strangers_per_minute)
+    edge = Edge(
+        store, budget, metrics, settings.max_body_bytes, spool, limits, settings.trusted_proxies,
+        settings.public_url.rstrip("/"), clock,
+    )  # fmt: skip
     app = web.Application()
     app[EDGE] = edge
-    app[MAX_BODY_BYTES] = config.ingest.max_body_bytes
+    app[MAX_BODY_BYTES] = settings.max_body_bytes
     app.cleanup_ctx.append(_run_store)
     for name, source in sources.items():
         app.router.add_route("*", f"/webhooks/{name}", Webhooks(source, edge).__call__, expect_handler=expect_continue)
@@ -54,10 +67,21 @@ def create_app(
     return app
 
 
+def _rates(config: Config, sources: Iterable[str]) -> dict[str, float]:
+    """Requests a second of each source that has a limit."""
+    own = {name: source.per_second for name, source in config.sources.items() if source.per_second is not None}
+    rates = {name: own.get(name, config.ingest.source_per_second) for name in sources}
+    return {name: rate for name, rate in rates.items() if rate}
+
+
 async def _run_store(app: web.Application) -> AsyncIterator[None]:
-    store = app[EDGE].store
+    store, spool = app[EDGE].store, app[EDGE].spool
     store.start()
+    if spool is not None:
+        spool.start(store)
     yield
+    if spool is not None:
+        await spool.stop()
     await store.stop(FLUSH_SECONDS)
 
 

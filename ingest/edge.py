@@ -9,7 +9,9 @@ from aiohttp import web
 
 from ingest.answers import JSON, Refusal
 from ingest.budget import Budget
+from ingest.limits import Limits, Network, client_address
 from ingest.metrics import Metrics
+from ingest.spool import Spool
 from ingest.store import Store
 
 
@@ -26,6 +28,10 @@ class Edge:
     budget: Budget
     metrics: Metrics
     max_body_bytes: int
+    spool: Spool | None
+    limits: Limits
+    trusted: tuple[Network, ...] = ()
+    public_url: str = ""
     clock: Callable[[], int] = now_ms
     draining: bool = False
     active: int = 0
@@ -38,6 +44,17 @@ class Edge:
         self.active -= 1
         if self.draining and not self.active:
             self._idle.set()
+
+    def address_of(self, request: web.Request) -> str | None:
+        """What the request's limits are counted by; proxies that the settings trust are looked through."""
+        forwarded = request.headers.get("X-Forwarded-For") if self.trusted else None
+        return client_address(request.remote, forwarded, self.trusted)
+
+    async def ready(self) -> bool:
+        """Whether a body of any allowed size could be stored right now, in Kafka or on the disk."""
+        if self.draining:
+            return False
+        return (self.spool is not None and self.spool.accepts(self.max_body_bytes)) or await self.store.ready()
 
     async def drain(self, seconds: float) -> None:
         """From now on answers close their connection; waits until none is under way, at most `seconds`."""

@@ -6,9 +6,10 @@ from time import perf_counter
 from aiohttp import web
 
 from ingest.accept import RecordHeaders, Source
-from ingest.answers import INTERNAL, Refusal
+from ingest.answers import INTERNAL, Refusal, too_many
 from ingest.budget import Charge
 from ingest.edge import Edge, refuse
+from ingest.spool_file import Record
 
 
 class Handler(ABC):
@@ -29,6 +30,10 @@ class Handler(ABC):
 
     async def _timed(self, request: web.Request) -> web.Response:
         edge, began = self._edge, perf_counter()
+        address = edge.address_of(request)
+        wait = edge.limits.stranger(address) or edge.limits.source(self._source.name)
+        if wait:
+            return self._refused(too_many(wait))
         edge.enter()
         charge = Charge(edge.budget)
         try:
@@ -40,17 +45,26 @@ class Handler(ABC):
             charge.release()
             edge.leave()
             self._observe(perf_counter() - began)
+        edge.limits.saw(address, response.status)
         if edge.draining:
             response.force_close()
         return response
 
     async def _keep(self, value: bytes, headers: RecordHeaders, received_ms: int, charge: Charge) -> bool:
-        """Stores one record; True once Kafka acknowledged it. Takes over `charge` as far as Kafka took the record."""
-        waiter = self._edge.store.put(value, headers, received_ms, charge.size)
-        if waiter is None:
-            return False
-        charge.hand_over()
-        return await waiter
+        """Stores one record; True once Kafka acknowledged it, or once it is on the disk where Kafka does not in time.
+
+        Takes over `charge` as far as Kafka took the record.
+        """
+        size = charge.size
+        waiter = self._edge.store.put(value, headers, received_ms, size)
+        if waiter is not None:
+            charge.hand_over()
+            if await waiter:
+                return True
+            if not charge.add(size):  # Kafka may still have it on its way
+                return False
+        spool = self._edge.spool
+        return spool is not None and await spool.put(Record(value, headers, received_ms))
 
     def _count(self, outcome: str) -> None:
         self._edge.metrics.requests.labels(self._source.name, self._source.provider.name, outcome).inc()

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ingest.answers import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed
+from ingest.answers import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
 from ingest.edge import EDGE, json_answer, refuse
 from ingest.metrics import CONTENT_TYPE
 from schemas.jsontext import dumps
@@ -28,12 +28,12 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
-    """200 only if Kafka could store right now."""
+    """200 only if a body could be stored right now."""
     wrong = _wrong_method(request)
     if wrong is not None:
         return wrong
     edge = request.app[EDGE]
-    if edge.draining or not await edge.store.ready():
+    if not await edge.ready():
         return refuse(_NOT_READY)
     return json_answer(200, dumps({"status": "ready"}))
 
@@ -48,8 +48,13 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 
 async def unknown_source(request: web.Request) -> web.StreamResponse:
     """A source that the settings do not list; its name becomes no label."""
-    request.app[EDGE].metrics.requests.labels("", "", UNKNOWN_SOURCE.outcome).inc()
-    return refuse(UNKNOWN_SOURCE)
+    edge = request.app[EDGE]
+    address = edge.address_of(request)
+    wait = edge.limits.stranger(address)
+    refusal = too_many(wait) if wait else UNKNOWN_SOURCE
+    edge.limits.saw(address, refusal.status)
+    edge.metrics.requests.labels("", "", refusal.outcome).inc()
+    return refuse(refusal)
 
 
 async def not_found(request: web.Request) -> web.StreamResponse:  # noqa: ARG001  (a handler's signature)

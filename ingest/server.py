@@ -62,7 +62,9 @@ async def _serve(config: Config, ready: Mapping[str, Source], instance: int, bou
     manager = runner.server
     assert manager is not None  # noqa: S101  (setup made it)
     listeners = [
-        await loop.create_server(lambda: Connection(manager, loop=loop), sock=each, backlog=sockets.BACKLOG)
+        await loop.create_server(
+            lambda: Connection(manager, config.ingest.max_connections, loop=loop), sock=each, backlog=sockets.BACKLOG
+        )
         for each in bound
     ]
     log.info("listening address=http://%s:%d instance=%d", config.ingest.host, config.ingest.port, instance)

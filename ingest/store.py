@@ -34,12 +34,17 @@ READY_CACHE_SECONDS = 1.0
 class Store:
     """`start`, any number of `put`, `stop`. `put` and `ready` may be called before Kafka is there."""
 
-    def __init__(self, bootstrap: str, client_id: str, budget: Budget, answer_within: float, metrics: Metrics) -> None:
+    def __init__(
+        self, bootstrap: str, client_id: str, budget: Budget, answer_within: float, metrics: Metrics, *, spooling: bool
+    ) -> None:
+        """`spooling`: there is another place for records, so none waits for a Kafka that is away."""
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._answer_within = answer_within
         self._budget = budget
         self._metrics = metrics
+        self._spooling = spooling
+        self.refusals = 0  # writes that Kafka answered with an error
         self._link: Link | None = None
         self._batches = Batches(lambda: self._link, budget, answer_within, self)
         self._keeper: asyncio.Task[None] | None = None
@@ -74,9 +79,18 @@ class Store:
         None: Kafka is away, nothing was taken and `charge` is still the caller's. The future is answered within
         `answer_within` seconds; `charge` goes back to the budget when Kafka has answered, which may be later.
         """
-        if self._batches.stalled_seconds > self._answer_within:
+        if self._batches.stalled_seconds > self._answer_within or (self._spooling and not self.flowing):
             return None
         return self._batches.put(value, headers, timestamp_ms, charge)
+
+    def offer(self, value: bytes, headers: RecordHeaders, timestamp_ms: int) -> asyncio.Future[bool] | None:
+        """Takes a record of the spool, if there is memory for it; see `put`."""
+        if not self._budget.take(len(value)):
+            return None
+        waiter = self.put(value, headers, timestamp_ms, len(value))
+        if waiter is None:
+            self._budget.give(len(value))
+        return waiter
 
     async def ready(self) -> bool:
         """Whether Kafka could store right now; asked at most once in READY_CACHE_SECONDS."""
@@ -84,7 +98,7 @@ class Store:
             self._probe = asyncio.get_running_loop().create_task(self._ask())
         if self._probe is not None:
             await asyncio.shield(self._probe)
-        return self._ready and self._flowing()
+        return self._ready and self.flowing
 
     def stored(self, records: int, late: bool) -> None:
         """Told by Batches."""
@@ -92,16 +106,19 @@ class Store:
 
     def failed(self, error: Exception) -> None:
         """Told by Batches."""
+        self.refusals += 1
         self._metrics.kafka_errors.labels(type(error).__name__).inc()
         log.warning("write_failed error=%s: the connection to Kafka is renewed", type(error).__name__)
 
-    def _flowing(self) -> bool:
+    @property
+    def flowing(self) -> bool:
+        """Whether Kafka takes records, as far as is known without asking it."""
         return self._link is not None and not self._link.broken and self._batches.stalled_seconds < SLOW_SECONDS
 
     async def _ask(self) -> bool:
         try:
             link = self._link
-            self._ready = link is not None and self._flowing() and await link.probe()
+            self._ready = link is not None and self.flowing and await link.probe()
             return self._ready
         finally:
             self._probed_at = monotonic()
@@ -136,14 +153,15 @@ class Store:
     def _tell(self, error: Exception | None = None) -> None:
         """Says in log and metrics when storing begins or ceases to work, or ceases for another reason."""
         self._metrics.in_flight.set(self._budget.used)
-        up = self._flowing()
+        up = self.flowing
         self._metrics.store_up.set(int(up))
         if up:
             now = "store_up"
         elif isinstance(error, TopicMissingError):
             now = f"store_down: the topic {RAW.name} does not exist: run `ackstream up`"
         else:
-            now = "store_down: Kafka does not acknowledge; bodies are answered 503 until it does"
+            instead = "spooled" if self._spooling else "answered 503"
+            now = f"store_down: Kafka does not acknowledge; bodies are {instead} until it does"
         if now != self._told:
             self._told = now
             log.log(logging.INFO if up else logging.WARNING, "%s (kafka.bootstrap = %s)", now, self._bootstrap)

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from ingest import accept, bodies
 from ingest.accept import Source
-from ingest.answers import NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed
+from ingest.answers import NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed, too_many
 from ingest.budget import Charge
 from ingest.edge import Edge
 from ingest.handler import Handler
@@ -41,7 +41,7 @@ class Webhooks(Handler):
             return self._refused(body)
         received_ms = self._edge.clock()
         request_id = new_id(received_ms)
-        headers = accept.webhook(self._source, _as_seen(request, body, received_ms), request_id)
+        headers = accept.webhook(self._source, self._as_seen(request, body, received_ms), request_id)
         if isinstance(headers, Refusal):
             return self._refused(headers)
         if not await self._keep(body, headers, received_ms, charge):
@@ -53,18 +53,22 @@ class Webhooks(Handler):
     def _handshake(self, request: web.Request) -> web.Response:
         answer_to = self._source.provider.challenge
         assert answer_to is not None  # noqa: S101  (_handshakes)
+        limits, address = self._edge.limits, self._edge.address_of(request)
+        if wait := limits.stranger(address):
+            return self._refused(too_many(wait))
         answer = answer_to(dict(request.query), self._source.verify_tokens)
+        limits.saw(address, 403 if answer is None else 200)
         if answer is None:
             return self._refused(WRONG_VERIFY_TOKEN)
         self._count("handshake")
         return web.Response(text=answer, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
 
-
-def _as_seen(request: web.Request, body: bytes, received_ms: int) -> Request:
-    return Request(
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=body,
-        query=dict(request.query) if "?" in request.raw_path else {},
-        url=f"{request.scheme}://{request.host}{request.raw_path}",
-        now_ms=received_ms,
-    )
+    def _as_seen(self, request: web.Request, body: bytes, received_ms: int) -> Request:
+        base = self._edge.public_url or f"{request.scheme}://{request.host}"
+        return Request(
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            query=dict(request.query) if "?" in request.raw_path else {},
+            url=base + request.raw_path,
+            now_ms=received_ms,
+        )

@@ -8,11 +8,23 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from schemas import costs
 
 DEFAULT_FILE = "ackstream.toml"
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -29,6 +41,11 @@ def _not_zero(days: int) -> int:
     if days == 0:
         raise ValueError("0 would delete everything at once: give days, or -1 for ever")
     return days
+
+
+def _words(value: Any) -> Any:
+    """A list as it stands in an environment variable: words with commas between them."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
 class _Section(BaseModel):
@@ -71,15 +88,44 @@ class Secret(_Section):
         return value
 
 
-class Ingest(_Section):
+class _Server(_Section):
+    """A section of something that listens."""
+
     host: str = "127.0.0.1"
+    port: Port
+
+    @property
+    def url(self) -> str:
+        """Where programs of this machine reach it, without a slash at the end: a server may listen on any address."""
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+class Ingest(_Server):
     port: Port = 8000
     processes: Annotated[int, Field(ge=1, le=64)] = 1
+    # What providers call us by, for signatures made over the address: "https://hooks.example.com".
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
+    # Proxies whose X-Forwarded-For is believed: addresses or networks.
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)] = ()
+    # Requests of one source, of one process; past it 429. 0 = no limit.
+    source_per_second: Annotated[float, Field(ge=0)] = 0.0
+    # Failed requests of one address that had none accepted within the hour; past it 429 before anything is read.
+    strangers_per_minute: Annotated[int, Field(ge=0)] = 600
+    # Of one process; past it a new connection is answered 503 and closed.
+    max_connections: Annotated[int, Field(ge=1)] = 10_000
     max_body_bytes: Annotated[int, Field(ge=1024, le=4 * MIB)] = 4 * MIB
     # Bodies read but not yet stored, of one process; past it new ones are answered 503.
     max_in_flight_bytes: Annotated[int, Field(ge=4 * MIB)] = 64 * MIB
     # Meta counts answers over 1 s as slow and wants the median below 250 ms; a broker that needs longer is down.
     answer_within_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    # While Kafka is away bodies wait on the disk, in data_dir/spool; without a spool they are answered 503.
+    spool: bool = True
+    # What Kafka has not acknowledged by then goes to the spool.
+    spool_after_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    # Of all processes together, and of the oldest body in it; past either bodies are answered 503.
+    spool_max_bytes: Annotated[int, Field(ge=MIB)] = 1024 * MIB
+    spool_max_age_hours: Annotated[float, Field(gt=0)] = 168.0
 
 
 class Kafka(_Section):
@@ -123,8 +169,59 @@ class Streams(_Section):
     commit_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     # Kafka refuses a session timeout under 6 s (group.min.session.timeout.ms).
     session_seconds: Annotated[float, Field(ge=6, le=300)] = 12.0
+    # False: what people wrote (schemas.events.WRITTEN) stays in Kafka and never reaches ClickHouse.
+    store_text: bool = True
     normalise_workers: Annotated[int, Field(ge=1, le=64)] = 1
     load_workers: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class Costs(_Section):
+    # Of all prices, ISO 4217; the bill of one account has one currency.
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    rates: tuple[costs.Rate, ...] = ()
+
+    @field_validator("rates")
+    @classmethod
+    def _one_price_a_day(cls, rates: tuple[costs.Rate, ...]) -> tuple[costs.Rate, ...]:
+        if twice := costs.double(rates):
+            raise ValueError(f"two prices for {twice.category}, {twice.country} from {twice.valid_from}: keep one")
+        return rates
+
+
+class Dashboards(_Server):
+    """The page. It has no login: past loopback put a proxy with one in front, and name the proxy's hosts here."""
+
+    port: Port = 8080
+    # Names that a browser may call the page by, besides loopback's; empty and a host past loopback = any name.
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    mask_phones: bool = True
+    refresh_seconds: Annotated[int, Field(ge=2, le=3600)] = 30
+    # Statements on ClickHouse at once, of everybody who looks; more wait.
+    max_concurrent_queries: Annotated[int, Field(ge=1, le=64)] = 4
+    query_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    # Rows of one panel on the page, and in one CSV file.
+    max_rows: Annotated[int, Field(ge=100, le=50_000)] = 5_000
+    max_csv_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+
+
+class Alerts(_Section):
+    """Rules that the page's process judges; without a webhook it shows them and tells nobody."""
+
+    enabled: bool = True
+    # Address of the receiver; those of chats hold a key, so it is treated as a secret.
+    webhook: Secret | None = None
+    # full: Alertmanager's form and a text; text: {"text": ...} alone, for chats that refuse other fields.
+    form: Literal["full", "text"] = "full"
+    check_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    # How long to wait for more of the same kind, so that they are one message.
+    group_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    # What still fires is told again after so long; 0 = never.
+    repeat_hours: Annotated[float, Field(ge=0, le=720)] = 12.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    # Of the page, as whoever reads a message reaches it; empty = the address that it listens at.
+    page_url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    # Rules that are not wanted, by id; `ackstream alerts` lists them.
+    disabled_rules: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
 
 
 class Source(_Section):
@@ -132,6 +229,8 @@ class Source(_Section):
     secrets: tuple[Secret, ...] = ()
     verify_tokens: tuple[Secret, ...] = ()
     sent_tokens: tuple[Secret, ...] = ()
+    # Instead of ingest.source_per_second.
+    per_second: Annotated[float, Field(ge=0)] | None = None
 
 
 class Config(_Section):
@@ -140,6 +239,9 @@ class Config(_Section):
     kafka: Kafka = Kafka()
     clickhouse: ClickHouse = ClickHouse()
     streams: Streams = Streams()
+    costs: Costs = Costs()
+    dashboards: Dashboards = Dashboards()
+    alerts: Alerts = Alerts()
     sources: dict[str, Source] = {}
 
     @model_validator(mode="after")

@@ -40,6 +40,9 @@ FIELDS: dict[str, type] = {
     "event": str, "state": str, "raw_state": str, "reason_code": str,
 }  # fmt: skip
 
+# What a person wrote: bodies and captions, answers to a button or a form, names of files. Names of people are no part.
+WRITTEN = frozenset({"text", "payload", "media_filename"})
+
 _CONTENT = frozenset({"text", "media_id", "media_url", "latitude", "payload", "target_message_id"})
 
 

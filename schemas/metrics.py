@@ -49,6 +49,16 @@ INGEST_LATE_RECORDS = Metric(
 INGEST_STORE_UP = Metric(
     "ingest_store_up", "gauge", "1 while Kafka acknowledges in time, 0 while bodies are refused with 503", merge="min"
 )
+INGEST_SPOOL_RECORDS = Metric("ingest_spool_records", "gauge", "Bodies on the disk that are not in Kafka yet")
+INGEST_SPOOL_BYTES = Metric("ingest_spool_bytes", "gauge", "Bytes of the bodies on the disk that are not in Kafka yet")
+INGEST_SPOOL_OLDEST = Metric(
+    "ingest_spool_oldest_seconds",
+    "gauge",
+    "Age of the oldest body on the disk; 0 without any",
+    merge="max",
+)
+INGEST_SPOOLED = Metric("ingest_spooled_total", "counter", "Bodies written to the disk because Kafka did not take them")
+INGEST_DRAINED = Metric("ingest_drained_total", "counter", "Bodies moved from the disk to Kafka")
 INGEST_KAFKA_ERRORS = Metric(
     "ingest_kafka_errors_total", "counter", "Failed connections and refused batches by class of error", ("error",)
 )
@@ -61,5 +71,10 @@ METRICS = (
     INGEST_STORED_RECORDS,
     INGEST_LATE_RECORDS,
     INGEST_STORE_UP,
+    INGEST_SPOOL_RECORDS,
+    INGEST_SPOOL_BYTES,
+    INGEST_SPOOL_OLDEST,
+    INGEST_SPOOLED,
+    INGEST_DRAINED,
     INGEST_KAFKA_ERRORS,
 )

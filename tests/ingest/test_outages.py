@@ -1,4 +1,4 @@
-"""Kafka away, slow, killed, not yet there: no answer lies, memory stays bounded, and it heals by itself."""
+"""Kafka away, slow, killed, not yet there, and no spool: no answer lies, memory stays bounded, it heals by itself."""
 
 import asyncio
 import os
@@ -56,7 +56,7 @@ async def gauge(http: ClientSession, edge: Edge, name: str) -> float:
 async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
     kafka: Broker, start_edge: StartEdge, http: ClientSession
 ) -> None:
-    edge = start_edge(answer_within_seconds=1.5, max_in_flight_bytes=16 * MIB).start().wait()
+    edge = start_edge(spool=False, answer_within_seconds=1.5, max_in_flight_bytes=16 * MIB).start().wait()
     assert (await post(http, edge, b"before"))[0] == 200
     at_rest = edge.memory()
     peak = 0
@@ -92,7 +92,7 @@ async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
 async def test_what_was_told_503_may_be_stored_late_and_is_counted(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
 ) -> None:
-    edge = start_edge(answer_within_seconds=0.5).start().wait()
+    edge = start_edge(spool=False, answer_within_seconds=0.5).start().wait()
     with stopped(kafka):
         status, _, request_id = await post(http, edge, b"on its way")
         assert status == 503
@@ -107,7 +107,7 @@ async def test_what_was_told_503_may_be_stored_late_and_is_counted(
 async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
     kafka: Broker, start_edge: StartEdge, http: ClientSession
 ) -> None:
-    edge = start_edge(answer_within_seconds=0.5).start().wait()
+    edge = start_edge(spool=False, answer_within_seconds=0.5).start().wait()
     with stopped(kafka):
         assert (await post(http, edge, b"never answered"))[0] == 503
         assert await asyncio.to_thread(edge.close) == [0]
@@ -117,7 +117,7 @@ async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
 async def test_a_body_that_kafka_refuses_does_not_spoil_its_partition(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
 ) -> None:
-    edge = start_edge().start().wait()
+    edge = start_edge(spool=False).start().wait()
     # Each partition gets a record first: only then does the broker know this producer's sequence numbers there.
     for _ in range(PARTITIONS):
         assert (await post(http, edge, b"-1"))[0] == 200
@@ -149,7 +149,7 @@ async def limit_records(broker: Broker, size: int) -> None:
 async def test_a_killed_broker_is_found_again_and_no_200_is_lost(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
 ) -> None:
-    edge = start_edge(answer_within_seconds=2).start().wait()
+    edge = start_edge(spool=False, answer_within_seconds=2).start().wait()
     answered: list[str] = []
     refused = 0
     over = asyncio.Event()
@@ -192,7 +192,7 @@ async def test_it_starts_without_kafka_and_without_the_topic(
     start_edge: StartEdge, http: ClientSession, tmp_path: Path
 ) -> None:
     broker = Broker(tmp_path / "kafka")
-    edge = start_edge(bootstrap=broker.bootstrap).start().wait("/healthz")
+    edge = start_edge(bootstrap=broker.bootstrap, spool=False).start().wait("/healthz")
     assert edge.status("/readyz") == 503
     assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
     with broker:

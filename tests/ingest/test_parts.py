@@ -91,8 +91,9 @@ def test_metrics_are_declared_once_and_named_by_their_type() -> None:
 
 @pytest.fixture
 async def server(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[TestServer]:
-    """The application in this process, without a Kafka."""
-    config = Config.model_validate({"data_dir": tmp_path, "kafka": {"bootstrap": f"127.0.0.1:{unused_tcp_port}"}})
+    """The application in this process, without a Kafka and without a spool."""
+    kafka = {"bootstrap": f"127.0.0.1:{unused_tcp_port}"}
+    config = Config.model_validate({"data_dir": tmp_path, "kafka": kafka, "ingest": {"spool": False}})
     app = create_app(config, {"open": Source("open", providers.load()["zapini"])})
     server = TestServer(app)
     await server.start_server()

@@ -74,10 +74,13 @@ async def test_a_body_that_is_being_sent_when_the_stop_comes_is_stored(start_edg
     assert [record.value for record in await raw.records()] == [b"halfhalf"]
 
 
-async def test_it_stops_in_time_without_kafka(start_edge: StartEdge, http: ClientSession) -> None:
-    edge = start_edge(bootstrap="127.0.0.1:1").start().wait("/healthz")
+@pytest.mark.parametrize(("spool", "status"), [(True, 200), (False, 503)])
+async def test_it_stops_in_time_without_kafka(
+    spool: bool, status: int, start_edge: StartEdge, http: ClientSession
+) -> None:
+    edge = start_edge(bootstrap="127.0.0.1:1", spool=spool).start().wait("/healthz")
     async with http.post(f"{edge.url}/webhooks/open", data=b"x") as answer:
-        assert answer.status == 503
+        assert answer.status == status
     assert edge.close() == [0]
 
 

@@ -6,9 +6,12 @@ import tomllib
 from pathlib import Path
 
 from deploy import settings_file
-from schemas.config import ClickHouse, Config, Ingest, Kafka, Streams, load, parse
+from schemas.config import Alerts, ClickHouse, Config, Costs, Dashboards, Ingest, Kafka, Streams, load, parse
 
-SECTIONS = {"ingest": Ingest, "kafka": Kafka, "clickhouse": ClickHouse, "streams": Streams}
+SECTIONS = {
+    "ingest": Ingest, "kafka": Kafka, "clickhouse": ClickHouse, "streams": Streams, "costs": Costs,
+    "dashboards": Dashboards, "alerts": Alerts,
+}  # fmt: skip
 
 
 def uncommented() -> str:
@@ -26,10 +29,9 @@ def test_every_key_of_every_section_is_named_and_no_other() -> None:
 def test_the_defaults_it_shows_are_the_defaults() -> None:
     path = Path("/nowhere/ackstream.toml")
     shown, empty = parse(uncommented(), path, {}), parse("", path, {})
-    secrets = {"password", "reader_password"}
-    assert shown.model_dump(exclude={"sources": True, "clickhouse": secrets}) == empty.model_dump(
-        exclude={"sources": True, "clickhouse": secrets}
-    )
+    given = {"sources": True, "clickhouse": {"password", "reader_password"}, "alerts": {"webhook"}}
+    assert shown.model_dump(exclude=given) == empty.model_dump(exclude=given)
+    assert shown.alerts.webhook is not None
 
 
 def test_what_is_written_loads_and_its_secrets_are_random_and_private(tmp_path: Path) -> None:

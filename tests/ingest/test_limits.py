@@ -1,0 +1,167 @@
+"""Limits: who sends too much is told when to come back, who proves nothing is heard less, honest clients are not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from ingest import protocol
+from ingest.app import create_app
+from ingest.limits import Limits, client_address
+from ingest.protocol import Connection
+from schemas.config import Config, ConfigError, parse
+from tests.ingest.conftest import StartEdge
+from tests.ingest.process import until
+
+BAD = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
+
+
+def test_a_source_may_burst_and_then_has_to_wait() -> None:
+    limits = Limits({"shop": 5}, 0)
+    waits = [limits.source("shop") for _ in range(12)]
+    assert waits[:10] == [0] * 10
+    assert all(wait >= 1 for wait in waits[10:])
+    assert limits.source("another") == 0
+
+
+def test_only_failures_count_against_an_address_and_one_success_clears_it() -> None:
+    limits = Limits({}, 3)
+    for _ in range(10):
+        limits.saw("192.0.2.1", 503)
+    assert limits.stranger("192.0.2.1") == 0
+    for status in (401, 403, 404, 401):
+        limits.saw("192.0.2.1", status)
+    assert limits.stranger("192.0.2.1") > 0
+    assert limits.stranger("192.0.2.2") == 0
+    limits.saw("192.0.2.1", 200)
+    assert limits.stranger("192.0.2.1") == 0
+    for _ in range(10):
+        limits.saw("192.0.2.1", 401)  # forged bodies beside honest ones, through the same proxy
+    assert limits.stranger("192.0.2.1") == 0
+
+
+def test_addresses_are_forgotten_in_the_end() -> None:
+    limits = Limits({}, 1)
+    for number in range(50_000):
+        limits.saw(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 200 if number % 2 else 401)
+    assert len(limits._known) <= 20_000
+
+
+TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.7", None, "192.0.2.7"),
+        ("192.0.2.7", "198.51.100.1", "192.0.2.7"),  # not a trusted proxy: its word counts for nothing
+        ("10.1.1.1", "198.51.100.1", "198.51.100.1"),
+        ("10.1.1.1", "203.0.113.9, 198.51.100.1, 10.2.2.2", "198.51.100.1"),  # the client's own invention comes first
+        ("10.1.1.1", None, "10.1.1.1"),
+        ("10.1.1.1", "junk", None),
+        ("2001:db8::7", None, "2001:db8::/64"),
+        ("::ffff:192.0.2.7", None, "192.0.2.7"),
+        ("2001:db8:ffff::1", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        (None, "198.51.100.1", None),
+    ],
+)
+def test_whose_request_it_is(peer: str | None, forwarded: str | None, address: str | None) -> None:
+    assert client_address(peer, forwarded, TRUSTED) == address  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("line", ['trusted_proxies = ["10.0.0.1/8"]', 'public_url = "hooks.example.com"'])
+def test_settings_that_cannot_be_meant_are_refused(line: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(f"[ingest]\n{line}", Path("ackstream.toml"), {})
+
+
+async def test_a_source_beyond_its_rate_gets_429_and_the_others_do_not(
+    start_edge: StartEdge, http: ClientSession
+) -> None:
+    edge = start_edge(source_per_second=2).start().wait()
+    statuses = []
+    for _ in range(8):
+        async with http.post(f"{edge.url}/webhooks/open", data=b"x") as answer:
+            statuses.append(answer.status)
+            if answer.status == 429:
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert (await answer.json())["error"] == "too_many"
+    assert statuses[:4] == [200] * 4
+    assert 429 in statuses
+    async with http.post(f"{edge.url}/webhooks/meta", data=b"x", headers=BAD) as answer:
+        assert answer.status == 401
+
+
+async def test_an_address_that_only_fails_is_not_heard_and_one_behind_the_proxy_is(
+    start_edge: StartEdge, http: ClientSession
+) -> None:
+    edge = start_edge(strangers_per_minute=5, trusted_proxies=["127.0.0.1/32"]).start().wait()
+
+    async def post(path: str, client: str) -> int:
+        async with http.post(edge.url + path, data=b"x", headers={**BAD, "X-Forwarded-For": client}) as answer:
+            return answer.status
+
+    assert [await post("/webhooks/meta", "192.0.2.1") for _ in range(3)] == [401] * 3
+    assert [await post("/webhooks/nothing", "192.0.2.1") for _ in range(4)] == [404, 404, 429, 429]
+    assert await post("/webhooks/meta", "192.0.2.1") == 429
+    assert await post("/webhooks/open", "192.0.2.2") == 200
+    async with http.get(f"{edge.url}/metrics") as answer:
+        assert 'outcome="too_many"' in await answer.text()
+
+
+@asynccontextmanager
+async def listening(tmp_path: Path, port: int, max_connections: int) -> AsyncIterator[int]:
+    """Our connections in this process, without a Kafka; the port."""
+    config = Config.model_validate({"data_dir": tmp_path, "kafka": {"bootstrap": f"127.0.0.1:{port}"}})
+    runner = web.AppRunner(create_app(config, {}))
+    await runner.setup()
+    manager = runner.server
+    assert manager is not None
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(manager, max_connections, loop=loop), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await runner.cleanup()
+
+
+async def test_headers_that_never_end_are_cut_off(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    async with listening(tmp_path, unused_tcp_port, 100) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")  # kept alive, and then:
+        await reader.readuntil(b"}")
+        writer.write(b"GET /healthz HT")
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_one_connection_too_many_is_told_so(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with listening(tmp_path, unused_tcp_port, 3) as port:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = await reader.read()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: " in head
+        writer.close()
+        opened[0][1].close()
+        opened[0][0].feed_eof()
+
+        async def accepted() -> bool:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            return answer.startswith(b"HTTP/1.1 200 ")
+
+        await until("there is room again", accepted)
+        for _, each in opened[1:]:
+            each.close()
