@@ -10,6 +10,8 @@ from importlib.resources import files
 
 EVENT_LOG = "event_log"
 DEAD_LETTER_LOG = "dead_letter_log"
+RATE_LOG = "rate_log"
+SAMPLES = "samples"
 
 # What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
 # must reach the materialized views, which absorb it (a replicated table would drop it before them).

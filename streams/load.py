@@ -8,26 +8,26 @@ from typing import Any
 
 import orjson
 from clickhouse_connect import get_async_client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.config import MIB, Config
+from schemas.events import WRITTEN
 from schemas.lenient import ident
 from schemas.reasons import Reason
-from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG, migrations
+from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.app import Stage
 from streams.batches import Batch
 from streams.decode import decode, decode_object
 from streams.lifecycle import absorb
-from streams.loader import FIRST_PAUSE, LONGEST_PAUSE, Loader
+from streams.loader import Loader
 from streams.normalise import dead_record, partition_of
 from streams.outbox import Outbox, Pending, stored
+from streams.patience import APPLIED, AWAY, Patience, tables_made
 from streams.state import StateTable
 
 log = logging.getLogger("ackstream")
 
 NAME = "load"
-APPLIED = "SELECT uniqExact(number) FROM schema_migrations"  # how many migrations the database has had
 TOLD = ("source", "provider", "received_at", "request_id")
 
 
@@ -39,6 +39,11 @@ def dead_letter(place: Mapping[str, Any], event: Mapping[str, Any], detail: str)
         "reason": Reason.BAD_ELEMENT, "detail": detail, "excerpt": "",
     }  # fmt: skip
     return dead_record(letter)
+
+
+def without_text(event: Mapping[str, Any]) -> bytes:
+    """The row of an event of which ClickHouse must not get what people wrote. Pure."""
+    return orjson.dumps({name: value for name, value in event.items() if name not in WRITTEN})
 
 
 class Load:
@@ -72,36 +77,24 @@ class Load:
             self._events = Loader(client, EVENT_LOG, *limits, self._refuse_event, ready, self._on_state)
 
     async def _connect(self) -> Any:
-        pause = FIRST_PAUSE
         settings = self.stage.config.clickhouse
+        patience = Patience(self._on_state)
         while True:
             try:
                 client = await get_async_client(**settings.client_options())
-            except (ClickHouseError, OSError, TimeoutError) as error:
-                self._on_state(f"ClickHouse at {settings.url} does not answer: {type(error).__name__}")
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            except AWAY as error:
+                await patience.wait(f"ClickHouse at {settings.url} does not answer: {type(error).__name__}")
             else:
-                self._on_state(None)
+                patience.over()
                 return client
 
     async def _tables_made(self, client: Any) -> None:
         """Waits for the last migration: a row that comes before its materialized views is in no lifecycle ever."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                made = (await client.query(APPLIED)).result_rows[0][0]
-            except (ClickHouseError, OSError, TimeoutError) as error:
-                why = f"ClickHouse does not tell which tables it has: {type(error).__name__}"
-            else:
-                if made >= len(migrations()):
-                    self._on_state(None)
-                    return
-                why = "the tables in ClickHouse are not those of this version: apply the migrations"
-            log.warning("%s; trying again in %.1f s", why, pause)
-            self._on_state(why)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+
+        async def applied() -> int:
+            return int((await client.query(APPLIED)).result_rows[0][0])
+
+        await tables_made(applied, self._on_state)
 
     def _on_state(self, error: str | None) -> None:
         self.stage.vitals.last_error = error
@@ -126,6 +119,7 @@ class Load:
     async def events(self, batch: Batch) -> Any:
         """The work on a batch of wa.events: rows to ClickHouse, states to the store and its changelog, rows out."""
         events, rows, letters = [], [], []
+        store_text = self.stage.config.streams.store_text
         for record in batch.records:
             if record.value is None:
                 continue
@@ -135,7 +129,7 @@ class Load:
                 letters.append(dead_letter(place, {}, problem))
             else:
                 events.append(event)
-                rows.append(record.value)
+                rows.append(record.value if store_text else without_text(event))
         async with self.sending:
             self.stage.vitals.check_not_still()
             if not self.stage.is_current(batch):

@@ -5,20 +5,15 @@ for; a row that ClickHouse cannot read is found by halving and handed back.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from schemas.tables import INSERT_SETTINGS
-
-log = logging.getLogger("ackstream")
+from streams.patience import AWAY, Patience
 
 MAX_BYTES = 16 * 1024 * 1024  # of one INSERT
 MAX_INSERTS = 2  # under way at once
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 
 # ClickHouse says by these that it cannot read what we sent; no retry will change that. Everything else is waited out.
 # 6 CANNOT_PARSE_TEXT, 25 .. ESCAPE_SEQUENCE, 26 .. QUOTED_STRING, 27 .. INPUT_ASSERTION_FAILED,
@@ -116,26 +111,23 @@ class Loader:
             self._slots.release()
 
     async def _insert(self, rows: list[bytes]) -> None:
-        pause = FIRST_PAUSE
+        patience = Patience(self._on_state)
         while True:
             try:
                 await self._client.raw_insert(
                     self._table, insert_block=b"\n".join(rows), fmt="JSONEachRow", settings=INSERT_SETTINGS
                 )
-            except (ClickHouseError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 code = getattr(error, "code", None)
                 if code in UNREADABLE:
                     await self._halve(rows, code)
                     return
                 # The server's text may quote a row: only its code and kind are told.
-                why = f"ClickHouse does not take {self._table}: {type(error).__name__} {code or ''}".rstrip()
-                log.warning("%s; trying again in %.1f s", why, pause)
-                self._on_state(why)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                why = f"ClickHouse does not take {self._table}: {type(error).__name__} {code or ''}"
+                await patience.wait(why.rstrip())
                 await self._ready()
             else:
-                self._on_state(None)
+                patience.over()
                 return
 
     async def _halve(self, rows: list[bytes], code: int) -> None:

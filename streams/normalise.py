@@ -1,6 +1,7 @@
 """Stage 1: raw bodies become canonical events, keyed by source and message. IO around schemas.normalise; stateless."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
@@ -35,7 +36,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return crc32(key) % partitions
 
 
-def dead_record(letter: dict[str, Any]) -> tuple[bytes, bytes]:
+def dead_record(letter: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Key and value of a dead letter on wa.dead: the same element always has the same key. Pure."""
     place = letter["raw"]
     return dumps([place[name] for name in ("topic", "partition", "offset", "index")]), dumps(letter)
@@ -51,17 +52,22 @@ class Normaliser:
         self.events = 0
         self.dead = 0
 
-    def take(self, record: ConsumerRecord) -> None:
-        """Adds what one raw record holds to the batches."""
+    def take(self, record: ConsumerRecord) -> list[dict[str, Any]]:
+        """Adds what one raw record holds to the batches; its dead letters."""
         position = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         events, dead = normalise(headers_of(record), record.value or b"", position)
         for event in events:
             self._events.add(partition_of(event.key, self._partitions), event.key, event.value, record.timestamp)
         for letter in dead:
-            key, value = dead_record(letter)
-            self._dead.add(partition_of(key, self._partitions), key, value, record.timestamp)
+            self.bury(letter, record.timestamp)
         self.events += len(events)
         self.dead += len(dead)
+        return dead
+
+    def bury(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
+        """Adds a dead letter to the batches."""
+        key, value = dead_record(letter)
+        self._dead.add(partition_of(key, self._partitions), key, value, timestamp_ms)
 
     async def send(self) -> list[Any]:
         """Sends what was taken; the futures resolve when Kafka has stored it."""

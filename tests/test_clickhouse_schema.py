@@ -168,11 +168,20 @@ def test_rates_without_a_denominator_are_null(engine: Engine) -> None:
     assert (row["delivery_rate"], row["read_rate"], row["failure_rate"]) == (0, None, 1)
 
 
-def test_migrations_are_numbered_without_gaps_and_can_be_applied_again(engine: Engine) -> None:
+def test_a_migration_that_was_cut_off_can_be_applied_again_from_its_start(engine: Engine) -> None:
+    told = [
+        event("sent", message_id="m", at=NOON, template="t"),
+        event("status", message_id="g", status="delivered", participant="+5511955550001", at=NOON),
+        event("system", event="session.status", state="qr", at=NOON),
+    ]
+    engine = Engine(engine.server, "cut_off", last=0)
     for migration in migrations():
-        for statement in migration.statements:
-            assert " IF NOT EXISTS " in statement
-            engine.run(statement)
+        engine.apply(migration, upto=len(migration.statements) // 2)
+        engine.apply(migration)
+        engine.load(told)
+        engine.apply(migration)
+    assert messages(engine) == sorted(rows_of(told).values(), key=lambda row: row["message_id"])
+    assert len(engine.rows("SELECT * FROM system_events")) == 1
 
 
 def test_the_views_have_plain_types(engine: Engine) -> None:

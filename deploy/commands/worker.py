@@ -10,16 +10,24 @@ from schemas.config import load
 
 
 @click.command()
-@click.argument("stage", type=click.Choice(["normalise", "load"]))
+@click.argument("stage", type=click.Choice(["normalise", "load", "analytics"]))
 @click.option("--instance", default=0, show_default=True, help="Number of this worker within its stage.")
 def command(stage: str, instance: int) -> None:
-    """Run one stream worker: `normalise` (bodies to events) or `load` (events to ClickHouse)."""
+    """Run one worker: `normalise` (bodies to events), `load` (events to ClickHouse), `analytics` (for dashboards).
+
+    Workers of the first two stages share the work; of the third one works and the others stand by.
+    """
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("ackstream").setLevel(logging.INFO)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    from streams import app
+    if stage == "analytics":
+        from streams.analytics import process
 
-    module = importlib.import_module(f"streams.{stage}")
-    app.run(module.build(load(), instance))
+        process.run(load(), instance)
+    else:
+        from streams import app
+
+        module = importlib.import_module(f"streams.{stage}")
+        app.run(module.build(load(), instance))

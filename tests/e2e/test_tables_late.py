@@ -6,7 +6,7 @@ from deploy.clickhouse_client import connect
 from deploy.migrations import migrate
 from schemas.tables import migrations
 from schemas.topics import EVENTS
-from streams.load import APPLIED
+from streams.patience import APPLIED
 from tests.e2e.test_garbage import put
 from tests.support.events import NOON, event
 from tests.support.stack import Stack, wait_until

@@ -5,21 +5,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from clickhouse_connect.driver import Client
 
-from schemas.tables import EVENT_LOG, INSERT_SETTINGS, migrations
+from schemas.tables import EVENT_LOG, INSERT_SETTINGS, Migration, migrations
 from tests.support.clickhouse import Server
 
 
 class Engine:
-    """A database with all migrations applied."""
+    """A database with all migrations applied, or only those up to number `last`."""
 
-    def __init__(self, server: Server, database: str = "schema_test") -> None:
-        self._server = server
+    def __init__(self, server: Server, database: str = "schema_test", last: int | None = None) -> None:
+        self.server = server
         self._database = database
         server.ok(f"CREATE DATABASE {database} ENGINE = Atomic")
-        for migration in migrations():
-            for statement in migration.statements:
-                self.run(statement)
+        for migration in migrations()[:last]:
+            self.apply(migration)
+
+    def apply(self, migration: Migration, upto: int | None = None) -> None:
+        """The statements of a migration, or only the first of them."""
+        for statement in migration.statements[:upto]:
+            self.run(statement)
+
+    def client(self) -> Client:
+        """What the product's own processes talk through, as the full user."""
+        return self.server.client(database=self._database)
 
     def load(self, events: Sequence[dict[str, Any]]) -> None:
         """One INSERT, as the workers make it."""
@@ -28,8 +37,9 @@ class Engine:
 
     def clear(self) -> None:
         """Empties every table that holds rows."""
-        for table in ("event_log", "delivery_log", "lifecycle", "dead_letter_log"):
-            self.run(f"TRUNCATE TABLE {table}")
+        filled = "SELECT name FROM system.tables WHERE database = currentDatabase() AND total_rows > 0"
+        for table in self.rows(filled):
+            self.run(f"TRUNCATE TABLE {table['name']}")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query; times as ISO text."""
@@ -39,4 +49,4 @@ class Engine:
 
     def run(self, sql: str | bytes, **parameters: str) -> str:
         """The text of an answer. Fails with ClickHouse's error."""
-        return self._server.ok(sql, database=self._database, **parameters)
+        return self.server.ok(sql, database=self._database, **parameters)

@@ -45,6 +45,9 @@ url = "http://127.0.0.1:{clickhouse}"
 password = {{ env = "TEST_CLICKHOUSE_PASSWORD" }}
 reader_password = {{ env = "TEST_READER_PASSWORD" }}
 
+[dashboards]
+port = {dashboards}
+
 [streams]
 insert_seconds = 0.2
 session_seconds = 10
@@ -79,13 +82,13 @@ def wait_until(what: str, check: Callable[[], Any], seconds: float = START_SECON
 
 
 class Stack:
-    """Parts: kafka, clickhouse, ingest, normalise, load. Names as in `parts`."""
+    """Parts: kafka, clickhouse, ingest, normalise, load, and on demand analytics, dashboards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.broker = Broker(folder / "kafka")
-        self.ports = dict(zip(("ingest", "clickhouse"), free_ports(2), strict=True))
+        self.ports = dict(zip(("ingest", "clickhouse", "dashboards"), free_ports(3), strict=True))
         self.url = f"http://127.0.0.1:{self.ports['ingest']}"
         self.passwords = {"ackstream": secrets.token_hex(8), "dashboards": secrets.token_hex(8)}
         self.env = {
@@ -110,7 +113,7 @@ class Stack:
         return load(self.folder / "ackstream.toml", self.env)
 
     def up(self) -> "Stack":
-        """Starts everything and waits until it works."""
+        """Starts what takes webhooks to the tables and waits until it works."""
         for part in ("kafka", "clickhouse", "ingest", "normalise", "load"):
             self.start(part)
         self.ready()
@@ -124,8 +127,8 @@ class Stack:
             ensure_topics_sync(settings.bootstrap, settings.partitions, settings.replication, settings.retention_days)
         elif part == "clickhouse":
             self.start_clickhouse(tables=True)
-        elif part == "ingest":
-            self._spawn(part, "deploy.cli", "ingest")
+        elif part in ("ingest", "dashboards"):
+            self._spawn(part, "deploy.cli", part)
         else:
             self._spawn(
                 part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0"

@@ -1,0 +1,101 @@
+"""Of several analytics processes one works: who owns the first partition of wa.events in a consumer group. IO: Kafka.
+
+Kafka is there anyway, it notices within a session that a process is dead or stands still, and nothing has to be
+unlocked by hand. The lease saves work and keeps samples from being taken twice; what the copy and the rollups write is
+right even while two processes work, as during the seconds before a lost connection is noticed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.config import Config
+from schemas.topics import EVENTS
+from streams.patience import OnState, Patience
+
+GROUP = "ackstream-analytics"
+_LEASE = TopicPartition(EVENTS.name, 0)
+_POLL_MS = 1_000
+_LEAVE_SECONDS = 3.0
+
+
+class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Runs `work` while this process holds the lease; before that is given away `work` is cancelled and has ended."""
+
+    def __init__(self, config: Config, work: Callable[[], Awaitable[None]], on_state: OnState) -> None:
+        self._config = config
+        self._work = work
+        self._patience = Patience(on_state)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._working: asyncio.Future[None] | None = None
+        # Whether the group has told this process what is its part: working or standing by.
+        self.is_placed = False
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether `work` is running."""
+        return self._working is not None
+
+    async def run(self) -> None:
+        """Takes part until cancelled; a Kafka that is away is waited for. Raises what `work` raises."""
+        while True:
+            consumer = self._consumer = self._new_consumer()
+            try:
+                await consumer.start()
+                consumer.subscribe([EVENTS.name], listener=self)
+                await self._stay(consumer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                why = f"Kafka does not answer: {type(error).__name__}"
+            finally:
+                await self._leave(consumer)
+            await self._patience.wait(why)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        session_ms = int(self._config.streams.session_seconds * 1000)
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._config.kafka.bootstrap,
+            client_id=GROUP,
+            group_id=GROUP,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
+        )
+
+    async def _stay(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            # Nothing is read, for every partition is paused: this tells the client that its owner is alive.
+            await consumer.getmany(timeout_ms=_POLL_MS)
+            if self._working is not None and self._working.done():
+                self._working.result()
+                raise AssertionError("the work of the leader never ends by itself")
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Called by the client when the group has been divided anew."""
+        assert self._consumer is not None  # noqa: S101  (it is who calls)
+        self._consumer.pause(*assigned)
+        self.is_placed = True
+        self._patience.over()
+        if _LEASE in assigned and self._working is None:
+            self._working = asyncio.ensure_future(self._work())
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        """Called by the client before the group is divided anew, whatever will come out of it."""
+        await self._end_work()
+
+    async def _end_work(self) -> None:
+        working, self._working = self._working, None
+        self.is_placed = False
+        if working is not None:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+    async def _leave(self, consumer: AIOKafkaConsumer) -> None:
+        await self._end_work()
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await consumer.stop()

@@ -1,0 +1,63 @@
+"""What ingest counts, read from its metrics, and how much its counters grew between two looks. Pure."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from schemas import metrics
+
+# Name of the sample, its part and its source.
+Series = tuple[str, str, str]
+
+_OUTCOME = re.compile(r"[a-z_]{1,40}")
+_GAUGES = {metrics.INGEST_STORE_UP.name: "store_up", metrics.INGEST_IN_FLIGHT_BYTES.name: "in_flight_bytes"}
+
+
+@dataclass(slots=True, frozen=True)
+class Reading:
+    """One look at the metrics: totals of counters since ingest's start, and gauges as they are."""
+
+    totals: Mapping[Series, float]
+    gauges: Mapping[Series, float]
+
+
+def read(text: str, sources: Collection[str]) -> Reading:
+    """The reading in the text of GET /metrics. Raises ValueError when it is not ingest's.
+
+    A source that is none of `sources`, and an outcome that is no plain word, become "" and "other": what a foreign
+    program answers at ingest's address must not become an endless list of labels.
+    """
+    totals: dict[Series, float] = {}
+    gauges: dict[Series, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in _GAUGES:
+                gauges[_GAUGES[sample.name], "", ""] = sample.value
+            elif (series := _counted(sample.name, sample.labels, sources)) is not None:
+                totals[series] = totals.get(series, 0.0) + sample.value
+    if ("store_up", "", "") not in gauges:
+        raise ValueError("these are not the metrics of ingest")
+    return Reading(totals, gauges)
+
+
+def _counted(name: str, labels: Mapping[str, str], sources: Collection[str]) -> Series | None:
+    source = labels.get("source", "")
+    known = source if source in sources else ""
+    if name == metrics.INGEST_REQUESTS.name:
+        outcome = labels.get("outcome", "")
+        return "requests", outcome if _OUTCOME.fullmatch(outcome) else "other", known
+    if name == metrics.INGEST_BYTES.name:
+        return "bytes", "", known
+    return None
+
+
+def increases(before: Reading, now: Reading) -> dict[Series, float]:
+    """How much each counter grew, if it did. A total that is smaller than before began again at 0."""
+    grown = {}
+    for series, total in now.totals.items():
+        last = before.totals.get(series, 0.0)
+        if (more := total - last if total >= last else total) > 0:
+            grown[series] = more
+    return grown

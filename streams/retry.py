@@ -1,0 +1,106 @@
+"""Sends the raw bodies of dead letters through the parsers again. IO: Kafka.
+
+The raw record keeps when and as what it arrived, so what becomes an event now is the event of the first time: nothing
+is counted twice. An element that is dead no more gets a letter with the reason `resolved`, which takes its place.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.config import Config
+from schemas.reasons import Reason
+from schemas.topics import EVENTS, RAW
+from streams.normalise import Normaliser
+from streams.outbox import new_producer, stored
+
+FETCH_MS = 2_000
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """Where an element lies: a record of wa.raw, and its place in that body."""
+
+    partition: int
+    offset: int
+    index: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """Elements so far: understood now, still dead, and those whose body Kafka has deleted."""
+
+    resolved: int = 0
+    dead: int = 0
+    gone: int = 0
+
+    @property
+    def done(self) -> int:
+        return self.resolved + self.dead + self.gone
+
+
+async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progress]:
+    """Retries the elements; progress after each body. Ends when Kafka has stored the last. Raises KafkaError."""
+    wanted: dict[TopicPartition, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for place in places:
+        wanted[TopicPartition(RAW.name, place.partition)][place.offset].add(place.index)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=config.kafka.bootstrap,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=RAW.max_bytes,
+        auto_offset_reset="none",
+    )
+    producer = new_producer(config.kafka.bootstrap, "ackstream-retry")
+    progress = Progress()
+    try:
+        await consumer.start()
+        await producer.start()
+        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+        for partition, offsets in wanted.items():
+            async for offset, record in records(consumer, partition, sorted(offsets)):
+                _retry_one(normaliser, record, offsets[offset], progress)
+                await stored(await normaliser.send())
+                yield progress
+    finally:
+        await producer.stop()
+        await consumer.stop()
+
+
+async def records(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offsets: list[int]
+) -> AsyncIterator[tuple[int, Any]]:
+    """The records at these offsets, None for one that Kafka does not have any more."""
+    consumer.assign([partition])
+    first = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    for offset in offsets:
+        if not first <= offset < end:
+            yield offset, None
+            continue
+        consumer.seek(partition, offset)
+        found = None
+        while found is None:
+            fetched = await consumer.getmany(partition, timeout_ms=FETCH_MS, max_records=1)
+            found = next(iter(fetched.get(partition, ())), None)
+        yield offset, found if found.offset == offset else None
+
+
+def _retry_one(normaliser: Normaliser, record: Any, indexes: set[int], progress: Progress) -> None:
+    if record is None:
+        progress.gone += len(indexes)
+        return
+    dead = {letter["raw"]["index"] for letter in normaliser.take(record)}
+    progress.dead += len(indexes & dead)
+    for index in sorted(indexes - dead):
+        normaliser.bury(resolution(record, index))
+        progress.resolved += 1
+
+
+def resolution(record: Any, index: int) -> Mapping[str, Any]:
+    """The letter that takes the place of a dead one. Pure."""
+    raw = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "index": index}
+    blank = dict.fromkeys(("source", "provider", "request_id", "detail", "excerpt"), "")
+    return {"raw": raw, **blank, "received_at": None, "reason": str(Reason.RESOLVED)}

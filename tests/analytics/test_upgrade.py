@@ -1,0 +1,77 @@
+"""A database that has the tables of the first version, with messages in them, while workers insert."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from schemas.tables import migrations
+from streams.analytics.audit import Audit
+from streams.analytics.copy import catch_up
+from tests.support.clickhouse import Server
+from tests.support.engine import Engine
+from tests.support.events import DAY, NOON, event
+from tests.support.stack import wait_until
+from tests.test_lifecycle import rows_of
+
+FIRST = 2  # migrations of the first version
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def upgrade(engine: Engine) -> None:
+    for migration in migrations()[FIRST:]:
+        engine.apply(migration)
+
+
+def messages(engine: Engine) -> list[dict[str, Any]]:
+    return engine.rows("SELECT * FROM messages ORDER BY message_id, participant")
+
+
+def truth(*events: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(rows_of(list(events)).values(), key=lambda row: (row["message_id"], row["participant"]))
+
+
+def test_what_was_stored_before_is_carried_over_and_joins_what_comes(server: Server) -> None:
+    engine = Engine(server, "carried", last=FIRST)
+    before = [event("status", message_id=f"m{n}", status="delivered", at=NOON + n) for n in range(50)]
+    before += [event("sent", message_id="g", at=NOON, template="t", to="+4930901820")]
+    before += [event("system", event="session.status", state="connected", at=NOON)]
+    for _ in range(2):
+        engine.load(before)
+    upgrade(engine)
+    assert messages(engine) == truth(*before)
+    after = [event("sent", message_id=f"m{n}", at=NOON - n * DAY) for n in range(0, 50, 3)]
+    after += [event("status", message_id="g", status="read", participant="11@lid", at=NOON + 5)]
+    engine.load(after)
+    assert messages(engine) == truth(*before, *after)
+    with engine.client() as client:
+        catch_up(client)
+        assert Audit(client).pass_once() == 0
+    assert messages(engine) == truth(*before, *after)
+    assert len(engine.rows("SELECT * FROM system_events")) == 1
+    tables = {row["name"] for row in engine.rows("SHOW TABLES")}
+    assert not {"lifecycle", "lifecycle_mv"} & tables
+
+
+def test_an_insert_that_was_under_way_is_not_lost(server: Server) -> None:
+    engine = Engine(server, "under_way", last=FIRST)
+    # An INSERT that lasts for seconds, and was begun with the views of the first version.
+    engine.run("CREATE TABLE slow (n UInt8) ENGINE = Null")
+    engine.run("CREATE MATERIALIZED VIEW slow_mv TO slow AS SELECT sleepEachRow(0.5) AS n FROM event_log")
+    told = [event("sent", message_id=f"m{number}", at=NOON) for number in range(6)]
+    inserts = "SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%event_log%'"
+    with ThreadPoolExecutor(1) as pool:
+        inserting = pool.submit(engine.load, told)
+        wait_until("the INSERT runs", lambda: engine.rows(inserts)[0]["n"])
+        upgrade(engine)
+        inserting.result()
+    assert messages(engine) == truth(*told)

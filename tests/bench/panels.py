@@ -1,0 +1,167 @@
+# ruff: noqa: S608  (the names put in are those of this module)
+"""Every panel of the dashboards over many messages: p50, p95 and max, through the product's own HTTP server.
+
+    python -m tests.bench.panels [--messages 1000000] [--runs 7] [--keep DIR] [--only ID]
+
+Asked as the read-only user with bound parameters, for a month of a source with 8 % of the data and for all time of all
+sources; the goals are 200 ms and 1 s with 10 million messages on 2 cores. Those take 15 minutes to fill and 6 GB of
+disk; --keep fills DIR once and uses it again. Exits 1 when a query fails, never for being slow.
+"""
+
+import argparse
+import http.client
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dashboards.catalogue import DASHBOARDS
+from schemas.tables import migrations
+from streams.analytics import rollups
+from tests.support import many_messages
+from tests.support.clickhouse import VIEWER, Server, basic
+
+DATABASE = "bench"
+GOALS = {"month": 200.0, "all": 1000.0}
+REFERENCE = "SELECT count(), uniq(account) FROM reference"
+COMMON = {"zone": "Europe/Berlin", "bucket": "day", "templates": "[]", "campaigns": "[]", "mask": "1"}
+
+
+class FailedError(Exception):
+    """A query that did not answer; the text is ClickHouse's."""
+
+
+class Reader:
+    """The read-only user on one kept connection."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def milliseconds(self, sql: str, parameters: Mapping[str, str]) -> float:
+        """Of one query, its whole answer included."""
+        bound = {f"param_{name}": value for name, value in parameters.items()}
+        query = urllib.parse.urlencode({"database": DATABASE, "default_format": "JSONCompact", **bound})
+        start = time.perf_counter()
+        self._connection.request("POST", f"/?{query}", sql.encode(), basic(VIEWER))
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise FailedError(body.decode())
+        return (time.perf_counter() - start) * 1000
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def filled(folder: Path, messages: int) -> Iterator[Server]:
+    """A server on `folder` with the tables in it, made when they are not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Server(folder / "clickhouse", "--max-execution-time", "3600")
+    try:
+        if server.ok(f"EXISTS TABLE {DATABASE}.reference").strip() != "1":
+            make(server, messages)
+        server.ok("SYSTEM STOP MERGES cohort_log", database=DATABASE)
+        yield server
+    finally:
+        server.stop()
+
+
+def make(server: Server, messages: int) -> None:
+    """All tables, and the rollups by the product's own job; says how long each took. `reference` comes last."""
+    server.ok(f"DROP DATABASE IF EXISTS {DATABASE}")
+    server.ok(f"CREATE DATABASE {DATABASE} ENGINE = Atomic")
+    client = server.client(database=DATABASE, send_receive_timeout=3600)
+    for migration in migrations():
+        for statement in migration.statements:
+            client.command(statement)
+    begun = time.perf_counter()
+    for step in many_messages.fill(client, messages):
+        say(f"filled {step} ({time.perf_counter() - begun:.0f} s)")
+    for table in ("cohort_log", "delivery_time_log"):
+        client.command(f"OPTIMIZE TABLE {table}")
+    for what, change in (("all rollups", None), ("rollups of 5 % new versions", many_messages.repeat)):
+        if change is not None:
+            change(client)
+        begun = time.perf_counter()
+        rollups.catch_up(client)
+        say(f"made {what} in {time.perf_counter() - begun:.1f} s")
+    client.command("CREATE TABLE reference ENGINE = MergeTree ORDER BY source AS SELECT source, account FROM cohorts")
+
+
+def sizes(server: Server) -> str:
+    """Rows and megabytes of the tables."""
+    return server.ok(
+        "SELECT table, sum(rows), round(sum(bytes_on_disk) / 1e6) FROM system.parts "
+        f"WHERE active AND database = '{DATABASE}' GROUP BY table ORDER BY sum(bytes_on_disk) DESC FORMAT TSV"
+    )
+
+
+def ranges(server: Server) -> dict[str, dict[str, str]]:
+    """The parameters of the two ranges; they end where the data does."""
+    last = server.ok(f"SELECT toString(max(slot) + INTERVAL 15 MINUTE) FROM {DATABASE}.outbound").strip()
+    month = server.ok(f"SELECT toString(toDateTime('{last}', 'UTC') - INTERVAL 30 DAY)").strip()
+    all_time = server.ok(f"SELECT toString(min(slot)) FROM {DATABASE}.outbound").strip()
+    return {
+        "month": {**COMMON, "from": month, "to": last, "sources": f"['{many_messages.SMALL}']"},
+        "all": {**COMMON, "from": all_time, "to": last, "sources": "[]"},
+    }
+
+
+def measure(server: Server, runs: int, only: str) -> tuple[list[str], list[str]]:
+    """Prints a line for each panel; those over their goal and those that failed."""
+    reader, slow, failed = Reader(server.port), [], []
+    bounds = ranges(server)
+    base = statistics.median(reader.milliseconds(REFERENCE, {}) for _ in range(runs))
+    say(f"reference {REFERENCE}: p50 {base:.1f} ms")
+    for name, parameters in bounds.items():
+        say(f"\n{name}: {parameters['from']} to {parameters['to']}, sources {parameters['sources']}")
+        for panel in (panel for dashboard in DASHBOARDS for panel in dashboard.panels if only in panel.id):
+            try:
+                spent = sorted(reader.milliseconds(panel.sql, parameters) for _ in range(runs))
+            except FailedError as error:
+                failed.append(f"{name} {panel.id}: {error}")
+                continue
+            middle, late = statistics.median(spent), spent[int(len(spent) * 0.95)]
+            mark = "  SLOW" if middle > GOALS[name] else ""
+            say(
+                f"  {panel.id:32s} p50 {middle:7.1f}  p95 {late:7.1f}  max {spent[-1]:7.1f} ms "
+                f"{middle / base:6.1f} x reference{mark}"
+            )
+            if mark:
+                slow.append(f"{name} {panel.id} {middle:.0f} ms")
+    return slow, failed
+
+
+def main() -> int:
+    """Fills, measures, prints."""
+    parser = argparse.ArgumentParser(description="Every panel over many messages.")
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--keep", type=Path, help="fill this folder once, and use it again")
+    parser.add_argument("--only", default="", help="panels whose id contains this")
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp())
+    try:
+        with filled(folder, options.messages) as server:
+            say(sizes(server))
+            slow, failed = measure(server, options.runs, options.only)
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder)
+    goals = f"{GOALS['month']:.0f} ms for the month or {GOALS['all']:.0f} ms for all time"
+    say(f"\nslower than {goals}: {', '.join(slow) or 'none'}")
+    for line in failed:
+        say(f"FAILED {line}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

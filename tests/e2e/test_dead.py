@@ -1,0 +1,78 @@
+"""Dead letters: listed, shown, and retried after a fix without counting anything twice."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas import providers
+from schemas.bodies import elements_of
+from schemas.events import Parsed
+from schemas.providers import Provider
+from streams.retry import Place, Progress, retry
+from tests.support.stack import Stack, wait_until
+
+NEW_SHAPE = [json.dumps({"v": 9, "said": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]
+BROKEN = b'{"event": "message.rec'
+
+
+def letters(stack: Stack) -> list[dict[str, Any]]:
+    return stack.query("SELECT reason, raw.partition AS p, raw.offset AS o, raw.index AS i FROM dead_letters")
+
+
+async def again(stack: Stack, places: list[Place]) -> Progress:
+    return [step async for step in retry(stack.config, places)][-1]
+
+
+def mended() -> Provider:
+    """The provider after an update: it knows the new shape."""
+
+    def parse(body: bytes) -> Any:
+        return elements_of(body, lambda root: [Parsed("inbound", {"message_id": root["id"], "text": root["said"]})])
+
+    old = providers.load()["zapini"]
+    return Provider(name="zapini", verify=old.verify, parse=parse, signed=False)
+
+
+async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for body in (*NEW_SHAPE, BROKEN):
+        assert stack.post("/webhooks/zapini", body)[0] == 200
+    wait_until("all are dead letters", lambda: len(letters(stack)) == 4)
+    listed = [json.loads(line) for line in stack.run("dead", "list", "--json").stdout.splitlines()]
+    assert sorted(one["reason"] for one in listed) == ["invalid_json", *["unknown_shape"] * 3]
+    assert "unknown_shape" in stack.run("dead", "list", "--reason", "unknown_shape", "--source", "zapini").stdout
+    assert "no dead letters" in stack.run("dead", "list", "--source", "meta").stdout
+    broken = next(one["id"] for one in listed if one["reason"] == "invalid_json")
+    shown = stack.run("dead", "show", broken)
+    assert "invalid_json" in shown.stdout
+    assert "message.rec" not in shown.stdout
+    assert stack.run("dead", "show", broken, "--body").stdout.encode() == BROKEN
+
+    said = stack.run("dead", "retry", "--all").stdout
+    assert "tried 4: 0 understood now, 4 still dead" in said
+
+    places = [Place(one["p"], one["o"], one["i"]) for one in letters(stack)]
+    monkeypatch.setitem(providers.load(), "zapini", mended())
+    for _ in range(2):  # the second time finds nothing new
+        step = await again(stack, places)
+        assert (step.resolved, step.dead, step.gone) == (3, 1, 0)
+    wait_until("three are events", lambda: stack.query("SELECT count() AS n FROM events")[0]["n"] == 3)
+    wait_until("one is left", lambda: [one["reason"] for one in letters(stack)] == ["invalid_json"])
+    arrivals = "SELECT uniqExact(request_id, `index`) AS d, uniqExact(event_id) AS e FROM deliveries"
+    assert stack.query(arrivals) == [{"d": 3, "e": 3}]
+    assert stack.query("SELECT count() AS n FROM messages") == [{"n": 3}]
+
+
+def test_what_is_asked_for_wrongly_is_said_in_one_sentence(bare_kafka: Stack) -> None:
+    for arguments, sentence in (
+        (("retry",), "say which: an ID, a filter, or --all"),
+        (("show", "nonsense"), "'nonsense' is no ID"),
+        (("list", "--from", "yesterday-ish"), "--from 'yesterday-ish'"),
+    ):
+        done = bare_kafka.run("dead", *arguments, check=False)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+    done = bare_kafka.run("dead", "show", "0:99:0", "--body", check=False)
+    assert (done.returncode, "its retention has passed" in done.stderr) == (1, True)
+    gone = bare_kafka.run("dead", "retry", "0:99:0")
+    assert "Kafka has deleted their bodies" in gone.stdout

@@ -1,0 +1,99 @@
+"""Classes of error codes, and that ClickHouse classifies as Python does."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from clickhouse_connect.driver import Client
+
+from schemas.error_codes import (
+    ACTIONS,
+    CODES,
+    NUMBER_PROBLEM,
+    OWN_FAULT,
+    POLICY,
+    action_sql,
+    class_sql,
+    classify,
+    number_problem_sql,
+    own_fault_sql,
+    policy_sql,
+    title_sql,
+)
+from tests.support.clickhouse import Server
+
+PROVIDERS = ("meta", "wasender", "zapini", "twilio", "it's", "")
+STRANGE = ("", "0", "479", "999999", "132099", "13102", "131026 ", "131026'", "\\", "ünknown", "x" * 300, "100", "463")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
+    try:
+        yield server.client()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("cls", "codes"),
+    [
+        ("number", "131026 131021 131062 131063 131064"),
+        ("policy", "130472 131049 131050"),
+        ("retry", "130429 131048 131056 131057 131000 135000 133016 80007"),
+        ("window", "131047"),
+        ("account", "131031 368 130497 131042 131045 0 3 10 190 200 250 299"),
+        ("template", "132000 132001 132005 132007 132012 132015 132016 132068 132069"),
+        ("content", "131051 131052 131053 131008 131009 100"),
+        ("identity", "137000"),
+        ("unknown", "132099 999999 300 1310260 131026x"),
+    ],
+)
+def test_classes_of_metas_codes(cls: str, codes: str) -> None:
+    assert {code: classify("meta", code).cls for code in codes.split()} == dict.fromkeys(codes.split(), cls)
+
+
+def test_an_unknown_code_is_kept_as_it_came_and_no_code_is_not_unknown() -> None:
+    assert (classify("meta", "424242").code, classify("meta", "424242").cls) == ("424242", "unknown")
+    assert (classify("wasender", "").code, classify("wasender", "").cls) == ("", "none")
+
+
+def test_short_numbers_belong_to_who_sent_them_and_long_ones_to_everybody() -> None:
+    assert [classify(provider, "463").cls for provider in ("wasender", "meta")] == ["account", "unknown"]
+    assert [classify(provider, "100").cls for provider in ("meta", "wasender")] == ["content", "unknown"]
+    assert {classify(provider, "131026").cls for provider in PROVIDERS} == {"number"}
+
+
+def test_lists_that_leave_failures_out_of_list_health() -> None:
+    assert {"130472", "131049", "131050"} <= set(POLICY)
+    assert {"131042", "131047", "132000", "132016"} <= set(OWN_FAULT)
+    assert {"131026"} <= set(NUMBER_PROBLEM)
+    assert not set(POLICY) & set(OWN_FAULT) | set(NUMBER_PROBLEM) & {*POLICY, *OWN_FAULT}
+
+
+def test_every_known_code_says_what_happened_and_what_to_do() -> None:
+    for (provider, code), known in CODES.items():
+        assert not provider or ("", code) not in CODES
+        assert (known.provider, known.code) == (provider, code)
+        assert known.cls in ACTIONS
+        assert known.title
+        assert len(known.action) > 20
+
+
+def test_clickhouse_says_the_same(client: Client) -> None:
+    codes = sorted({*STRANGE, *(code for _, code in CODES)})
+    pairs = list(product(PROVIDERS, codes))
+    client.command(
+        "CREATE TABLE failures (provider LowCardinality(String), code LowCardinality(String)) ENGINE = Memory"
+    )
+    client.insert("failures", pairs, column_names=["provider", "code"])
+    columns = ", ".join((class_sql("provider", "code"), action_sql("provider", "code"), title_sql("provider", "code")))
+    sets = f"{policy_sql('code')}, {own_fault_sql('code')}, {number_problem_sql('code')}"
+    answer = client.query(f"SELECT provider, code, {columns}, {sets} FROM failures")  # noqa: S608
+    expected = set()
+    for provider, code in pairs:
+        known = classify(provider, code)
+        own = code in OWN_FAULT or code.startswith("132")
+        row = (provider, code, known.cls, known.action, known.title)
+        expected.add((*row, int(code in POLICY), int(own), int(code in NUMBER_PROBLEM)))
+    assert set(answer.result_rows) == expected
