@@ -49,7 +49,7 @@ def command(
 ) -> None:
     """Post realistic traffic of three providers and compare every number in ClickHouse with the truth.
 
-    Exit 0 when all of them are equal, 1 when one is not.
+    Ends with the address where the dashboards show it. Exit 0 when all of them are equal, 1 when one is not.
     """
     config = load()
     now = time.time_ns() // 1_000_000 if start is None else from_iso(start)
@@ -64,11 +64,10 @@ def command(
 
 
 def _run(config: Config, traffic: Traffic, console: Console, rate: float | None, *, plain: bool) -> bool:
-    host = "127.0.0.1" if config.ingest.host in ("0.0.0.0", "::", "") else config.ingest.host  # noqa: S104
-    base_url = f"http://{f'[{host}]' if ':' in host else host}:{config.ingest.port}"
     try:
         with connect(config.clickhouse) as client:
-            return Demo(traffic, Tables(client, traffic.sources), base_url, console, plain).run(rate)
+            tables = Tables(client, traffic.sources)
+            return Demo(traffic, tables, config.ingest.url, config.dashboards.url, console, plain).run(rate)
     except PostError as error:
         raise Failure(str(error)) from None
     except ClickHouseError as error:

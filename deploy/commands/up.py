@@ -20,7 +20,7 @@ def command() -> None:
         click.echo(f"fresh random secrets: {len(written.secrets)} files in {shown(written.secrets[0].parent)}")
     config, file = load(), find_file()
     Local(config, file, os.environ).start(click.echo)
-    click.echo()
+    click.echo(f"\nDashboards: {config.dashboards.url}/\n")
     for line in _closing(config):
         click.echo(line)
 

@@ -1,0 +1,248 @@
+"""A panel as one of Grafana's. Pure; needs Grafana's SDK.
+
+Every column that is not drawn (numerator, denominator, the period before, the mark of youth) is shown all the same: as
+a number beside the value, or in the tooltip. Weekday by hour is a table with coloured cells, because Grafana's own
+heatmap has nothing but time on its axis.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from zlib import crc32
+
+from grafana_foundation_sdk.builders import barchart, common, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards.grafana import fields
+from dashboards.grafana.names import PLUGIN, PLUGIN_VERSION, SOURCE_VARIABLE
+from dashboards.grafana.sql import panel_sql
+from dashboards.panel import Column, Kind, Panel, Role
+
+SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid=f"${{{SOURCE_VARIABLE}}}")
+# Of 24 columns and rows of about 30 pixels.
+HEIGHTS: Final[Mapping[Kind, int]] = {
+    "stat": 4, "line": 9, "stack": 9, "bar": 9, "heatmap": 9, "funnel": 9, "table": 10,
+}  # fmt: skip
+_LAYERS: Final = {
+    "live": "Live.",
+    "copy": "As of the copy of the messages; Pipeline shows how far it lags.",
+    "rollup": "As of the rollups; Pipeline shows how far they lag.",
+    "samples": "As of the last sample, every few seconds.",
+}
+_BESIDE: Final[tuple[Role, ...]] = ("numerator", "denominator", "before", "mark")
+
+
+class Query(Builder[Dataquery]):
+    """A statement in the form of the data source, which the SDK does not know."""
+
+    def __init__(self, sql: str, source: models.DataSourceRef, *, series: bool) -> None:
+        self._data: dict[str, Any] = {
+            "refId": "A",
+            "datasource": source.to_json(),
+            "pluginVersion": PLUGIN_VERSION,
+            "editorType": "sql",
+            "rawSql": sql,
+            # Time series: the data source turns rows (time, word, numbers) into one series a word.
+            "queryType": "timeseries" if series else "table",
+            "format": 0 if series else 1,
+        }
+
+    def build(self) -> Dataquery:
+        return UnknownDataquery(self._data)
+
+
+def panel_id(panel: Panel) -> int:
+    """Stable while the panel's id is: links to one panel keep working when others come and go."""
+    return crc32(panel.id.encode()) & 0x7FFFFFFF
+
+
+def description(panel: Panel) -> str:
+    """What the number is, what to do about it, how old it is. Markdown."""
+    return f"{panel.meaning}\n\n**When it is red:** {panel.red}\n\n{_LAYERS[panel.layer]}"
+
+
+def build(panel: Panel, place: models.GridPos) -> models.Panel:
+    """The panel at its place. ValueError for a panel that Grafana cannot show."""
+    made: Any = _KINDS[panel.kind](panel)
+    made = (
+        made.id(panel_id(panel))
+        .title(panel.title)
+        .description(description(panel))
+        .datasource(SOURCE)
+        .with_target(Query(panel_sql(panel.sql), SOURCE, series=panel.kind in ("line", "stack")))
+        .grid_pos(place)
+        .thresholds(_Built(fields.calm()))
+        .no_value("–")
+    )
+    built: models.Panel = made.build()
+    return built
+
+
+class _Built(Builder[Any]):
+    """Something that is built already, where the SDK wants a builder."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+
+    def build(self) -> Any:
+        return self._thing
+
+
+def _only(panel: Panel, role: Role) -> Column | None:
+    found = [column for column in panel.columns if column.role == role]
+    if len(found) > 1:
+        raise ValueError(f"panel {panel.id}: {len(found)} columns are {role}, Grafana can show one")
+    return found[0] if found else None
+
+
+def _one(panel: Panel, role: Role) -> Column:
+    found = _only(panel, role)
+    if found is None:
+        raise ValueError(f"panel {panel.id}: a {panel.kind} needs a column that is {role}")
+    return found
+
+
+def _red(panel: Panel, column: Column) -> list[models.DynamicConfigValue]:
+    """The threshold of the panel, when it is of this column."""
+    if panel.threshold is None or panel.threshold.column != column.name:
+        return []
+    return [
+        fields.prop("thresholds", fields.red(panel.threshold, column.unit)),
+        fields.prop("color", {"mode": "thresholds"}),
+    ]
+
+
+def _stat(panel: Panel) -> Any:
+    made: Any = (
+        stat.Panel()
+        .graph_mode(look.BigValueGraphMode.NONE)
+        .color_mode(look.BigValueColorMode.VALUE)
+        .text_mode(look.BigValueTextMode.VALUE_AND_NAME)
+        .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
+    )
+    for column in panel.columns:
+        made = made.override_by_name(column.name, [*fields.properties(column), *_red(panel, column)])
+    return made
+
+
+def _over_time(panel: Panel) -> Any:
+    x, series = _one(panel, "x"), _only(panel, "series")
+    if x.unit != "time":
+        raise ValueError(f"panel {panel.id}: the axis of a {panel.kind} is time")
+    made: Any = (
+        timeseries.Panel()
+        .legend(
+            common.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(look.LegendDisplayMode.LIST)
+            .placement(look.LegendPlacement.BOTTOM)
+        )
+        .tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.NONE))
+    )
+    if panel.kind == "stack":
+        made = (
+            made.draw_style(look.GraphDrawStyle.BARS)
+            .stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A"))
+            .bar_alignment(look.BarAlignment.AFTER)
+            .fill_opacity(80)
+            .line_width(0)
+        )
+    else:
+        made = made.line_width(2).fill_opacity(5).show_points(look.VisibilityMode.AUTO).span_nulls(False)
+    if panel.threshold is not None:
+        made = made.thresholds_style(common.GraphThresholdsStyleConfig().mode(look.GraphThresholdsStyleMode.DASHED))
+    label = f"${{__field.labels.{series.name}}}" if series else ""
+    for column in panel.columns:
+        if column.role == "value":
+            made = made.override_by_name(column.name, [*fields.properties(column, label), *_red(panel, column)])
+        elif column.role in _BESIDE:
+            title = f"{label} · {column.title}" if label else column.title
+            made = made.override_by_name(column.name, [*fields.properties(column, title), _TOOLTIP_ONLY])
+    return made
+
+
+_TOOLTIP_ONLY: Final = fields.prop("custom.hideFrom", {"viz": True, "legend": True, "tooltip": False})
+
+
+def _transformation(name: str, options: Mapping[str, object]) -> models.DataTransformerConfig:
+    return models.DataTransformerConfig(id_val=name, options=dict(options))
+
+
+def _matrix(rows: Column, columns: Column, value: Column) -> tuple[str, list[models.DataTransformerConfig]]:
+    """One row a value of `rows`, one column a value of `columns`; and the name of the column of the rows' words."""
+    head = f"{rows.name}\\{columns.name}"
+    grouping = {
+        "rowField": rows.name, "columnField": columns.name, "valueField": value.name, "emptyValue": "null",
+    }  # fmt: skip
+    return head, [_transformation("groupingToMatrix", grouping)]
+
+
+def _sorted_by(field: str) -> models.DataTransformerConfig:
+    return _transformation("sortBy", {"fields": {}, "sort": [{"field": field, "desc": False}]})
+
+
+def _bars(panel: Panel) -> Any:
+    x, series, value = _one(panel, "x"), _only(panel, "series"), _one(panel, "value")
+    made: Any = (
+        barchart.Panel()
+        .orientation(look.VizOrientation.HORIZONTAL)
+        .show_value(look.VisibilityMode.AUTO)
+        .legend(
+            common.VizLegendOptions()
+            .show_legend(series is not None)
+            .display_mode(look.LegendDisplayMode.LIST)
+            .placement(look.LegendPlacement.BOTTOM)
+        )
+        .tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.NONE))
+        .fill_opacity(80)
+        .unit(fields.UNITS[value.unit])
+    )
+    if series is not None:
+        head, transformations = _matrix(x, series, value)
+        return made.stacking(look.StackingMode.NORMAL).x_field(head).transformations(transformations)
+    made = made.x_field(x.title)
+    for column in panel.columns:
+        beside = [_TOOLTIP_ONLY] if column.role in _BESIDE else _red(panel, column)
+        made = made.override_by_name(column.name, [*fields.properties(column), *beside])
+    return made
+
+
+def _heatmap(panel: Panel) -> Any:
+    x, y, value = _one(panel, "x"), _one(panel, "y"), _one(panel, "value")
+    head, transformations = _matrix(y, x, value)
+    coloured = fields.prop("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+    made: Any = (
+        table.Panel()
+        # Columns and rows stand in the order in which their words first come.
+        .transformations([_sorted_by(x.name), *transformations, _sorted_by(head)])
+        .align(look.FieldTextAlignment.CENTER)
+        .unit(fields.UNITS[value.unit])
+        .decimals(fields.DECIMALS.get(value.unit, 0))
+        .override_by_field_type("number", [coloured, fields.prop("color", {"mode": "continuous-blues"})])
+    )
+    plain = [fields.prop("custom.cellOptions", {"type": "auto"}), fields.prop("custom.width", 110)]
+    return made.override_by_name(head, [*fields.properties(y), *plain])
+
+
+def _table(panel: Panel) -> Any:
+    made: Any = table.Panel().cell_height(look.TableCellHeight.SM).filterable(True)
+    for column in panel.columns:
+        own = _red(panel, column)
+        if own:
+            own.append(fields.prop("custom.cellOptions", {"type": "color-text"}))
+        made = made.override_by_name(column.name, [*fields.properties(column), *own])
+    return made
+
+
+_KINDS: Final[Mapping[Kind, Callable[[Panel], Any]]] = {
+    "stat": _stat,
+    "line": _over_time,
+    "stack": _over_time,
+    "bar": _bars,
+    "funnel": _bars,
+    "heatmap": _heatmap,
+    "table": _table,
+}

@@ -1,0 +1,262 @@
+"""The page's JSON and CSV: catalogue, panels, filters, freshness, alerts. IO: asks the store.
+
+A panel's answer carries an ETag of its rows, so a refresh that brings nothing new sends nothing and draws nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from aiohttp import web
+
+from dashboards.page import queries, statement
+from dashboards.page.context import PAGE, Page
+from dashboards.page.problems import Problem, bad_parameter, not_found, unknown_parameter
+from dashboards.page.question import ALL, MAX_CHARACTERS, Extent, Question, ask, one, wants_everything
+from dashboards.page.ranges import PRESETS
+from dashboards.page.store import Table
+from dashboards.page.values import csv_text, moment, plain
+from dashboards.panel import Panel
+from schemas.jsontext import dumps
+
+JSON: Final = "application/json"
+_COMPRESS_FROM: Final = 2048  # bytes; below it the headers weigh more than what is saved
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)  # what ClickHouse has for "no time": the layer was never made
+_LAYERS: Final = ("live", "copy", "rollup", "samples")
+
+
+async def catalogue(request: web.Request) -> web.StreamResponse:
+    """Dashboards and panels without their SQL, the configured sources, and what the page has to know of settings."""
+    page = _plain_request(request)
+    return _cached(request, dumps(_catalogue(page)))
+
+
+async def panel(request: web.Request) -> web.StreamResponse:
+    """The rows of a panel, with what they are about and how fresh they are."""
+    page = request.app[PAGE]
+    shown, question = await _asked(request, page)
+    parameters = _parameters(page, question)
+    table = await _table(page, shown, parameters, page.config.dashboards.max_rows)
+    rows = [[plain(value) for value in row] for row in table.rows]
+    content = {
+        "panel": shown.id,
+        "question": question.echo(),
+        "columns": _columns(shown),
+        "rows": rows,
+        "cut": table.cut,
+    }
+    etag = f'W/"{sha256(dumps(content)).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    about = {
+        "layer": shown.layer,
+        "freshness": await _lag(page, shown.layer),
+        "parameters": statement.used(shown.sql, parameters),
+        "elapsed_ms": table.elapsed_ms,
+        "asked_at": moment(page.clock()),
+    }
+    return _json(dumps(content | about), etag)
+
+
+async def panel_csv(request: web.Request) -> web.StreamResponse:
+    """The rows of a panel as a CSV file with the same columns."""
+    page = request.app[PAGE]
+    shown, question = await _asked(request, page)
+    table = await _table(page, shown, _parameters(page, question), page.config.dashboards.max_csv_rows)
+    body = csv_text([column.name for column in shown.columns], table.rows).encode("utf-8", "replace")
+    first = f"-first-{len(table.rows)}-rows" if table.cut else ""
+    name = f"{shown.id}-{question.span.start:%Y%m%dT%H%MZ}-{question.span.end:%Y%m%dT%H%MZ}{first}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    response = web.Response(body=body, content_type="text/csv", charset="utf-8", headers=headers)
+    response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
+    response.enable_compression()
+    return response
+
+
+async def panel_sql(request: web.Request) -> web.StreamResponse:
+    """The statement of a panel: as it is bound, with its values written in, and as commands to paste."""
+    page = request.app[PAGE]
+    shown, question = await _asked(request, page)
+    parameters = _parameters(page, question)
+    house = page.config.clickhouse
+    text = statement.written_out(shown.sql, parameters)
+    options = house.client_options(reader=True)
+    scheme = "https" if options["secure"] else "http"
+    called = {"url": f"{scheme}://{options['host']}:{options['port']}", "user": house.reader_user}
+    return _json(
+        dumps(
+            {
+                "panel": shown.id,
+                "sql": shown.sql.strip(),
+                "parameters": statement.used(shown.sql, parameters),
+                "written_out": text,
+                "command": statement.command(text),
+                "curl": statement.curl(shown.sql, parameters, database=house.database, **called),
+            }
+        )
+    )
+
+
+async def filters(request: web.Request) -> web.StreamResponse:
+    """What can be chosen as source, template or campaign in a range: `kind`, and `q` for a part of the name."""
+    page = request.app[PAGE]
+    kind = one(request.query, "kind")
+    if kind not in queries.FILTERS:
+        raise bad_parameter("kind", f"is one of {', '.join(queries.FILTERS)}")
+    search = one(request.query, "q") or ""
+    if len(search) > MAX_CHARACTERS:
+        raise bad_parameter("q", f"may have at most {MAX_CHARACTERS} characters")
+    question = await _question(request, page, ("kind", "q"))
+    parameters = _parameters(page, question) | {"q": search}
+    found = await _rows(page, f"filter {kind}", queries.FILTERS[kind], parameters, queries.CHOICES)
+    values = [{"value": value, "messages": messages} for value, messages in found.rows]
+    if kind == "source":
+        known = {entry["value"] for entry in values}
+        silent = [name for name in page.config.sources if name not in known and search.lower() in name]
+        values += [{"value": name, "messages": 0} for name in silent]
+    return _json(dumps({"kind": kind, "values": values, "more": found.cut}))
+
+
+async def freshness(request: web.Request) -> web.StreamResponse:
+    """How far each layer of numbers lags behind what is stored, and whether ClickHouse answers."""
+    page = _plain_request(request)
+    layers = await _freshness(page)
+    return _json(dumps({"now": moment(page.clock()), "layers": layers}))
+
+
+async def alerts(request: web.Request) -> web.StreamResponse:
+    """The states of the alert rules; `enabled` is false where nobody evaluates them."""
+    page = _plain_request(request)
+    states = [_plain_mapping(state) for state in page.alerts.states()] if page.alerts else []
+    return _json(dumps({"enabled": page.alerts is not None, "alerts": states}))
+
+
+def _plain_mapping(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with its values fit for JSON."""
+    return {
+        name: _plain_mapping(value) if isinstance(value, Mapping) else plain(value) for name, value in state.items()
+    }
+
+
+def _plain_request(request: web.Request) -> Page:
+    """For addresses without parameters."""
+    if request.query:
+        raise unknown_parameter(("none",))
+    return request.app[PAGE]
+
+
+async def _asked(request: web.Request, page: Page) -> tuple[Panel, Question]:
+    found = page.panel(request.match_info["panel"])
+    if found is None:
+        raise not_found("panel")
+    return found, await _question(request, page)
+
+
+async def _question(request: web.Request, page: Page, also: tuple[str, ...] = ()) -> Question:
+    extent = await _extent(page) if wants_everything(request.query) else Extent()
+    return ask(request.query, page.clock(), extent, also)
+
+
+def _parameters(page: Page, question: Question) -> dict[str, Any]:
+    return question.parameters(mask=page.config.dashboards.mask_phones)
+
+
+async def _table(page: Page, shown: Panel, parameters: Mapping[str, Any], most: int) -> Table:
+    return await _rows(page, shown.id, shown.sql, statement.used(shown.sql, parameters), most)
+
+
+async def _rows(page: Page, name: str, sql: str, parameters: Mapping[str, Any], most: int) -> Table:
+    used = statement.used(sql, parameters)
+    key = (name, most, dumps(used))
+    return await page.tables.get(key, lambda: page.store.rows(sql, used, most))
+
+
+async def _extent(page: Page) -> Extent:
+    found = await page.slow_tables.get("extent", lambda: page.store.rows(queries.EXTENT, {}, 1))
+    first, last = found.rows[0] if found.rows else (None, None)
+    return Extent(first, last)
+
+
+async def _freshness(page: Page) -> dict[str, Any]:
+    found = await page.tables.get("freshness", lambda: page.store.rows(queries.FRESHNESS, {}, len(_LAYERS)))
+    layers: dict[str, Any] = {
+        layer: {"at": plain(at), "lag_seconds": plain(lag), "pending": pending}
+        if at is not None and at.year > _NEVER.year
+        else {"at": None, "lag_seconds": None, "pending": pending}
+        for layer, at, lag, pending in found.rows
+    }
+    return {"live": {"at": moment(page.clock()), "lag_seconds": 0.0, "pending": 0}} | layers
+
+
+async def _lag(page: Page, layer: str) -> Any:
+    """Of one layer; None when nobody knows, for numbers are worth showing without it."""
+    try:
+        return (await _freshness(page)).get(layer)
+    except Problem:
+        return None
+
+
+def _catalogue(page: Page) -> dict[str, Any]:
+    settings = page.config.dashboards
+    return {
+        "version": page.assets.version,
+        "refresh_seconds": settings.refresh_seconds,
+        "max_rows": settings.max_rows,
+        "mask_phones": settings.mask_phones,
+        "currency": page.config.costs.currency,
+        "ranges": [*PRESETS, ALL],
+        "sources": [{"name": name, "provider": source.provider} for name, source in page.config.sources.items()],
+        "dashboards": [
+            {
+                "id": dashboard.id,
+                "title": dashboard.title,
+                "purpose": dashboard.purpose,
+                "panels": [_described(shown) for shown in dashboard.panels],
+            }
+            for dashboard in page.dashboards
+        ],
+    }
+
+
+def _described(shown: Panel) -> dict[str, Any]:
+    limit = shown.threshold
+    return {
+        "id": shown.id,
+        "title": shown.title,
+        "kind": shown.kind,
+        "width": shown.width,
+        "layer": shown.layer,
+        "meaning": shown.meaning,
+        "red": shown.red,
+        "columns": _columns(shown),
+        "threshold": limit and {"column": limit.column, "side": limit.side, "limit": limit.limit},
+    }
+
+
+def _columns(shown: Panel) -> list[dict[str, str]]:
+    return [
+        {"name": column.name, "title": column.title, "unit": column.unit, "role": column.role}
+        for column in shown.columns
+    ]
+
+
+def _cached(request: web.Request, body: bytes) -> web.StreamResponse:
+    etag = f'W/"{sha256(body).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    return _json(body, etag)
+
+
+def _json(body: bytes, etag: str | None = None) -> web.Response:
+    headers = {"Cache-Control": "no-cache" if etag else "no-store", **({"ETag": etag} if etag else {})}
+    response = web.Response(body=body, content_type=JSON, headers=headers)
+    if len(body) >= _COMPRESS_FROM:
+        response.enable_compression()
+    return response
+
+
+def problem_response(problem: Problem) -> web.Response:
+    """The answer for a problem."""
+    headers = {"Cache-Control": "no-store", **dict(problem.headers)}
+    return web.Response(status=problem.status, body=problem.body(), content_type=JSON, headers=headers)

@@ -1,0 +1,84 @@
+"""The process of the page: from its settings to its exit. IO: port, signals."""
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from dashboards.page.app import create_app
+from dashboards.page.context import Alerts
+from dashboards.page.security import is_loopback
+from dashboards.panel import Dashboard
+from schemas.config import Config
+
+log = logging.getLogger("ackstream.dashboards")
+
+# A statement under way is not worth waiting for: a page asks again.
+_SHUTDOWN_SECONDS = 1.0
+# Fifty names of each filter at their usual length; aiohttp's own 8 KiB are half of that.
+_MAX_LINE_BYTES = 32 * 1024
+
+
+class StartError(Exception):
+    """The page cannot start; the text is one sentence that says what to do."""
+
+
+def run(config: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None = None) -> None:
+    """Serves until SIGTERM or SIGINT. Raises StartError when the port cannot be had."""
+    bound = listen(config.dashboards.host, config.dashboards.port)
+    if not is_loopback(config.dashboards.host):
+        log.warning("open_to_others: the page has no login, put a proxy with one in front of it")
+    # It would print the addresses that it cannot read; everything else becomes a line of ours.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    asyncio.run(_serve(config, dashboards, alerts, bound))
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bound sockets on every address of `host`. Raises StartError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StartError(
+            f"dashboards.host = {host!r} is no address of this machine ({error.strerror}): mend it"
+        ) from None
+    addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
+    try:
+        return [socket.create_server(address[:2], family=family, backlog=128) for family, address in addresses]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            cure = "is taken by another program: stop it, or set dashboards.port (ACKSTREAM_DASHBOARDS_PORT)"
+        else:
+            cure = f"cannot be had ({error.strerror}): change dashboards.host or dashboards.port"
+        raise StartError(f"port {port} on {host} {cure}") from None
+
+
+def runner_of(app: web.Application) -> web.AppRunner:
+    """How the application is served, wherever it is."""
+    return web.AppRunner(
+        app,
+        access_log=None,  # addresses hold what people search for
+        handler_cancellation=True,  # a page that is closed takes its questions with it
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        max_line_size=_MAX_LINE_BYTES,
+    )
+
+
+async def _serve(
+    config: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None, bound: Sequence[socket.socket]
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = runner_of(create_app(config, dashboards, alerts))
+    await runner.setup()
+    for each in bound:
+        await web.SockSite(runner, each).start()
+    log.info("listening address=%s/", config.dashboards.url)
+    await stop.wait()
+    log.info("stopping")
+    await runner.cleanup()

@@ -1,0 +1,60 @@
+// A button that opens a small panel below itself. The popover API gives Esc, a click outside, and focus that returns.
+import { fill, h, icon } from "./dom.js";
+
+let count = 0;
+const buttons = new Map();
+
+/** A button and its menu. `content()` makes what the menu holds each time it opens; it may close it with `close`. */
+export function menu(button, content, { label, focus = true } = {}) {
+  count += 1;
+  const panel = h("div", { class: "menu", popover: "auto", id: `menu-${count}`, role: "group", "aria-label": label });
+  button.setAttribute("aria-expanded", "false");
+  button.setAttribute("aria-controls", panel.id);
+  button.popoverTargetElement = panel;
+  panel.addEventListener("beforetoggle", (event) => {
+    if (event.newState === "open") fill(panel, content(() => panel.hidePopover()));
+  });
+  panel.addEventListener("toggle", (event) => {
+    const open = event.newState === "open";
+    button.setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    place(panel, button);
+    if (focus) panel.querySelector("input, button, a")?.focus();
+  });
+  panel.addEventListener("keydown", (event) => move(panel, event));
+  buttons.set(panel, button);
+  button.after(panel);
+  return panel;
+}
+
+function place(panel, button) {
+  const at = button.getBoundingClientRect();
+  const size = panel.getBoundingClientRect();
+  const left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8));
+  const below = at.bottom + 4;
+  const top = below + size.height > innerHeight - 8 ? Math.max(8, Math.min(at.top - size.height - 4, innerHeight - size.height - 8)) : below;
+  panel.style.left = `${left}px`;
+  panel.style.top = `${top}px`;
+}
+
+function move(panel, event) {
+  if (!["ArrowDown", "ArrowUp"].includes(event.key)) return;
+  const items = [...panel.querySelectorAll(".item, input:not(.item input), .item input")].filter((item) => item.matches("button, a, input"));
+  const at = items.indexOf(document.activeElement);
+  if (at === -1 || (document.activeElement.type === "date")) return;
+  event.preventDefault();
+  items[Math.max(0, Math.min(items.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
+}
+
+// Follows its button; closing instead would shut a search field as soon as a phone's keyboard moves the page.
+addEventListener("scroll", (event) => {
+  if (event.target instanceof Element && event.target.closest(".menu")) return;
+  document.querySelectorAll(".menu:popover-open").forEach((panel) => place(panel, buttons.get(panel)));
+}, { capture: true, passive: true });
+
+/** The usual button of a filter: what it is, what is chosen, an arrow. */
+export function filterButton(name) {
+  const value = h("span", { class: "value" });
+  const button = h("button", { class: "button", type: "button" }, h("span", { class: "name" }, name), value, icon("down", "arrow"));
+  return { button, value };
+}

@@ -1,0 +1,89 @@
+// What the columns of a panel mean together. A numerator, denominator, mark or earlier value belongs to the value
+// column before it; without one (tables) it is a column like any other.
+
+const BESIDE = new Set(["numerator", "denominator", "before", "mark"]);
+
+/** {x, y, series, values: [{at, column, numerator, denominator, before, mark}]}; each is an index into a row, or -1. */
+export function roles(columns) {
+  const found = { x: -1, y: -1, series: -1, values: [] };
+  columns.forEach((column, at) => {
+    if (column.role === "value") found.values.push({ at, column, numerator: -1, denominator: -1, before: -1, mark: -1 });
+    else if (BESIDE.has(column.role) && found.values.length) found.values.at(-1)[column.role] = at;
+    else if (column.role in found) found[column.role] = at;
+  });
+  return found;
+}
+
+/** Whether a panel has nothing to show: no rows, or no number in any of them. */
+export function isEmpty(panel, rows) {
+  if (!rows.length) return true;
+  if (panel.kind === "stat" || panel.kind === "table") return false;
+  const { values } = roles(panel.columns);
+  return rows.every((row) => values.every(({ at }) => row[at] === null));
+}
+
+/** Whether a value lies beyond a threshold. */
+export function beyond(threshold, value) {
+  if (!threshold || value === null || value === undefined) return false;
+  return threshold.side === "above" ? value > threshold.limit : value < threshold.limit;
+}
+
+/** Index of the threshold's column, -1 without one. */
+export function limited(panel) {
+  return panel.threshold ? panel.columns.findIndex((column) => column.name === panel.threshold.column) : -1;
+}
+
+/** Whether any row is beyond the panel's threshold. */
+export function isRed(panel, rows) {
+  const at = limited(panel);
+  return at !== -1 && rows.some((row) => beyond(panel.threshold, row[at]));
+}
+
+/** How many of the rows are provisional. */
+export function provisional(panel, rows) {
+  const at = panel.columns.findIndex((column) => column.role === "mark");
+  return at === -1 ? 0 : rows.filter((row) => row[at]).length;
+}
+
+/** The rows of a long table by series, in the order in which series first appear, or in that of `order`. */
+export function bySeries(panel, rows, value) {
+  const { series } = roles(panel.columns);
+  const groups = new Map();
+  for (const row of rows) {
+    const name = series === -1 ? value.column.title : String(row[series] ?? "");
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(row);
+  }
+  return groups;
+}
+
+const MOST = 8; // more lines or colours than that cannot be told apart
+
+/** The series that a chart shows, from [name, rows] of all: of too many the largest, by what they come to at most. */
+export function largest(panel, groups, value) {
+  if (groups.length <= MOST) return groups;
+  const size = ([, rows]) => Math.max(...rows.map((row) => row[value.at] ?? 0));
+  const kept = new Set([...groups].sort((one, other) => size(other) - size(one)).slice(0, MOST).map(([name]) => name));
+  return groups.filter(([name]) => kept.has(name));
+}
+
+/** A note where a chart leaves series out, else "". */
+export function crowded(panel, rows) {
+  if (panel.kind !== "line" && panel.kind !== "stack") return "";
+  const { size } = bySeries(panel, rows, roles(panel.columns).values[0]);
+  return size > MOST ? `The ${MOST} highest of ${size}; the table has all` : "";
+}
+
+const KNOWN = [
+  [/^delivered\b/i, "delivered"], [/^read\b/i, "read"], [/^fail/i, "failed"], [/^pending\b/i, "pending"],
+  [/^sent\b/i, "sent"], [/^(received|direct|inbound)\b/i, "received"], [/^(none|other|unknown)$/i, "pending"],
+];
+
+/** A name of tokens.css for each series: what it is about where that is known, else one not yet used. */
+export function colours(names) {
+  const given = names.map((name) => KNOWN.find(([pattern]) => pattern.test(name))?.[1] ?? null);
+  const twice = new Set(given.filter((colour, at) => colour && given.indexOf(colour) !== at));
+  const free = ["other-1", "other-2", "other-3", "other-4", "other-5", "other-6", "other-7", "other-8"];
+  let next = 0;
+  return given.map((colour) => (colour && !twice.has(colour) ? colour : free[next++ % free.length]));
+}

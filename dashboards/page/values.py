@@ -1,0 +1,60 @@
+"""A value of ClickHouse as JSON and as a cell of a CSV file. Pure."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+# What a spreadsheet takes for the beginning of a formula, in either width of Japanese and Chinese input methods.
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# A phone number is no formula, masked or not: it can neither call a function nor name a cell.
+_PHONE = re.compile(r"\+[0-9]+(?:…[0-9]*)?")
+
+
+def plain(value: Any) -> Any:
+    """The value for JSON: times as ISO 8601 in UTC, decimals as numbers, what is no number as null."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def moment(value: datetime) -> str:
+    """`2026-11-20T12:00:00.000Z`; a time without a zone is UTC, as ClickHouse's client gives it."""
+    utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def cell(value: Any) -> str:
+    """The value for CSV: exact, empty for NULL, and harmless when a spreadsheet opens it."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bool | int | float):
+        return repr(value)
+    text = str(plain(value))
+    return f"'{text}" if _FORMULA.match(text) and not _PHONE.fullmatch(text) else text
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """RFC 4180: a line of names, then the rows; CR LF ends each line."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([cell(value) for value in row])
+    return out.getvalue()

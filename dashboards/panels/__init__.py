@@ -1,0 +1,1 @@
+"""The panels, one module a dashboard; each defines `DASHBOARD`. Pure."""

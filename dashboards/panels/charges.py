@@ -1,0 +1,86 @@
+"""SQL of what is paid for: which messages, and at which price of the rate card. Pure.
+
+`charged` yields the messages that cost; `priced` puts the card's price beside them. Both speak of `outbound`, so the
+time of a message is its quarter of an hour and its day the UTC day of its sending.
+"""
+
+# ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
+
+from typing import Final
+
+from dashboards import sql
+from schemas.costs import ANY_COUNTRY, FREE_SERVICE_MESSAGES, FREE_SERVICE_SINCE
+
+SERVICE: Final = "pricing_category = 'service'"
+ALLOWANCE_STARTS: Final = f"toDateTime('{FREE_SERVICE_SINCE} 00:00:00', 'UTC')"
+MONTH: Final = "toStartOfMonth(slot, 'UTC')"
+MONTHS: Final = "Months are UTC months, as far as they lie in the range."
+
+# Money is added up with the eight decimals of the card, in 128 bits: no sum of messages can round it or overflow it.
+_MONEY: Final = "Decimal(38, 8)"
+
+
+def charged(start: str = sql.START) -> str:
+    """Rows (source, slot, account, template, campaign, country, category, messages) from `start` to the end.
+
+    Of the service messages of a number and month the first 1,000 are left out even where the provider calls them
+    regular: one row costs what lies beyond them, but never more than what the provider calls billable. The order is
+    that of the quarters; within one, where the thousandth lies, that of country, template and campaign.
+    """
+    return f"""SELECT source, slot, account, template, campaign, country, pricing_category AS category,
+        outbound.billable AS messages
+    FROM outbound
+    WHERE slot >= {start} AND slot < {sql.END} AND {sql.FILTERS} AND outbound.billable > 0
+        AND NOT ({SERVICE} AND slot >= {ALLOWANCE_STARTS})
+    UNION ALL
+    SELECT source, slot, account, template, campaign, country, 'service' AS category,
+        least(billable, toUInt64(greatest(used, {FREE_SERVICE_MESSAGES})
+            - greatest(used - delivered, {FREE_SERVICE_MESSAGES}))) AS messages
+    FROM
+    (
+        SELECT source, account, slot, country, template, campaign,
+            toInt64(sum(outbound.delivered)) AS delivered,
+            sum(outbound.billable) AS billable,
+            sum(delivered) OVER (PARTITION BY source, account, {MONTH} ORDER BY slot, country, template, campaign
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS used
+        FROM outbound
+        WHERE {SERVICE} AND {service_range(start)} AND {sql.SOURCES}
+        GROUP BY source, account, slot, country, template, campaign
+    )
+    WHERE slot >= {start} AND {sql.FILTERS} AND messages > 0"""
+
+
+def service_range(start: str = sql.START) -> str:
+    """Condition: service messages of the months that the range touches, their beginnings included."""
+    month = f"toDateTime(toStartOfMonth({start}, 'UTC'), 'UTC')"
+    return f"slot >= greatest({month}, {ALLOWANCE_STARTS}) AND slot < {sql.END}"
+
+
+def priced(keys: str, start: str = sql.START) -> str:
+    """Rows (`keys`, day, category, country, messages, price, cost): price and cost are NULL where the card has none.
+
+    `keys` are expressions over the columns of `charged`, each with its name. A rate of the country wins over one of
+    all countries; of each kind the newest that was valid on the day.
+    """
+    return f"""SELECT charged.*,
+        multiIf(own.found = 1, own.amount, other.found = 1, other.amount, NULL) AS price,
+        price * messages AS cost
+    FROM
+    (
+        SELECT {keys}, toDate(slot, 'UTC') AS day, category, country, sum(messages) AS messages
+        FROM ({charged(start)})
+        GROUP BY ALL
+    ) AS charged
+    ASOF LEFT JOIN ({_rates(f"country != '{ANY_COUNTRY}'")}) AS own
+        ON charged.category = own.of_category AND charged.country = own.of_country AND charged.day >= own.valid_from
+    ASOF LEFT JOIN ({_rates(f"country = '{ANY_COUNTRY}'")}) AS other
+        ON charged.category = other.of_category AND charged.day >= other.valid_from"""
+
+
+def _rates(which: str) -> str:
+    names = "category AS of_category, country AS of_country"
+    return f"SELECT {names}, valid_from, CAST(price, '{_MONEY}') AS amount, 1 AS found FROM rate_card WHERE {which}"
+
+
+CURRENCY: Final = "(SELECT max(currency) FROM rate_card)"  # '' while the card is empty
+UNPRICED: Final = "sumIf(messages, price IS NULL)"

@@ -1,0 +1,190 @@
+"""How long deliveries and reads take, for the dashboard Delivery. Pure.
+
+Durations are those of the provider's clock at both ends; negative ones are counted apart and in no percentile.
+"""
+
+# ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
+
+from typing import Final
+
+from dashboards import columns, sql
+from dashboards.panel import Column, Panel
+from dashboards.panels.shapes import ONE_TO_ONE
+
+_COPY: Final = f"""FROM cohorts
+    WHERE counted AND {sql.ONE_TO_ONE} AND {sql.in_range("cohort_at")} AND {sql.FILTERS}"""
+_DELIVERED: Final = "status IN ('delivered', 'read', 'played')"
+_READ: Final = "status IN ('read', 'played')"
+
+# Who has read a message has got it: without a delivery of its own the reading says by when at the latest.
+_DELIVERED_AFTER: Final = "least(ifNull(to_delivered_ms, to_read_ms), ifNull(to_read_ms, to_delivered_ms))"
+_HORIZONS_MS: Final = (3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000)
+
+
+def _reached(horizon: str, value: str) -> str:
+    """1 to 4: the first horizon that `value` ms keep; 5: later, or nobody knows when; NULL counts as not known."""
+    steps = ", ".join(f"{value} BETWEEN 0 AND {limit}, {step}" for step, limit in enumerate(_HORIZONS_MS, 1))
+    return f"multiIf(NOT {horizon}, 0, {steps}, 5)"
+
+
+MATURITY: Final = Panel(
+    id="maturity",
+    title="Maturity",
+    kind="table",
+    sql=f"""SELECT
+    ['1 hour', '24 hours', '7 days', '30 days', 'Now'][step] AS within,
+    sumIf(units, age >= step OR step = 5) AS sent,
+    sumIf(units, (age >= step OR step = 5) AND delivered_in BETWEEN 1 AND step) AS delivered,
+    {sql.share("delivered", "sent")} AS delivery_rate,
+    sumIf(units, (age >= step OR step = 5) AND read_in BETWEEN 1 AND step) AS read,
+    {sql.share("read", "delivered")} AS read_rate
+FROM
+(
+    SELECT
+        arrayCount(limit -> dateDiff('ms', cohort_at, now64(3, 'UTC')) >= limit, {list(_HORIZONS_MS)}) AS age,
+        {_reached(_DELIVERED, _DELIVERED_AFTER)} AS delivered_in,
+        {_reached(_READ, "to_read_ms")} AS read_in,
+        count() AS units
+    {_COPY}
+    GROUP BY age, delivered_in, read_in
+)
+ARRAY JOIN [1, 2, 3, 4, 5] AS step
+GROUP BY step
+ORDER BY step""",
+    columns=(
+        columns.text("within", "Within"),
+        columns.SENT,
+        columns.count("delivered", "Delivered"),
+        Column("delivery_rate", "Delivered / sent", "share", "cell"),
+        columns.count("read", "Read"),
+        Column("read_rate", "Read / delivered", "share", "cell"),
+    ),
+    meaning="What was reached within 1 hour, 24 hours, 7 and 30 days of sending, and up to now. A row counts only "
+    "messages that are at least that old, so rows are comparable although young messages are still under way. "
+    "Deliveries without a time of the provider at both ends, or with a negative one, count under Now alone. "
+    f"{ONE_TO_ONE}",
+    red="24 hours far below Now: phones are off for long or the provider is slow; do not judge a campaign on its "
+    "first day.",
+    layer="copy",
+)
+
+_LEVELS: Final = "0.5, 0.95, 0.99"
+
+
+def _percentiles(durations: str) -> str:
+    """Aggregate over `outbound`: exact percentiles as an array of three, NULLs where nothing was timed."""
+    found = f"quantilesExactLowArray({_LEVELS})({durations})"
+    return f"arrayMap(ms -> if(sum(length({durations})) = 0, NULL, ms), {found})"
+
+
+_ROLLUP: Final = f"""FROM outbound
+    WHERE {sql.in_range("slot")} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"""
+
+DURATIONS: Final = Panel(
+    id="durations",
+    title="Time to delivered and read",
+    kind="table",
+    sql=f"""SELECT measure,
+    percentiles[1] AS p50, percentiles[2] AS p95, percentiles[3] AS p99,
+    timed, reached, negative,
+    reached - timed - negative AS untimed
+FROM
+(
+    SELECT
+        [sum(outbound.delivered), sum(outbound.read)] AS all_reached,
+        [sum(length(to_delivered_ms)), sum(length(to_read_ms))] AS all_timed,
+        [sum(negative_delivered), sum(negative_read)] AS all_negative,
+        [{_percentiles("to_delivered_ms")}, {_percentiles("to_read_ms")}] AS all_percentiles
+    {_ROLLUP}
+)
+ARRAY JOIN
+    ['Delivered', 'Read'] AS measure,
+    all_reached AS reached,
+    all_timed AS timed,
+    all_negative AS negative,
+    all_percentiles AS percentiles
+WHERE reached > 0""",
+    columns=(
+        columns.text("measure", "Until"),
+        Column("p50", "Half within", "ms", "cell"),
+        Column("p95", "95 % within", "ms", "cell"),
+        Column("p99", "99 % within", "ms", "cell"),
+        columns.count("timed", "Timed"),
+        columns.count("reached", "Reached"),
+        columns.count("negative", "Negative"),
+        columns.count("untimed", "Without a time"),
+    ),
+    meaning="From sent to delivered and to first read or played, exact, by the provider's clock at both ends (Meta's "
+    "ticks once a second). Negative durations and messages without both times are counted, and in no percentile; "
+    f"messages that were never reached are in none either. {ONE_TO_ONE}",
+    red="95 % rises: the provider is slow or phones are off. Many negative: the sender's clock is wrong, or it "
+    "reports messages later than it sends them.",
+    layer="rollup",
+)
+
+DURATIONS_OVER_TIME: Final = Panel(
+    id="durations-over-time",
+    title="Time to delivered over time",
+    kind="line",
+    sql=f"""SELECT at, series, duration
+FROM
+(
+    SELECT
+        {sql.bucket("slot")} AS at,
+        quantilesExactLowArray({_LEVELS})(to_delivered_ms) AS percentiles
+    {_ROLLUP} AND notEmpty(to_delivered_ms)
+    GROUP BY at
+)
+ARRAY JOIN ['50 %', '95 %', '99 %'] AS series, percentiles AS duration
+ORDER BY at, series""",
+    columns=(
+        Column("at", "Sent at", "time", "x"),
+        Column("series", "Share of messages", "text", "series"),
+        Column("duration", "Delivered within", "ms"),
+    ),
+    meaning="Within what time 50, 95 and 99 % of the timed deliveries came, by the time of sending. Young messages "
+    f"show their quick deliveries first, so the last points lie low and rise. {ONE_TO_ONE}",
+    red="All three rise at once: the provider is slow. Only 99 % rises: some phones were off.",
+    layer="rollup",
+)
+
+
+def durations_table(identifier: str, title: str, key: Column) -> Panel:
+    """Percentiles of both durations, one row a value of the column `key` of `outbound`, in the order of most sent."""
+    measures = (("delivered", "Delivered"), ("read", "Read"))
+    selected = ",\n    ".join(
+        f"sum(length(to_{name}_ms)) AS {name}_timed, {_percentiles(f'to_{name}_ms')} AS {name}_percentiles, "
+        + ", ".join(f"{name}_percentiles[{place}] AS {name}_p{level}" for place, level in ((1, 50), (2, 95), (3, 99)))
+        for name, _ in measures
+    )
+    names = ", ".join(f"{name}_timed, {name}_p50, {name}_p95, {name}_p99" for name, _ in measures)
+    return Panel(
+        id=identifier,
+        title=title,
+        kind="table",
+        sql=f"""SELECT {key.name}, {names}
+FROM
+(
+    SELECT {key.name}, sum(outbound.sent) AS sent,
+    {selected}
+    {_ROLLUP}
+    GROUP BY {key.name}
+)
+ORDER BY sent DESC, {key.name}
+LIMIT 100""",
+        columns=(
+            key,
+            *(
+                column
+                for name, word in measures
+                for column in (
+                    columns.count(f"{name}_timed", f"{word}, timed"),
+                    *(Column(f"{name}_p{level}", f"{word}, {level} %", "ms", "cell") for level in (50, 95, 99)),
+                )
+            ),
+        ),
+        meaning="Within what time 50, 95 and 99 % of the timed deliveries and readings came, exact, in the order of "
+        f"the table beside it. A reading is as late as people are. {ONE_TO_ONE}",
+        red="One row much slower than the others in delivered: its provider or its connection; see Senders.",
+        layer="rollup",
+    )

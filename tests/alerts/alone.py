@@ -1,0 +1,14 @@
+"""The evaluator as a process of its own, for tests that kill it: `python -m tests.alerts.alone SETTINGS`. IO."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from dashboards.alerts.runner import Alerts
+from schemas.config import load
+from tests.alerts.make import WATCHED
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    asyncio.run(Alerts(load(Path(sys.argv[1])), rules=[WATCHED]).run())
