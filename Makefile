@@ -19,14 +19,14 @@ export $(1)
 endif
 endef
 option = $${$(1):+$(2) "$$$(1)"}
-VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES RATE SEED TRUTH JSON YES ARGS
+VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES RATE SEED TRUTH JSON YES KEEP ARGS
 $(foreach name,$(VARIABLES),$(eval $(call pass,$(name))))
 
-.PHONY: help setup up status down clean demo query message replay test lint bench lock
+.PHONY: help setup up status down clean demo query message replay test lint bench bench-panels screenshots grafana lock
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(RUNTIME) ## Create .venv with the pinned packages (every command does it when needed)
 
@@ -56,6 +56,7 @@ replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE=)
 	@$(BIN)/ackstream replay $(call option,FROM,--from) $(call option,TO,--to) $(call option,SOURCE,--source)
 
 test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
+	@sh deploy/setup.sh browser
 	@$(BIN)/python -m pytest $$ARGS
 
 lint: $(DEV) ## Check style and types
@@ -66,6 +67,15 @@ lint: $(DEV) ## Check style and types
 bench: $(DEV) ## Measure speed against a reference in the same run
 	@for file in tests/bench/[a-z]*.py; do \
 		name=$$(basename "$$file" .py); echo "== $$name"; $(BIN)/python -m "tests.bench.$$name" || exit 1; done
+
+bench-panels: $(DEV) ## Time every panel over many messages (MESSAGES=10000000, KEEP=folder to fill once)
+	@$(BIN)/python -m tests.bench.panels $(call option,MESSAGES,--messages) $(call option,KEEP,--keep)
+
+screenshots: $(DEV) ## Take the pictures of this README from the running stack
+	@$(BIN)/python -m tests.screenshots
+
+grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the panels
+	@$(BIN)/python -m dashboards.grafana.build
 
 lock: $(DEV) ## Write the lock files anew from pyproject.toml (UPGRADE=1: newest versions allowed)
 	@sh deploy/lock.sh

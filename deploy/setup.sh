@@ -1,6 +1,6 @@
 #!/bin/sh
-# Set-up of a machine that has nothing but a Python: creates .venv, installs what the lock files pin.
-# Usage: setup.sh create | setup.sh runtime STAMP | setup.sh dev STAMP. The Makefile says when.
+# Set-up of a machine that has nothing but a Python: creates .venv, installs what the lock files pin, and for the tests
+# of the page a browser. Usage: setup.sh create | runtime STAMP | dev STAMP | browser. The Makefile says when.
 set -eu
 
 LOG=.venv/setup.log
@@ -57,12 +57,34 @@ dev() {
     install --require-hashes -r deploy/requirements-dev.lock
 }
 
+# The names that tests/support/browser.py looks for. CHROMIUM=/path/to/chromium decides otherwise.
+has_browser() {
+    for browser in ${CHROMIUM:-chromium chromium-browser google-chrome}; do
+        command -v "$browser" >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+# Installs Debian's package where that is allowed. Without a browser the tests of the page fail and say so; the others
+# need none, so this never fails.
+browser() {
+    has_browser && return 0
+    if [ "$(id -u 2>/dev/null)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo 'installing Chromium for the tests of the page (once) ...'
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >>$LOG 2>&1 || true
+        has_browser && return 0
+    fi
+    printf 'ackstream: the tests of the page need Chromium: run `apt-get install chromium` as root, or name one with CHROMIUM=/path/to/it\n' >&2
+}
+
 case ${1:-} in
 create) create ;;
+browser) browser ;;
 runtime | dev)
     "$1"
     rm -f ".venv/bin/.$1-"*
     : >"$2"
     ;;
-*) fail 'usage: setup.sh create | runtime STAMP | dev STAMP' ;;
+*) fail 'usage: setup.sh create | runtime STAMP | dev STAMP | browser' ;;
 esac

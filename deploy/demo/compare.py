@@ -19,6 +19,7 @@ class Totals:
     """What the demo's sources hold at one moment, of this run and of all others."""
 
     rates: dict[Group, Counts]
+    shown: dict[Group, Counts]  # the same in the tables that dashboards read
     events: Counter[tuple[str, str]]
     deliveries: int
     dead: int
@@ -42,7 +43,7 @@ class Posted:
 
 
 def grown(before: dict[Group, Counts], after: dict[Group, Counts]) -> dict[Group, Counts]:
-    """What one run added to `delivery_rates`; rows without change are left out."""
+    """What one run added to rates; rows without change are left out."""
     change = {group: after.get(group, Counts()) - before.get(group, Counts()) for group in before.keys() | after.keys()}
     return {group: counts for group, counts in change.items() if counts}
 
@@ -94,14 +95,14 @@ def _columns(unit: Unit, row: Row, posted: Posted) -> list[tuple[str, Any, Any]]
     return wrong
 
 
-def rates(truth: dict[Group, Counts], table: dict[Group, Counts]) -> list[Difference]:
-    """Row by row of `delivery_rates`, every number."""
+def rates(name: str, truth: dict[Group, Counts], table: dict[Group, Counts]) -> list[Difference]:
+    """Row by row of the view `name`, every number."""
     found = []
     for group in sorted(truth.keys() | table.keys()):
         wanted, got = truth.get(group, Counts()), table.get(group, Counts())
         for column, ours, theirs in zip(fields(Counts), astuple(wanted), astuple(got), strict=True):
             if ours != theirs:
-                found.append(Difference(f"delivery_rates {_words(group)}: {column.name}", ours, theirs))
+                found.append(Difference(f"{name} {_words(group)}: {column.name}", ours, theirs))
     return found
 
 

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from deploy.cli import Failure
 from deploy.demo import compare, post, report
 from deploy.demo.compare import Difference, Posted, Totals
 from deploy.demo.facts import Account, Accounts, Answer
@@ -48,6 +50,7 @@ class Demo:
     traffic: Traffic
     tables: Tables
     base_url: str
+    page_url: str
     console: Console
     plain: bool
 
@@ -67,10 +70,13 @@ class Demo:
             )
             posted = Posted(began, _now())
             self._wait(progress, before)
+            self._wait_shown(progress)
         differences, after = self._look(before, answers, posted)
         table = compare.grown(before.rates, after.rates)
         self.console.print(report.rates_table(self.traffic.truth.rates, table, plain=self.plain))
-        return self._verdict(differences, answers)
+        equal = self._verdict(differences, answers)
+        self.console.print(f"Dashboards: {self.page_url}{page_query(self.traffic)}", soft_wrap=True, highlight=False)
+        return equal
 
     def _progress(self) -> Progress:
         columns = (
@@ -99,11 +105,23 @@ class Demo:
                 return
             time.sleep(_POLL_SECONDS)
 
+    def _wait_shown(self, progress: Progress) -> None:
+        """Returns once the dashboards' tables have everything that is stored now. Raises Failure when they do not."""
+        stored, deadline = self.tables.now(), time.monotonic() + _DEADLINE_SECONDS
+        task = progress.add_task("counting", total=None)
+        while self.tables.shown_up_to() < stored:
+            if time.monotonic() > deadline:
+                raise Failure("the tables of the dashboards are not kept up: see analytics in `make status`")
+            time.sleep(_POLL_SECONDS)
+        progress.update(task, total=1, completed=1)
+
     def _look(self, before: Totals, answers: list[Answer], posted: Posted) -> tuple[list[Difference], Totals]:
         """Compares until everything is equal or the tables stand still."""
         after, deadline = self.tables.totals(), time.monotonic() + _DEADLINE_SECONDS
         while differences := self._differences(before, after, answers, posted):
             time.sleep(_SETTLE_SECONDS)
+            with self._progress() as progress:
+                self._wait_shown(progress)
             later = self.tables.totals()
             if later == after or time.monotonic() > deadline:
                 break
@@ -118,7 +136,8 @@ class Demo:
             *compare.answers(answers),
             *compare.events(truth, before, after),
             *compare.deliveries(truth, answers, arrivals, len(distinct), self.tables.dead(ids)),
-            *compare.rates(truth.rates, compare.grown(before.rates, after.rates)),
+            *compare.rates("delivery_rates", truth.rates, compare.grown(before.rates, after.rates)),
+            *compare.rates("dashboards", truth.rates, compare.grown(before.shown, after.shown)),
             *compare.units(truth.units, self.tables.units(self.traffic.prefixes), posted),
         ]
 
@@ -139,6 +158,13 @@ class Demo:
             f"{counts}: {len(differences):,} differences from the truth", soft_wrap=True, highlight=False
         )
         return False
+
+
+def page_query(traffic: Traffic) -> str:
+    """What makes the page show the demo's messages and no others: its days, which are those of UTC, and its sources."""
+    days = sorted({group.cohort_day for group in traffic.truth.rates})
+    span = [("from", days[0]), ("to", days[-1])] if days else [("range", "all")]
+    return "/overview?" + urlencode([*span, ("zone", "UTC"), *(("source", source) for source in traffic.sources)])
 
 
 def _now() -> int:

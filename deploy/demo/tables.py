@@ -24,7 +24,7 @@ class Tables:
 
     def totals(self) -> Totals:
         """Everything that is compared as a difference of before and after."""
-        return Totals(self._rates(), self._events(), *self.stored())
+        return Totals(self._rates(), self._shown(), self._events(), *self.stored())
 
     def stored(self) -> tuple[int, int]:
         """(deliveries, dead letters)."""
@@ -33,6 +33,15 @@ class Tables:
             "(SELECT count() FROM dead_letters WHERE source IN {sources:Array(String)})"
         )[0]
         return int(counts[0]), int(counts[1])
+
+    def now(self) -> int:
+        """ClickHouse's clock, ms."""
+        return int(self._rows("SELECT toUnixTimestamp64Milli(now64(3))")[0][0])
+
+    def shown_up_to(self) -> int:
+        """What was stored before this moment (ClickHouse's clock, ms) is in the tables that dashboards read."""
+        query = "SELECT toUnixTimestamp64Milli(min(at)) FROM freshness WHERE layer IN ('copy', 'rollup')"
+        return int(self._rows(query)[0][0])
 
     def _events(self) -> Counter[tuple[str, str]]:
         rows = self._rows(
@@ -45,6 +54,15 @@ class Tables:
             "SELECT source, toString(cohort_day), template, campaign, category, is_group = 1, "
             "[sent, delivered, read, failed, pending, orphan] "
             "FROM delivery_rates WHERE source IN {sources:Array(String)}"
+        )
+        return {Group(*words): Counts(*numbers) for *words, numbers in rows}
+
+    def _shown(self) -> dict[Group, Counts]:
+        rows = self._rows(
+            "SELECT source, toString(toDate(slot, 'UTC')) AS day, template, campaign, category, is_group = 1, "
+            "[sum(sent), sum(delivered), sum(read), sum(failed), sum(sent - delivered - failed), sum(orphan)] "
+            "FROM outbound WHERE source IN {sources:Array(String)} "
+            "GROUP BY source, day, template, campaign, category, is_group"
         )
         return {Group(*words): Counts(*numbers) for *words, numbers in rows}
 

@@ -48,7 +48,7 @@ class Unit:
 
 @dataclass(slots=True, frozen=True, order=True)
 class Group:
-    """The key of one row of `delivery_rates`."""
+    """The key of one row of `delivery_rates`; `cohort_day` is UTC."""
 
     source: str
     cohort_day: str

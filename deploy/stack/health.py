@@ -24,7 +24,8 @@ def probes(config: Config, password: str) -> dict[str, Callable[[], bool]]:
     return {
         "kafka": lambda: blocking.run(kafka_broker.answers(config.kafka.bootstrap)),
         "clickhouse": lambda: clickhouse(config.clickhouse, password),
-        "ingest": lambda: fetched(f"http://{_reachable(config.ingest.host)}:{config.ingest.port}/readyz"),
+        "ingest": lambda: fetched(f"{config.ingest.url}/readyz"),
+        "dashboards": lambda: fetched(f"{config.dashboards.url}/readyz"),
     }
 
 
@@ -56,12 +57,3 @@ def beats(found: Mapping[str, Any], pid: int, now: float | None = None) -> bool:
     """Whether a heartbeat is of this process, fresh, and says that its partitions are assigned and recovered."""
     age = (time.time() if now is None else now) - float(found.get("at") or 0)
     return found.get("pid") == pid and found.get("ready") is True and age < STALE_SECONDS
-
-
-def _reachable(host: str) -> str:
-    """Where to ask a server that listens on `host`."""
-    if host in ("0.0.0.0", ""):  # noqa: S104  (compared, not bound)
-        return "127.0.0.1"
-    if host == "::":
-        return "[::1]"
-    return f"[{host}]" if ":" in host else host

@@ -14,7 +14,7 @@ from deploy.stack import lag, leftovers, preflight, supervisor_conf
 from deploy.stack.interface import PartStatus, Report, StackStatus
 from deploy.stack.layout import Layout, write_private
 from deploy.stack.parts import (
-    STAGES,
+    WORKERS,
     Part,
     environment,
     java_marks,
@@ -30,9 +30,12 @@ from deploy.topics import ensure_topics_sync
 from schemas.config import Config, Secret
 
 STORES = ("kafka", "clickhouse")
-FLOW = (*STAGES, "ingest")
+FLOW = (*WORKERS, "ingest", "dashboards")
 # A first start with cold caches takes 10 s; a worker that lost its disk reads all of its changelog again.
-HEALTHY_SECONDS = {"kafka": 120.0, "clickhouse": 120.0, "ingest": 60.0, "normalise": 600.0, "load": 600.0}
+HEALTHY_SECONDS = {
+    "kafka": 120.0, "clickhouse": 120.0, "normalise": 600.0, "load": 600.0, "analytics": 120.0, "ingest": 60.0,
+    "dashboards": 60.0,
+}  # fmt: skip
 # An outside service is there or it is not.
 OUTSIDE_SECONDS = 10.0
 GONE = "the supervisor is gone, so nothing watches over what still runs: `make up` takes over"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
 from schemas.config import Config, Secret, Source
@@ -17,11 +19,16 @@ ROOT = Path(__file__).parents[2]
 # Stands for the number of a process of a part with several.
 INSTANCE = "{instance}"
 _PART = "ackstream-part="
+_LOADED = (".py", ".sql", ".html", ".css", ".js", ".svg")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Of a stop in order, before SIGKILL: ingest has 10 s for what it accepted, a worker finishes and commits a batch, Kafka
-# and ClickHouse close their files.
-STOP_SECONDS = {"kafka": 40, "clickhouse": 40, "ingest": 25, "normalise": 30, "load": 45}
+# Of a stop in order, before SIGKILL: ingest has 10 s for what it accepted, a worker finishes and commits a batch,
+# analytics and the page drop what they do, Kafka and ClickHouse close their files.
+STOP_SECONDS = {
+    "kafka": 40, "clickhouse": 40, "normalise": 30, "load": 45, "analytics": 15, "ingest": 25, "dashboards": 15,
+}  # fmt: skip
 STAGES = ("normalise", "load")
+# Parts that listen on nothing: how they are stands in the files that they write every second.
+WORKERS = (*STAGES, "analytics")
 Reader = Callable[[Secret], str]
 
 
@@ -63,6 +70,8 @@ def parts(config: Config, layout: Layout, broker: Iterable[str], read: Reader = 
         kafka(config, broker),
         *workers(config, layout, read),
         clickhouse(config, layout, read),
+        analytics(config, layout, read),
+        dashboards(config, layout, read),
     ]
 
 
@@ -127,8 +136,8 @@ def ingest(config: Config, layout: Layout, read: Reader) -> Part:
 def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
     counts = {"normalise": config.streams.normalise_workers, "load": config.streams.load_workers}
     addresses = {"normalise": RAW.name, "load": f"{EVENTS.name}, {DEAD.name}"}
-    secrets = [config.clickhouse.password] if config.clickhouse.password else []
-    facts = [section.model_dump_json() for section in (config.streams, config.kafka, config.clickhouse)]
+    secrets = _those(config.clickhouse.password)
+    facts = _told(config.streams, config.kafka, config.clickhouse)
     stamp = digest([*code("streams", "schemas"), *facts, *map(read, secrets)])
     return [
         Part(
@@ -142,6 +151,29 @@ def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
         )
         for stage in STAGES
     ]
+
+
+def analytics(config: Config, layout: Layout, read: Reader) -> Part:
+    """Makes the tables that dashboards read; looks at Kafka and at ingest's metrics too."""
+    secrets = _those(config.clickhouse.password)
+    facts = [*_told(config.streams, config.kafka, config.clickhouse, config.costs), config.ingest.url]
+    stamp = digest([*code("streams", "schemas"), *facts, *sorted(config.sources), *map(read, secrets)])
+    command = (*_program(layout, "analytics"), "worker", "analytics", "--instance", INSTANCE)
+    sections = ("streams", "kafka", "clickhouse", "costs", "ingest")
+    return Part("analytics", "cohorts, rollups", command, 1, (), stamp, sections, _given(secrets, read))
+
+
+def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
+    """The page. Of all secrets it is given two: the read-only user's password, and where alerts are sent."""
+    settings = config.dashboards
+    secrets = _those(config.clickhouse.reader_password, config.alerts.webhook)
+    store = config.clickhouse.model_dump_json(include={"url", "database", "reader_user", "reader_password"})
+    facts = [*_told(settings, config.alerts), store, *map(read, secrets)]
+    stamp = digest([*code("dashboards", "schemas"), *facts])
+    listener = Listener(settings.host, settings.port, "dashboards.port", "ACKSTREAM_DASHBOARDS_PORT")
+    command = (*_program(layout, "dashboards"), "dashboards")
+    sections = ("dashboards", "alerts", "clickhouse")
+    return Part("dashboards", f"{settings.url}/", command, 1, (listener,), stamp, sections, _given(secrets, read))
 
 
 def python(layout: Layout, part: str, module: str) -> tuple[str, ...]:
@@ -190,14 +222,14 @@ def digest(facts: Iterable[str]) -> str:
 
 def code(*folders: str) -> list[str]:
     """Changes when a file that the processes have loaded changes, so that `up` after an upgrade restarts them."""
-    files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".sql"))
+    files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in _LOADED)
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def secret_variables(config: Config) -> frozenset[str]:
     """The environment variables that hold secrets."""
     found = [secret for source in config.sources.values() for secret in source_secrets(source)]
-    found += [secret for secret in (config.clickhouse.password, config.clickhouse.reader_password) if secret]
+    found += _those(config.clickhouse.password, config.clickhouse.reader_password, config.alerts.webhook)
     return frozenset(secret.env for secret in found if secret.env is not None)
 
 
@@ -208,6 +240,14 @@ def source_secrets(source: Source) -> tuple[Secret, ...]:
 def _facts(name: str, source: Source, read: Reader) -> list[str]:
     """What ingest knows of a source; the places too, since a secret that moves to another variable is given anew."""
     return [name, source.model_dump_json(), *map(read, source_secrets(source))]
+
+
+def _those(*found: Secret | None) -> list[Secret]:
+    return [secret for secret in found if secret is not None]
+
+
+def _told(*sections: BaseModel) -> list[str]:
+    return [section.model_dump_json() for section in sections]
 
 
 def _given(found: Iterable[Secret], read: Reader) -> dict[str, str]:

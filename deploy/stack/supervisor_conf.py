@@ -8,8 +8,8 @@ from deploy.cli import Failure
 from deploy.stack.layout import Layout
 from deploy.stack.parts import INSTANCE, STOP_SECONDS, Part
 
-# The supervisor stops from the last to the first: no new bodies, then the workers, then what they write to.
-ORDER = ("kafka", "clickhouse", "normalise", "load", "ingest")
+# The supervisor stops from the last to the first: who only reads, no new bodies, the workers, then what they write to.
+ORDER = ("kafka", "clickhouse", "normalise", "load", "analytics", "ingest", "dashboards")
 LOG_BYTES = "10MB"
 LOG_COPIES = 3
 # Kafka holds open every segment of every partition.

@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy.stack import health, logs
 from deploy.stack.interface import Health, PartStatus
 from deploy.stack.layout import Layout, shown
-from deploy.stack.parts import STAGES, Part
+from deploy.stack.parts import WORKERS, Part
 from deploy.stack.supervisor import Process
 from schemas.config import Config
 
@@ -65,7 +65,7 @@ class Watch:
     def _process_ok(self, part: Part, process: Process) -> bool:
         if process.state not in ALIVE:
             return False
-        if part.name not in STAGES:
+        if part.name not in WORKERS:
             # A probe is answered by one of several; of the others it is known only that they stay up.
             return part.count == 1 or process.state == "RUNNING"
         return health.beats(health.heartbeat(self._layout, part.name, process.instance), process.pid)
@@ -89,7 +89,7 @@ class Watch:
             log = self._layout.log(part.name, process.instance)
             if process.trouble and not process.trouble.startswith(_SEE_LOG):
                 found.append((time.time(), process.trouble, None, log))
-            beat = health.heartbeat(self._layout, part.name, process.instance) if part.name in STAGES else {}
+            beat = health.heartbeat(self._layout, part.name, process.instance) if part.name in WORKERS else {}
             if beat.get("last_error"):
                 found.append((float(beat.get("at") or 0), str(beat["last_error"]), float(beat.get("at") or 0), log))
             elif said := logs.last_error(log):

@@ -62,9 +62,10 @@ def test_a_time_of_the_edge_must_lie_within_the_posting() -> None:
 @pytest.mark.parametrize("column", ["sent", "delivered", "read", "failed", "pending", "orphan"])
 def test_each_number_of_the_rates_is_compared(column: str) -> None:
     truth, table = {GROUP: Counts(sent=3, pending=3)}, {GROUP: Counts(sent=3, pending=3)}
-    assert compare.rates(truth, table) == []
+    assert compare.rates("delivery_rates", truth, table) == []
     setattr(table[GROUP], column, 9)
-    assert len(compare.rates(truth, table)) == 1
+    [difference] = compare.rates("dashboards", truth, table)
+    assert difference.what.startswith("dashboards s ")
 
 
 def test_rates_are_what_the_run_added() -> None:
@@ -74,7 +75,7 @@ def test_rates_are_what_the_run_added() -> None:
 
 
 def totals(events: dict[tuple[str, str], int]) -> Totals:
-    return Totals({}, Counter(events), 0, 0)
+    return Totals({}, {}, Counter(events), 0, 0)
 
 
 def test_events_are_compared_by_source_and_kind() -> None:

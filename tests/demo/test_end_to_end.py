@@ -29,7 +29,8 @@ def demo_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = whole.folder / "ackstream.toml"
     settings.write_text(settings.read_text() + SOURCES)
     try:
-        yield whole.up()
+        whole.up().start("analytics")
+        yield whole
     finally:
         whole.down()
 
@@ -37,7 +38,9 @@ def demo_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_every_number_equals_the_truth_and_the_truth_can_be_read(demo_stack: Stack, tmp_path: Path) -> None:
     told = tmp_path / "truth.jsonl"
     done = demo_stack.run("demo", "--messages", "400", "--plain", "--truth", str(told))
-    assert done.stdout.splitlines()[-1].endswith("dead letters: every number equals the truth")
+    verdict, address = done.stdout.splitlines()[-2:]
+    assert verdict.endswith("dead letters: every number equals the truth")
+    assert address.startswith(f"Dashboards: {demo_stack.config.dashboards.url}/overview?from=")
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     units = sum("unit" in line for line in lines)
     stored = demo_stack.query("SELECT count() AS units FROM messages WHERE startsWith(source, 'demo-')")[0]["units"]
@@ -82,7 +85,8 @@ def test_one_wrong_number_ends_in_exit_1(demo_stack: Stack) -> None:
         demo_stack.client.command("RENAME TABLE true_rates TO delivery_rates")
     assert done.returncode == 1
     assert "delivery_rates demo-zapini" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("from the truth")
+    assert "dashboards demo-" not in done.stdout
+    assert done.stdout.splitlines()[-2].endswith("from the truth")
 
 
 def test_settings_without_the_demo_sources_are_named(tmp_path: Path) -> None:

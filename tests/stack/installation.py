@@ -31,7 +31,7 @@ def run(env: dict[str, str], *arguments: str, seconds: float = 280) -> subproces
 
 def environment(folder: Path) -> dict[str, str]:
     """The settings of an installation in `folder`, on free ports."""
-    ingest, kafka, controller, clickhouse = free_ports(4)
+    ingest, kafka, controller, clickhouse, dashboards = free_ports(5)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_")}
     return {
         **clean,
@@ -41,6 +41,7 @@ def environment(folder: Path) -> dict[str, str]:
         "ACKSTREAM_KAFKA_CONTROLLER_PORT": str(controller),
         "ACKSTREAM_KAFKA_PARTITIONS": "2",
         "ACKSTREAM_CLICKHOUSE_URL": f"http://127.0.0.1:{clickhouse}",
+        "ACKSTREAM_DASHBOARDS_PORT": str(dashboards),
     }
 
 

@@ -23,7 +23,8 @@ from tests.stack.installation import Installation, run
 from tests.support.waiting import came_true
 
 SHOP = '\n[sources.shop]\nprovider = "meta"\nsent_tokens = [{ env = "SHOP_TOKEN" }]\n'
-PARTS = {"ingest", "kafka", "normalise", "load", "clickhouse"}
+HOOK = 'webhook = { env = "ALERTS_HOOK" }'
+PARTS = {"ingest", "kafka", "normalise", "load", "clickhouse", "analytics", "dashboards"}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,11 @@ def test_up_makes_everything_healthy_and_says_where_it_is(running: Installation)
     port = running.env["ACKSTREAM_INGEST_PORT"]
     assert f"http://127.0.0.1:{port}/webhooks/meta" in said
     assert "make demo" in said
+    page = f"http://127.0.0.1:{running.env['ACKSTREAM_DASHBOARDS_PORT']}/"
+    assert f"\nDashboards: {page}\n" in said
+    with urllib.request.urlopen(page) as answer:
+        assert answer.status == 200
+        assert "text/html" in answer.headers["Content-Type"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
         assert answer.status == 200
 
@@ -89,12 +95,13 @@ def test_a_changed_setting_restarts_what_it_concerns_and_nothing_else(running: I
 
 def test_a_killed_part_comes_back_by_itself(running: Installation) -> None:
     before = running.pids()
-    os.kill(before["load"][0], signal.SIGKILL)
-    os.kill(before["ingest"][0], signal.SIGKILL)
+    killed = ("load", "ingest", "analytics", "dashboards")
+    for name in killed:
+        os.kill(before[name][0], signal.SIGKILL)
 
     def back() -> bool:
         now = running.status()
-        return all(now[name]["health"] == "ok" and now[name]["pids"] != before[name] for name in ("load", "ingest"))
+        return all(now[name]["health"] == "ok" and now[name]["pids"] != before[name] for name in killed)
 
     assert came_true(back), running.logs()
 
@@ -165,6 +172,7 @@ def test_an_up_that_cannot_work_stops_nothing(running: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = str(server.getsockname()[1])
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_INGEST_PORT=taken)
+        assert f"port {taken} is taken" in running.refused(ACKSTREAM_DASHBOARDS_PORT=taken)
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_KAFKA_CONTROLLER_PORT=taken)
     assert "192.0.2.1 is no address of this machine" in running.refused(ACKSTREAM_INGEST_HOST="192.0.2.1")
     assert "wa.raw has 2 partitions" in running.refused(ACKSTREAM_KAFKA_PARTITIONS="3")
@@ -209,9 +217,25 @@ def test_a_password_of_the_environment_concerns_clickhouse_and_the_workers(runni
     with running.settings(lambda text: re.sub(r"^password = .*", place, text, flags=re.MULTILINE)):
         running.up(ACKSTREAM_CLICKHOUSE_PASSWORD="""'both' "quotes" """.strip())
         during = running.pids()
-        assert {name for name in PARTS if during[name] != before[name]} == {"clickhouse", "normalise", "load"}
+        changed = {name for name in PARTS if during[name] != before[name]}
+        assert changed == {"clickhouse", "normalise", "load", "analytics"}
         assert {part["health"] for part in running.status().values()} == {"ok"}
     assert running.supervisor_pid() == supervisor
+
+
+def test_the_page_alone_is_given_the_address_of_alerts(running: Installation) -> None:
+    before = running.pids()
+    address = "http://127.0.0.1:9/hook-of-a-chat"
+    with running.settings(lambda text: text.replace("[alerts]\n", f"[alerts]\n{HOOK}\n")):
+        running.up(ALERTS_HOOK=address)
+        during = running.pids()
+        assert {name for name in PARTS if during[name] != before[name]} == {"dashboards"}
+        given = {file.name for file in running.data.glob("run/secrets-*.json") if address in file.read_text()}
+        assert given == {"secrets-dashboards.json"}
+        shown = subprocess.run(
+            ["ps", "eww", "-o", "args=", str(during["dashboards"][0])], capture_output=True, text=True, check=True
+        )
+        assert "hook-of-a-chat" not in shown.stdout
 
 
 def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Installation) -> None:

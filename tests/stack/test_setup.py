@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import browser
+
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "deploy").glob("*.lock"))
 TOOLS = ["sh", "make", "cat", "cksum", "tr", "grep", "sed", "tail", "rm", "mkdir", "cp", "chmod", "env", "pwd"]
@@ -159,6 +161,58 @@ def test_a_failed_install_gives_pips_reason_and_is_tried_again(machine: Machine)
     assert machine.installs() == 1
     assert machine.make("up").returncode != 0
     assert machine.installs() == 1
+
+
+APT = """#!/bin/sh
+# Stands for apt-get: notes what it is asked for, and brings the browser.
+echo "$*" >>apt.log
+case "$*" in *chromium*) printf '#!/bin/sh\n' >"$(dirname "$0")/chromium" && chmod +x "$(dirname "$0")/chromium" ;; esac
+"""
+
+
+def program(machine: Machine, name: str, text: str) -> None:
+    file = machine.bin / name
+    file.write_text(text)
+    file.chmod(0o755)
+
+
+def test_the_browser_of_the_tests_is_installed_once_where_that_is_allowed(machine: Machine) -> None:
+    machine.python("python3", "3.11")
+    program(machine, "id", "#!/bin/sh\necho 0\n")
+    program(machine, "apt-get", APT)
+    (machine.bin / "dirname").symlink_to(str(shutil.which("dirname")))
+    for _ in range(2):
+        done = machine.make("test")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (machine.checkout / "apt.log").read_text().splitlines() == [
+        "update -qq",
+        "install -y -qq --no-install-recommends chromium",
+    ]
+
+
+@pytest.mark.parametrize(("user", "apt"), [(1000, APT), (0, None), (0, "#!/bin/sh\nexit 100\n")])
+def test_a_missing_browser_is_named_and_stops_no_other_test(machine: Machine, user: int, apt: str | None) -> None:
+    machine.python("python3", "3.11")
+    program(machine, "id", f"#!/bin/sh\necho {user}\n")
+    if apt is not None:
+        program(machine, "apt-get", apt)
+    done = machine.make("test")
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert "run `apt-get install chromium`" in line
+    assert not (machine.checkout / "apt.log").exists()
+
+
+def test_a_browser_that_is_named_is_taken(machine: Machine) -> None:
+    machine.python("python3", "3.11")
+    program(machine, "my-chrome", "#!/bin/sh\n")
+    assert machine.make("test", CHROMIUM=str(machine.bin / "my-chrome")).stderr == ""
+
+
+def test_set_up_and_tests_look_for_the_same_browsers() -> None:
+    script = (ROOT / "deploy" / "setup.sh").read_text()
+    assert f"${{CHROMIUM:-{' '.join(browser.NAMES)}}}" in script
+    assert browser.MISSING.partition(",")[0] in script
 
 
 def test_lock_files_pin_every_version_with_hashes_and_name_no_host() -> None:
