@@ -76,6 +76,8 @@ FROM {sql.recent_and_usual("source", silent=sql.SILENT, orphan=sql.ORPHAN)}""",
     group=("source",),
 )
 
+# Codes come from outside: as many of them as somebody likes are still few alerts.
+_MOST: Final = "ORDER BY value DESC, code LIMIT 100"
 # Failures count by the time of sending, and many codes come minutes after it.
 _LAST_TWO_HOURS: Final = f"slot >= {NOW} - toIntervalHour(2) AND slot <= {NOW}"
 _ACCOUNT_DANGER: Final = Rule(
@@ -87,7 +89,8 @@ _ACCOUNT_DANGER: Final = Rule(
     sql=f"""SELECT source, {sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE {_LAST_TWO_HOURS} AND failed > 0 AND {class_sql("provider", "error_code")} = 'account'
-GROUP BY source, code""",
+GROUP BY source, code
+{_MOST}""",
     labels=("source", "code"),
     summary="{source}: {value:,.0f} messages failed with code {code}.",
     above=0.0,
@@ -110,7 +113,8 @@ _UNKNOWN_CODE: Final = Rule(
 FROM outbound AS o
 WHERE slot >= {NOW} - toIntervalHour(24) AND slot <= {NOW} AND failed > 0
     AND {class_sql("provider", "error_code")} = 'unknown'
-GROUP BY provider, code""",
+GROUP BY provider, code
+{_MOST}""",
     labels=("provider", "code"),
     summary="{provider}: {value:,.0f} messages failed with the unknown code {code}.",
     above=0.0,

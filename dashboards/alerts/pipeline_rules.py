@@ -102,13 +102,15 @@ _BEHIND: Final = Rule(
     "ago. `messages` and `delivery_rates` are exact all the same.",
     red="`make status`: is the analytics worker up? Its log says what it waits for. After a large replay it needs a "
     "while and catches up by itself.",
-    sql="SELECT layer, toFloat64(f.lag_seconds) AS value, toFloat64(f.lag_seconds) AS behind_seconds\n"
-    "FROM freshness AS f\nWHERE layer != 'samples'",
+    sql="""SELECT layer, toFloat64(f.lag_seconds) AS value,
+    if(at < '2001-01-01', NULL, toFloat64(f.lag_seconds)) AS behind_seconds, pending
+FROM freshness AS f
+WHERE layer != 'samples'""",  # a copy that is not complete is as old as can be
     labels=("layer",),
-    summary="The {layer} is {behind_seconds} behind.",
+    summary="The {layer} lacks {pending:,} changes, the oldest for {behind_seconds}.",
     above=600.0,
     clear=120.0,
-    for_seconds=1 * _MINUTE,
+    for_seconds=5 * _MINUTE,
     keep_seconds=2 * _MINUTE,
     every_seconds=1 * _MINUTE,
     severity="warning",

@@ -42,7 +42,9 @@ def chosen(config: Config, rules: Sequence[Rule] = RULES) -> list[Rule]:
 
 def page_url(config: Config) -> str:
     """The page as a reader of messages reaches it, with a slash at its end."""
-    given = config.alerts.page_url or f"http://{config.dashboards.host}:{config.dashboards.port}"
+    host = config.dashboards.host
+    named = f"[{host}]" if ":" in host else host
+    given = config.alerts.page_url or f"http://{named}:{config.dashboards.port}"
     return given.rstrip("/") + "/"
 
 

@@ -11,22 +11,19 @@ from dashboards import columns, sql
 from dashboards.panel import Column, Panel
 from dashboards.panels.shapes import ONE_TO_ONE
 
-_COPY: Final = f"""FROM cohorts
-    WHERE counted AND {sql.ONE_TO_ONE} AND {sql.in_range("cohort_at")} AND {sql.FILTERS}"""
-_DELIVERED: Final = "status IN ('delivered', 'read', 'played')"
-_READ: Final = "status IN ('read', 'played')"
-
+_HORIZONS_MS: Final = (3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000)
+_NOW_MS: Final = "toUnixTimestamp64Milli(now64(3, 'UTC'))"
 # Who has read a message has got it: without a delivery of its own the reading says by when at the latest.
 _DELIVERED_AFTER: Final = "least(ifNull(to_delivered_ms, to_read_ms), ifNull(to_read_ms, to_delivered_ms))"
-_HORIZONS_MS: Final = (3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000)
 
 
-def _reached(horizon: str, value: str) -> str:
-    """1 to 4: the first horizon that `value` ms keep; 5: later, or nobody knows when; NULL counts as not known."""
-    steps = ", ".join(f"{value} BETWEEN 0 AND {limit}, {step}" for step, limit in enumerate(_HORIZONS_MS, 1))
-    return f"multiIf(NOT {horizon}, 0, {steps}, 5)"
+def _steps(ms: str, comparison: str) -> str:
+    """How many of the horizons compare so with `ms`."""
+    return " + ".join(f"({ms} {comparison} {limit})" for limit in _HORIZONS_MS)
 
 
+# Each message has three small numbers: how many horizons old it is, and the first of the five rows in which it counts
+# as delivered and as read, 0 for none; what nobody timed is in the last row alone.
 MATURITY: Final = Panel(
     id="maturity",
     title="Maturity",
@@ -40,12 +37,18 @@ MATURITY: Final = Panel(
     {sql.share("read", "delivered")} AS read_rate
 FROM
 (
+    WITH
+        ifNull({_DELIVERED_AFTER}, -1) AS delivered_after,
+        ifNull(to_read_ms, -1) AS read_after,
+        {_NOW_MS} - toUnixTimestamp64Milli(cohort_at) AS old
     SELECT
-        arrayCount(limit -> dateDiff('ms', cohort_at, now64(3, 'UTC')) >= limit, {list(_HORIZONS_MS)}) AS age,
-        {_reached(_DELIVERED, _DELIVERED_AFTER)} AS delivered_in,
-        {_reached(_READ, "to_read_ms")} AS read_in,
+        {_steps("old", ">=")} AS age,
+        multiIf(status NOT IN ('delivered', 'read', 'played'), 0, delivered_after < 0, 5,
+            1 + {_steps("delivered_after", ">")}) AS delivered_in,
+        multiIf(status NOT IN ('read', 'played'), 0, read_after < 0, 5, 1 + {_steps("read_after", ">")}) AS read_in,
         count() AS units
-    {_COPY}
+    FROM cohorts
+    WHERE counted AND {sql.ONE_TO_ONE} AND {sql.in_range("cohort_at")} AND {sql.FILTERS}
     GROUP BY age, delivered_in, read_in
 )
 ARRAY JOIN [1, 2, 3, 4, 5] AS step

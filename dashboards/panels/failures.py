@@ -6,6 +6,7 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
+from dashboards.panels.failure_samples import SAMPLES
 from dashboards.panels.shapes import ONE_TO_ONE, share_stat
 from schemas.error_codes import action_sql, class_sql, title_sql
 
@@ -244,35 +245,6 @@ _SPLITS: Final = (
     ),
 )
 
-_SAMPLES: Final = Panel(
-    id="failure-samples",
-    title="Newest failing messages",
-    kind="table",
-    sql=f"""SELECT failed_at, source, {sql.masked_in("message_id", "customer")} AS message,
-    {sql.masked("customer")} AS recipient, error_code AS code, {sql.masked_digits("error_title")} AS title,
-    {_CLASS} AS class, template, campaign
-FROM cohorts
-WHERE counted AND {sql.in_range("cohort_at")} AND {sql.FILTERS} AND status = 'failed'
-ORDER BY failed_at DESC, message_id, participant
-LIMIT 100""",
-    columns=(
-        Column("failed_at", "Failed at", "time", "cell"),
-        columns.text("source", "Source"),
-        columns.text("message", "Message"),
-        Column("recipient", "Recipient", "phone", "cell"),
-        columns.text("code", "Code"),
-        columns.text("title", "In the provider's words"),
-        columns.text("class", "Class"),
-        columns.text("template", "Template"),
-        columns.text("campaign", "Campaign"),
-    ),
-    meaning="The 100 messages sent in this range that failed last, groups included. `ackstream message ID` shows "
-    "everything known of one.",
-    red="The same words again and again: pass three message ids to the provider's support, they find the cause.",
-    layer="copy",
-    width=12,
-)
-
 DASHBOARD: Final = Dashboard(
     id="failures",
     title="Failures",
@@ -285,6 +257,6 @@ DASHBOARD: Final = Dashboard(
         _UNKNOWN,
         *_SPLITS,
         _GROUP_CODES,
-        _SAMPLES,
+        SAMPLES,
     ),
 )

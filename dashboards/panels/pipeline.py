@@ -130,12 +130,13 @@ ORDER BY at_bucket, series""",
 
 
 def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, red: str) -> Panel:
-    """A line a stage: the highest sample of each step."""
+    """A line a stage: the highest sample of each step, whole where it is a count."""
+    highest = "toUInt64(max(value))" if value.unit == "count" else "max(value)"
     return Panel(
         id=identifier,
         title=title,
         kind="line",
-        sql=f"""SELECT {sql.bucket("at")} AS at_bucket, part AS series, max(value) AS {value.name}
+        sql=f"""SELECT {sql.bucket("at")} AS at_bucket, part AS series, {highest} AS {value.name}
 FROM samples
 WHERE name = '{name}' AND {sql.in_range("at")}
 GROUP BY at_bucket, series

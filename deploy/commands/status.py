@@ -43,14 +43,17 @@ def _json(found: StackStatus, *, healthy: bool) -> str:
     for part in told:
         at = part["last_error_at"]
         part["last_error_at"] = None if at is None else to_iso(int(at * 1000))
-    return json.dumps({"healthy": healthy, "trouble": found.trouble, "parts": told}, indent=2)
+    records, size, oldest_ms = found.spooled
+    oldest = None if oldest_ms is None else to_iso(oldest_ms)
+    spool = {"records": records, "bytes": size, "oldest_received_at": oldest, "broken_files": found.broken_spools}
+    return json.dumps({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": told}, indent=2)
 
 
 def _print(found: StackStatus) -> None:
     """A table, and below it one line for each part with an error; a terminal gets as much of it as is wide."""
     console = Console()
     console.print(_table(found.parts))
-    for line in error_lines(found.parts, time.time()):
+    for line in (*error_lines(found.parts, time.time()), *spool_lines(found, time.time())):
         # A log may hold square brackets, which a plain string would read as markup.
         text = Text(line, style="dim")
         if console.is_terminal:
@@ -66,6 +69,18 @@ def error_lines(found: Iterable[PartStatus], now: float) -> list[str]:
         if part.last_error:
             age = "" if part.last_error_at is None else f" ({_age(now - part.last_error_at)} ago)"
             lines.append(f"{part.name}{age}: {' '.join(part.last_error.split())}")
+    return lines
+
+
+def spool_lines(found: StackStatus, now: float) -> list[str]:
+    """What waits on the disk for Kafka, and what of it cannot be read. Pure."""
+    lines = []
+    records, size, oldest_ms = found.spooled
+    if records or size:
+        age = "" if oldest_ms is None else f", the oldest received {_age(now - oldest_ms / 1000)} ago"
+        lines.append(f"spool: {records:,} bodies ({size / 1_000_000:,.1f} MB) wait on the disk for Kafka{age}")
+    if found.broken_spools:
+        lines.append(f"spool: {found.broken_spools} files cannot be read and were set aside: see the log of ingest")
     return lines
 
 

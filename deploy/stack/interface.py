@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ingest.spool_file import EMPTY, Held
+
 Health = Literal["ok", "starting", "down"]
 # Called with a line for the user as the work goes on.
 Report = Callable[[str], None]
@@ -35,6 +37,8 @@ class StackStatus:
 
     parts: tuple[PartStatus, ...]
     trouble: str | None = None
+    spooled: Held = EMPTY  # bodies on the disk that Kafka does not have yet
+    broken_spools: int = 0  # files of the spool that could not be read and were set aside
 
 
 class Stack(Protocol):

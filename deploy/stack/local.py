@@ -27,6 +27,7 @@ from deploy.stack.parts import (
 from deploy.stack.supervisor import Process, Supervisor
 from deploy.stack.watch import ALIVE, Watch
 from deploy.topics import ensure_topics_sync
+from ingest import spool_folder
 from schemas.config import Config, Secret
 
 STORES = ("kafka", "clickhouse")
@@ -104,7 +105,13 @@ class Local:
         watch = Watch(self._config, self._layout, self._password_in_use())
         behind = lag.lags(self._config.kafka.bootstrap)
         gone = bool(processes) and not supervisor.alive()
-        return StackStatus(tuple(_status(watch, part, processes, behind) for part in found), GONE if gone else None)
+        place = spool_folder.folder(self._config.data_dir)
+        return StackStatus(
+            tuple(_status(watch, part, processes, behind) for part in found),
+            GONE if gone else None,
+            spool_folder.held(place),
+            len(spool_folder.broken(place)),
+        )
 
     def _processes(self, supervisor: Supervisor) -> list[Process]:
         """What runs; when the supervisor was killed, what it has left behind."""

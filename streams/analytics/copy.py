@@ -27,8 +27,10 @@ _PORTION: Final = 50_000
 _MOST_BLOCKS: Final = 2_000
 # A pass ends after so long, so that a stop is not kept waiting.
 _PASS_SECONDS: Final = 5.0
-# How often the window in which blocks are counted is moved; its length decides what a reader has to count.
-_WINDOW_SECONDS: Final = 30.0
+# How often the window in which readers look for blocks is moved, and how long it is at least: a clock that is set back
+# by less does no harm. Counting costs a reader some 10 ms for a million messages in it.
+_MOVE_SECONDS: Final = 30.0
+_WINDOW: Final = 300 * _SECOND
 # As in copy_waiting: a copy that has stood still for longer is begun anew.
 _LONGEST_STANDSTILL: Final = 6 * 86_400 * _SECOND
 
@@ -48,6 +50,11 @@ class _State(NamedTuple):
     message_id: str
     now: int
     settled_before: int
+
+    @property
+    def closed_before(self) -> int:
+        """Blocks older than this do not appear any more, and gain no rows."""
+        return min(self.settled_before, self.now - _WINDOW)
 
 
 @dataclass(slots=True)
@@ -124,7 +131,7 @@ class Copy:
             state = self._set(state, rebuild=state.rebuild + 1, complete=0, message_id="")
         if not state.complete and state.message_id == "":
             # What was touched before the first slice is read, is in the slices.
-            state = self._set(state, touched_before=max(state.touched_before, state.settled_before))
+            state = self._set(state, touched_before=max(state.touched_before, state.closed_before))
         while not state.complete and time.monotonic() - began < _PASS_SECONDS:
             where = {"first": state.message_id, "rows": _PORTION}
             end = self._client.query(sql.SLICE_END, parameters=where).result_rows
@@ -138,18 +145,14 @@ class Copy:
     def _move_window(self, state: _State) -> None:
         """Lets readers count from the oldest block on that is waiting or can still gain rows."""
         now = time.monotonic()
-        if self._window_at is None or now - self._window_at >= _WINDOW_SECONDS:
-            oldest = min((*self._seen, self._looked_before, state.settled_before))
+        if self._window_at is None or now - self._window_at >= _MOVE_SECONDS:
+            oldest = min((*self._seen, self._looked_before, state.closed_before))
             self._set(state, touched_before=max(state.touched_before, oldest - 1))
             self._window_at = now
 
     def _set(self, state: _State, **changed: Any) -> _State:
         state = state._replace(**changed)
-        row = state._asdict()
-        self._client.command(
-            sql.SET_STATE,
-            parameters={name: row[name] for name in ("rebuild", "touched_before", "complete", "message_id")},
-        )
+        _store(self._client, state)
         return state
 
     def _choose_pause(self, began: float, copied: int) -> None:
@@ -185,16 +188,19 @@ def catch_up(client: "Client") -> None:
 
 def rebuild(client: "Client") -> None:
     """Empties the copy and has it made anew; readers get everything from the truth until that is done."""
-    state = _State(*client.query(sql.STATE).result_rows[0])
-    client.command(
-        sql.SET_STATE,
-        parameters={
-            "rebuild": state.rebuild + 1,
-            "touched_before": state.touched_before,
-            "complete": 0,
-            "message_id": "",
-        },
-    )
+    _begin_anew(client)
     # Who opened the copy before has it still; who decided before to open it has done so by then.
     time.sleep(2 * SETTLE_SECONDS)
     client.command("TRUNCATE TABLE cohort_log")
+    # Another process may have begun, and even ended, in the meantime, and what it copied is lost.
+    _begin_anew(client)
+
+
+def _begin_anew(client: "Client") -> None:
+    state = _State(*client.query(sql.STATE).result_rows[0])
+    _store(client, state._replace(rebuild=state.rebuild + 1, complete=0, message_id=""))
+
+
+def _store(client: "Client", state: _State) -> None:
+    names = ("rebuild", "touched_before", "complete", "message_id")
+    client.command(sql.SET_STATE, parameters={name: getattr(state, name) for name in names})

@@ -45,9 +45,9 @@ INSERT INTO copied_log (ts, rows)
 SELECT fromUnixTimestamp64Nano(done.1, 'UTC'), done.2
 FROM (SELECT arrayJoin({done:Array(Tuple(Int64, UInt64))}) AS done)"""
 
-# The first message after a slice of so many rows that begins with `first`.
+# The first message after a slice that begins with `first` and has about so many rows.
 SLICE_END: Final = """
-SELECT message_id FROM lifecycle_log WHERE message_id >= {first:String}
+SELECT message_id FROM lifecycle_log WHERE message_id > {first:String}
 ORDER BY message_id LIMIT 1 OFFSET {rows:UInt64}"""
 
 # Of a unit: its row at the day of its cohort, and a row `gone` at each other day that it may have stood at.

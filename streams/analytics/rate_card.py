@@ -17,7 +17,7 @@ _EMPTY_DAY = date(1970, 1, 1)
 
 def publish(client: "Client", costs: Costs) -> bool:
     """Makes `costs` the card in force; False when it is already. Raises ClickHouseError and OSError."""
-    newest = f"written_at = (SELECT max(written_at) FROM {RATE_LOG})"
+    newest = f"written_at = (SELECT max(written_at) FROM {RATE_LOG})"  # noqa: S608
     stored = client.query(f"SELECT {', '.join(_COLUMNS)}, written_at FROM {RATE_LOG} WHERE {newest}").result_rows  # noqa: S608
     wanted = _rows(costs)
     if {tuple(row[:-1]) for row in stored} == set(wanted):

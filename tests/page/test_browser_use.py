@@ -137,7 +137,7 @@ def test_the_statement_can_be_read_and_copied(view: View) -> None:
 def test_the_definition_says_meaning_cure_and_lag(view: View) -> None:
     view.menu("k-rate", "What it means")
     dialog = view.page.get_by_role("dialog", name="Delivered share")
-    for words in ("What it means, in a", "What to do about it, in a", "Red below 99.0", "Behind by"):
+    for words in ("What it means, in a", "What to do about it, in a", "Red below 99", "Behind by"):
         expect(dialog).to_contain_text(words)
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)

@@ -79,9 +79,10 @@ def masked(person: str, mask: int) -> str:
 
 def _samples(units: list[Unit], q: Question) -> list[Row]:
     failed = sorted(_failed(units, q, groups=None), key=lambda unit: (unit.message_id, unit.participant))
-    failed.sort(key=lambda unit: unit.times["failed"].at, reverse=True)
+    failed.sort(key=lambda unit: unit.cohort_at, reverse=True)
     return [
         {
+            "sent": utc(unit.cohort_at),
             "failed_at": utc(unit.times["failed"].at), "source": unit.source, "message": unit.message_id,
             "recipient": masked(unit.customer, q.mask), "code": unit.error_code, "title": unit.error_title,
             "class": _class(unit), "template": unit.template, "campaign": unit.campaign,

@@ -6,7 +6,7 @@ from dashboards.catalogue import panel
 from tests.panels.conftest import Tables
 from tests.panels.crowd import ms
 from tests.panels.model import utc
-from tests.panels.told import HOUR, SECOND, delivered, failed, message
+from tests.panels.told import HOUR, MINUTE, SECOND, delivered, failed, message
 from tests.support.events import DAY, NOON, event
 
 STATS = ("account-danger", "unknown-code-count", "no-code-count")
@@ -113,15 +113,17 @@ def test_where_it_fails_and_the_code_behind_most_of_it(tables: Tables) -> None:
     assert rows(tables, "failures-by-source", "source", *columns) == [("shop", 4, 6, 4 / 6, "131049", 2)]
 
 
-def test_samples_are_the_newest_hundred_with_people_left_out(tables: Tables) -> None:
+def test_samples_are_the_hundred_sent_last_with_people_left_out(tables: Tables) -> None:
     tables.load([
         one for n in range(103)
-        for one in message(f"m{n:03}", failed=NOON + n * SECOND, code="131026", title="No luck", to="+5511955550001")
+        for one in failed(f"m{n:03}", "131026", NOON + n * MINUTE, title="No luck", to="+5511955550001")
     ])  # fmt: skip
+    tables.load(failed("another day", "131026", NOON - DAY))
     found = tables.rows(panel("failure-samples"))
     assert [row["message"] for row in found] == [f"m{n:03}" for n in range(102, 2, -1)]
     assert found[0] == {
-        "failed_at": utc(NOON + 102 * SECOND), "source": "shop", "message": "m102", "recipient": "+55…001",
+        "sent": utc(NOON + 102 * MINUTE),
+        "failed_at": utc(NOON + 102 * MINUTE + 5 * SECOND), "source": "shop", "message": "m102", "recipient": "+55…001",
         "code": "131026", "title": "No luck", "class": "number", "template": "", "campaign": "",
     }  # fmt: skip
 
@@ -136,7 +138,7 @@ def test_people_are_left_out_wherever_a_provider_spells_them_and_shown_when_want
     }
     tables.load([
         one for place, (name, (to, title)) in enumerate(told.items())
-        for one in message(name, failed=NOON - place * SECOND, to=to, title=title)
+        for one in failed(name, at=NOON - place * SECOND, to=to, title=title)
     ])  # fmt: skip
     assert rows(tables, "failure-samples", "message", "recipient", "title") == [
         ("true_…@c.us_3EB0", "+55…001", "number +… is not on WhatsApp"),

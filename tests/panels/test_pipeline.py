@@ -101,12 +101,12 @@ def test_lag_over_time_is_the_worst_of_each_step(tables: Tables) -> None:
     ):
         samples(
             tables,
-            (START, name, "load", "", 3), (START + 1000, name, "load", "", 8.5), (START + HOUR, name, "load", "", 1),
+            (START, name, "load", "", 3), (START + 1000, name, "load", "", 8), (START + HOUR, name, "load", "", 1),
             (START, name, "normalise", "", 2), (START + 2 * HOUR, name, "load", "", 7),
         )  # fmt: skip
         found = rows(tables, identifier, bucket="hour", start=START, end=START + 2 * HOUR)
         assert [(r["at_bucket"], r["series"], r[column]) for r in found] == [
-            (utc(START), "load", 8.5),
+            (utc(START), "load", 8),
             (utc(START), "normalise", 2.0),
             (utc(START + HOUR), "load", 1.0),
         ]

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.commands.status import error_lines
-from deploy.stack.interface import PartStatus
+from deploy.commands.status import error_lines, spool_lines
+from deploy.stack.interface import PartStatus, StackStatus
 from deploy.stack.layout import Layout, shown
 from deploy.stack.logs import last_error, last_line
 from deploy.stack.parts import Part
 from deploy.stack.supervisor import Process
 from deploy.stack.watch import Watch
+from ingest.spool_file import Held
 from schemas.config import Config
 
 NOW = time.time() - 3600  # any time: whoever asks for the present takes it himself
@@ -111,3 +112,12 @@ def test_paths_below_the_current_folder_are_relative(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert shown(tmp_path / ".ackstream" / "secrets" / "x") == ".ackstream/secrets/x"
     assert shown(tmp_path.parent / "y") == str(tmp_path.parent / "y")
+
+
+def test_what_waits_on_the_disk_is_told_with_its_age() -> None:
+    waiting = StackStatus((), None, Held(1234, 2_100_000, int((NOW - 200) * 1000)), 1)
+    assert spool_lines(waiting, NOW) == [
+        "spool: 1,234 bodies (2.1 MB) wait on the disk for Kafka, the oldest received 3 min ago",
+        "spool: 1 files cannot be read and were set aside: see the log of ingest",
+    ]
+    assert spool_lines(StackStatus(()), NOW) == []

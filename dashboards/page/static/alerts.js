@@ -5,6 +5,7 @@ import { menu } from "./menu.js";
 import { address } from "./state.js";
 import { momentText } from "./zone.js";
 
+const MOST = 4;
 const ORDER = ["firing", "pending", "unknown"];
 const SAID = { firing: "firing", pending: "may fire soon", unknown: "not known" };
 
@@ -31,11 +32,24 @@ export function bell(page) {
 }
 
 function list(states, page) {
-  const shown = ORDER.flatMap((wanted) => states.filter(({ state }) => state === wanted));
-  if (!shown.length) return h("p", { class: "hint" }, `Nothing is wrong: all ${states.length} rules hold.`);
-  return shown.map((alert) => h("div", { class: `alert-row ${alert.state}` },
-    h("strong", {}, alert.title), alert.summary && h("span", {}, alert.summary),
-    alert.state === "firing" && h("span", { class: "cure" }, alert.red),
-    h("small", {}, `${SAID[alert.state]}${alert.since ? ` since ${momentText(Date.parse(alert.since), page.zone())}` : ""} · `,
-      h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "look"))));
+  const groups = new Map();
+  for (const alert of ORDER.flatMap((wanted) => states.filter(({ state }) => state === wanted))) {
+    const key = `${alert.rule} ${alert.state}`;
+    groups.set(key, [...(groups.get(key) ?? []), alert]);
+  }
+  if (!groups.size) return h("p", { class: "hint" }, `Nothing is wrong: all ${states.length} rules hold.`);
+  return [...groups.values()].map((group) => rule(group, page));
+}
+
+/** One rule: what it found, at most a few of them, and what to do. */
+function rule(group, page) {
+  const [alert] = group;
+  const moments = group.filter(({ since }) => since).map(({ since }) => Date.parse(since));
+  const since = moments.length ? ` since ${momentText(Math.min(...moments), page.zone())}` : "";
+  const left = group.length - MOST;
+  return h("div", { class: `alert-row ${alert.state}` },
+    h("strong", {}, alert.title),
+    group.slice(0, MOST).map(({ text }) => text && h("span", {}, text)), left > 0 && h("span", {}, `and ${left} more`),
+    alert.state === "firing" && h("span", { class: "cure" }, alert.action),
+    h("small", {}, `${SAID[alert.state]}${since} · `, h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "Look at the numbers")));
 }

@@ -104,7 +104,9 @@ export function allMidnights(values, zone) {
 /** `above 10 %`: where a panel turns red. */
 export function limitText(panel, context) {
   const { side, limit, column } = panel.threshold;
-  return `${side} ${shown(limit, panel.columns.find((found) => found.name === column)?.unit, context)}`;
+  const { unit } = panel.columns.find((found) => found.name === column) ?? {};
+  const text = unit === "share" ? `${Number((limit * 100).toPrecision(6))}${NARROW}%` : shown(limit, unit, context);
+  return `${side} ${text}`;
 }
 
 export const NUMERIC = new Set(["count", "share", "ms", "seconds", "money"]);

@@ -21,7 +21,7 @@ export function table(panel, rows, context, kept) {
     fill(body, sorted.slice(0, kept.rows ?? AT_ONCE).map((row) => line(panel, row, context, dayOnly)));
     const left = rows.length - (kept.rows ?? AT_ONCE);
     more.hidden = left <= 0;
-    more.textContent = `Show ${Math.min(left, AT_ONCE)} more of ${left}`;
+    more.textContent = left > AT_ONCE ? `Show ${AT_ONCE} more of ${left}` : `Show the last ${left}`;
   }
   more.addEventListener("click", () => {
     kept.rows = (kept.rows ?? AT_ONCE) + AT_ONCE;
