@@ -46,8 +46,8 @@ class Listener:
 class Part:
     """`command` None = an outside service, only watched. A part restarts when `stamp` or anything else here changes.
 
-    `reads` are the sections of the settings that the process itself loads: overrides of other sections are not its
-    business and do not restart it. `given` are the secrets, by variable, that it would read from the environment.
+    `reads` are the sections, or single keys, of the settings that the process itself uses: overrides of others are not
+    its business and do not restart it. `given` are the secrets, by variable, that it would read from the environment.
     """
 
     name: str
@@ -159,8 +159,8 @@ def analytics(config: Config, layout: Layout, read: Reader) -> Part:
     facts = [*_told(config.streams, config.kafka, config.clickhouse, config.costs), config.ingest.url]
     stamp = digest([*code("streams", "schemas"), *facts, *sorted(config.sources), *map(read, secrets)])
     command = (*_program(layout, "analytics"), "worker", "analytics", "--instance", INSTANCE)
-    sections = ("streams", "kafka", "clickhouse", "costs", "ingest")
-    return Part("analytics", "cohorts, rollups", command, 1, (), stamp, sections, _given(secrets, read))
+    reads = ("streams", "kafka", "clickhouse", "costs", "ingest.host", "ingest.port")
+    return Part("analytics", "cohorts, rollups", command, 1, (), stamp, reads, _given(secrets, read))
 
 
 def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
@@ -172,8 +172,8 @@ def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
     stamp = digest([*code("dashboards", "schemas"), *facts])
     listener = Listener(settings.host, settings.port, "dashboards.port", "ACKSTREAM_DASHBOARDS_PORT")
     command = (*_program(layout, "dashboards"), "dashboards")
-    sections = ("dashboards", "alerts", "clickhouse")
-    return Part("dashboards", f"{settings.url}/", command, 1, (listener,), stamp, sections, _given(secrets, read))
+    reads = ("dashboards", "alerts", "clickhouse")
+    return Part("dashboards", f"{settings.url}/", command, 1, (listener,), stamp, reads, _given(secrets, read))
 
 
 def python(layout: Layout, part: str, module: str) -> tuple[str, ...]:
@@ -210,8 +210,10 @@ def environment(
     """
     if not part.reads:
         return {}
-    prefixes = tuple(f"ACKSTREAM_{section.upper()}_" for section in part.reads)
-    overrides = {key: value for key, value in env.items() if key.startswith(prefixes) and key not in hidden}
+    names = {f"ACKSTREAM_{read.replace('.', '_').upper()}" for read in part.reads if "." in read}
+    prefixes = tuple(f"ACKSTREAM_{read.upper()}_" for read in part.reads if "." not in read)
+    heard = (key for key in env if (key in names or key.startswith(prefixes)) and key not in hidden)
+    overrides = {key: env[key] for key in heard}
     fixed = {"ACKSTREAM_CONFIG": str(config_file), "ACKSTREAM_DATA_DIR": str(layout.root)}
     return dict(sorted({**overrides, **fixed}.items()))
 

@@ -5,9 +5,9 @@
 -- before it read, and the rows that it wrote itself. A day is up to date when the two agree. So a crash at any point, a
 -- repetition, a second process and a straggler's late INSERT all end in one more rebuild.
 --
--- A rebuild writes only the rows that differ from what is stored, under a higher `generation`; a row whose units have all
--- gone elsewhere is written with zeros, and the views leave those out. 15 minutes are the finest step: the offset of
--- every time zone in use is a multiple of it, so days of any zone are exact sums.
+-- A rebuild writes only what differs from what is stored, under a higher `version`; a row whose units have all gone
+-- elsewhere is written with zeros, and the views leave those out. 15 minutes are the finest step: the offset of every
+-- time zone in use is a multiple of it, so days of any zone are exact sums.
 
 CREATE TABLE IF NOT EXISTS changed_log
 (
@@ -46,9 +46,9 @@ WITH
     [
         ('cohorts', 'outbound', 0), ('cohorts', 'inbound', 0), ('cohorts', 'numbers', 0),
         ('cohorts', 'turns', -1), ('cohorts', 'turns', 0), ('cohorts', 'turns', 1),
-        ('deliveries', 'arrivals', 0), ('deliveries', 'arrivals', 1),
+        ('deliveries', 'arrivals', 0), ('deliveries', 'repeats', 0), ('deliveries', 'repeats', 1),
         ('outbound', 'outbound', 0), ('inbound', 'inbound', 0), ('numbers', 'numbers', 0), ('turns', 'turns', 0),
-        ('arrivals', 'arrivals', 0)
+        ('arrivals', 'arrivals', 0), ('repeats', 'repeats', 0)
     ] AS reach
 SELECT seen.name AS name, seen.source AS source, seen.day AS day, seen.changes AS changes, done.changes AS rebuilt_changes, done.rebuilt_at AS rebuilt_at
 FROM
@@ -94,12 +94,14 @@ CREATE TABLE IF NOT EXISTS outbound_log
     to_read_ms Array(UInt64) CODEC(ZSTD),
     negative_delivered UInt64,
     negative_read UInt64,
-    generation UInt64,
+    -- Sum of the hashes of what the row was made of.
+    checksum UInt64,
+    version UInt64,
     -- Of all words of the row, because comparing one number is what makes FINAL fast.
     words UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(account, provider, template, campaign, category, country,
         is_group, pricing_category, pricing_type, error_code))
 )
-ENGINE = ReplacingMergeTree(generation)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY (source, slot, words);
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS outbound_changes_mv TO changed_log AS
@@ -126,10 +128,11 @@ CREATE TABLE IF NOT EXISTS inbound_log
     type LowCardinality(String),
     is_group UInt8,
     messages UInt64,
-    generation UInt64,
+    checksum UInt64,
+    version UInt64,
     words UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(account, country, type, is_group))
 )
-ENGINE = ReplacingMergeTree(generation)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY (source, slot, words);
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS inbound_changes_mv TO changed_log AS
@@ -155,10 +158,10 @@ CREATE TABLE IF NOT EXISTS turn_log
     answered UInt64,
     -- One number an answered turn, sorted.
     response_ms Array(UInt64) CODEC(ZSTD),
-    generation UInt64,
+    version UInt64,
     words UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(account, country))
 )
-ENGINE = ReplacingMergeTree(generation)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY (source, slot, words);
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS turn_changes_mv TO changed_log AS
@@ -171,11 +174,11 @@ SELECT source, slot, account, country, turns, answered, response_ms
 FROM turn_log FINAL
 WHERE turns > 0;
 
--- What the messages of a day say of each customer's number, direct chats only. The day is that of the messages.
+-- What the messages of a slot say of each customer's number, direct chats only.
 CREATE TABLE IF NOT EXISTS number_log
 (
     source LowCardinality(String),
-    day Date,
+    slot DateTime('UTC') CODEC(Delta, ZSTD),
     -- The digits of a phone; the hash of any other id, with the highest bit set.
     customer_key UInt64 CODEC(Delta, ZSTD),
     -- '' where the key tells.
@@ -190,20 +193,21 @@ CREATE TABLE IF NOT EXISTS number_log
     undeliverable_at Array(DateTime64(3, 'UTC')) CODEC(ZSTD),
     -- Neither delivered nor failed: when it was sent, and when its time to live ends.
     pending Array(Tuple(sent_at DateTime64(3, 'UTC'), due_at DateTime64(3, 'UTC'))) CODEC(ZSTD),
-    generation UInt64
+    checksum UInt64,
+    version UInt64
 )
-ENGINE = ReplacingMergeTree(generation)
-ORDER BY (source, day, customer_key);
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (source, slot, customer_key);
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS number_changes_mv TO changed_log AS
-SELECT 'numbers' AS layer, source, day, count() AS changes
+SELECT 'numbers' AS layer, source, toDate(slot) AS day, count() AS changes
 FROM number_log
 GROUP BY source, day;
 
 CREATE OR REPLACE VIEW number_signs AS
-SELECT source, day, customer_key, sends, last_sent_at, last_delivered_at, last_read_at, last_inbound_at
+SELECT source, slot, toDate(slot) AS day, customer_key, sends, last_sent_at, last_delivered_at, last_read_at, last_inbound_at
 FROM number_log FINAL
-WHERE sends > 0 OR last_inbound_at > toDateTime64(0, 3, 'UTC');
+WHERE checksum != 0;
 
 -- Numbers with at least two pieces of evidence, failures of the number or silent sends, after their last sign of life.
 CREATE OR REPLACE VIEW number_evidence AS
@@ -296,15 +300,14 @@ CREATE TABLE IF NOT EXISTS arrival_log
     -- inbound, status, system, echo: webhooks; sent: what came through /sent
     kind LowCardinality(String),
     deliveries UInt64,
-    -- Of them: the same event had been delivered before, on the same UTC day or the day before.
-    repeats UInt64,
     last_received_at DateTime64(3, 'UTC') CODEC(ZSTD),
     -- From arrival to being queryable: middles of buckets that are 5 % wide, and how many deliveries fell into each.
     latency_ms Array(UInt32) CODEC(ZSTD),
     latency_deliveries Array(UInt64) CODEC(ZSTD),
-    generation UInt64
+    checksum UInt64,
+    version UInt64
 )
-ENGINE = ReplacingMergeTree(generation)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY (source, slot, kind);
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS arrival_changes_mv TO changed_log AS
@@ -312,10 +315,32 @@ SELECT 'arrivals' AS layer, source, toDate(slot) AS day, count() AS changes
 FROM arrival_log
 GROUP BY source, day;
 
+-- Of the deliveries: those whose event had been delivered before, on the same UTC day or the day before.
+CREATE TABLE IF NOT EXISTS repeat_log
+(
+    source LowCardinality(String),
+    slot DateTime('UTC') CODEC(Delta, ZSTD),
+    kind LowCardinality(String),
+    repeats UInt64,
+    version UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (source, slot, kind);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS repeat_changes_mv TO changed_log AS
+SELECT 'repeats' AS layer, source, toDate(slot) AS day, count() AS changes
+FROM repeat_log
+GROUP BY source, day;
+
+-- A slot has one row with its deliveries and perhaps one with its repeats: both to be added up.
 CREATE OR REPLACE VIEW arrivals AS
-SELECT source, slot, kind, deliveries, repeats, last_received_at
+SELECT source, slot, kind, deliveries, 0 AS repeats, last_received_at
 FROM arrival_log FINAL
-WHERE deliveries > 0;
+WHERE deliveries > 0
+UNION ALL
+SELECT source, slot, kind, 0, repeats, toDateTime64(0, 3, 'UTC')
+FROM repeat_log FINAL
+WHERE repeats > 0;
 
 -- One row a bucket: percentiles weighted by `deliveries` are at most 2.5 % off.
 CREATE OR REPLACE VIEW latency AS

@@ -1,8 +1,10 @@
 # ruff: noqa: S608  (every value is bound; what is put in by text are names and expressions of this module)
 """How each rollup is made of the tables before it, as SQL. Pure.
 
-A rebuild compares what the rollup should hold for some (source, UTC day) pairs with what it does hold and writes the
-rows that differ: new values, or zeros where nothing is left. Bound: `pairs` Array(Tuple(String, Date)), `generation`.
+A rebuild is one statement for some pairs of a source and a UTC day. It finds out what differs from what the rollup
+holds and writes that alone, for most of a day's rows stay as they are. Rows of a rebuild have two versions: the odd
+one, 2 * generation + 1, for rows that are there, the even one below it for zeros where a row is no more; so a row that
+is written both ways stays. Bound: `pairs` Array(Tuple(String, Date)), `generation` UInt64.
 """
 
 from dataclasses import dataclass
@@ -21,55 +23,30 @@ def _pairs(first: int = 0, last: int = 0) -> str:
 
     A subquery, because it becomes a set before anything is read: an array would be searched through for each row.
     """
-    days = f"range({first}, {last + 1})"
     return f"""(SELECT pair.1, pair.2 + away FROM (SELECT arrayJoin({{pairs:Array(Tuple(String, Date))}}) AS pair)
-        ARRAY JOIN {days} AS away)"""
+        ARRAY JOIN range({first}, {last + 1}) AS away)"""
+
+
+def _quarter(moment: str) -> str:
+    return f"toStartOfFifteenMinutes(toDateTime({moment}, 'UTC'))"
 
 
 @dataclass(slots=True, frozen=True)
 class Rollup:
-    """A table that is rebuilt by days; `name` as in the view rebuilds. `day` is the UTC day of its rows.
-
-    `select` gives `keys` and `values`, by these names, for the bound pairs.
-    """
+    """A table that is rebuilt by days; `name` as in the view rebuilds. `insert` is the rebuild of the bound pairs."""
 
     name: str
     table: str
-    day: str
-    keys: tuple[str, ...]
-    values: tuple[str, ...]
-    select: str
-
-    @property
-    def insert(self) -> str:
-        """One statement: the rows that differ, for the bound pairs."""
-        keys, values = ", ".join(self.keys), ", ".join(self.values)
-        named = ", ".join(f"tupleElement(new, {place}) AS {name}" for place, name in enumerate(self.values, 1))
-        return f"""
-INSERT INTO {self.table} ({keys}, {values}, generation)
-SELECT {keys}, {named}, {{generation:UInt64}} AS generation
-FROM
-(
-    SELECT {keys}, anyIf(row, fresh) AS new, anyIf(row, NOT fresh) AS old
-    FROM
-    (
-        SELECT {keys}, tuple({values}) AS row, true AS fresh FROM ({self.select})
-        UNION ALL
-        SELECT {keys}, tuple({values}) AS row, false AS fresh FROM {self.table} FINAL
-        WHERE (source, {self.day}) IN {_pairs()}
-    )
-    GROUP BY {keys}
-    HAVING new != old
-)"""
+    insert: str
 
     @property
     def written(self) -> str:
         """How many rows of the bound generation there are of each pair in `done` (name, source, day, changes)."""
         return f"""
-    SELECT '{self.name}' AS name, source, {self.day} AS day, count() AS changes
+    SELECT '{self.name}' AS name, source, toDate(slot) AS day, count() AS changes
     FROM {self.table}
-    WHERE generation = {{generation:UInt64}}
-        AND (source, {self.day}) IN (SELECT source, day FROM done WHERE name = '{self.name}')
+    WHERE version IN ({{generation:UInt64}} * 2, {{generation:UInt64}} * 2 + 1)
+        AND (source, toDate(slot)) IN (SELECT source, day FROM done WHERE name = '{self.name}')
     GROUP BY source, day"""
 
 
@@ -91,65 +68,242 @@ FROM
 GROUP BY name, source, day"""
 
 
-_QUARTER = "toStartOfFifteenMinutes(toDateTime({}, 'UTC'))"
-_IS_DELIVERED = "status IN ('delivered', 'read', 'played')"
-_COHORTS = f"cohort_log FINAL WHERE (source, toDate(cohort_at)) IN {_pairs()}"
+# A row that was written in both versions counts twice until it is merged, here as in changed_log.
+_SETTINGS = "SETTINGS optimize_on_insert = 0"
 
-OUTBOUND: Final = Rollup(
-    name="outbound",
-    table="outbound_log",
-    day="toDate(slot)",
-    keys=(
-        "source", "slot", "account", "provider", "template", "campaign", "category", "country", "is_group",
-        "pricing_category", "pricing_type", "error_code",
-    ),
-    values=(
-        "sent", "delivered", "read", "failed", "orphan", "billable", "to_delivered_ms", "to_read_ms",
-        "negative_delivered", "negative_read",
-    ),
-    # Billable: delivered, and the provider names a price that is not free and does not say that it bills nothing.
-    select=f"""
-SELECT source, {_QUARTER.format("cohort_at")} AS slot, account, provider, template, campaign, category, country,
-    is_group, pricing_category, pricing_type, if(status = 'failed', c.error_code, '') AS error_code,
-    count() AS sent,
-    countIf({_IS_DELIVERED}) AS delivered,
-    countIf(status IN ('read', 'played')) AS read,
-    countIf(status = 'failed') AS failed,
-    countIf(origin = 'none') AS orphan,
-    countIf({_IS_DELIVERED} AND NOT startsWith(pricing_type, 'free')
-        AND (c.billable = 1 OR (c.billable = -1 AND pricing_type != ''))) AS billable,
-    arraySort(groupArrayIf(toUInt64(c.to_delivered_ms), c.to_delivered_ms >= 0)) AS to_delivered_ms,
-    arraySort(groupArrayIf(toUInt64(c.to_read_ms), c.to_read_ms >= 0)) AS to_read_ms,
-    countIf(c.to_delivered_ms < 0) AS negative_delivered,
-    countIf(c.to_read_ms < 0) AS negative_read
-FROM cohort_log AS c FINAL
-WHERE (source, toDate(cohort_at)) IN {_pairs()} AND counted
-GROUP BY source, slot, account, provider, template, campaign, category, country, is_group, pricing_category,
-    pricing_type, error_code""",
-)  # fmt: skip
 
-INBOUND: Final = Rollup(
-    name="inbound",
-    table="inbound_log",
-    day="toDate(slot)",
-    keys=("source", "slot", "account", "country", "type", "is_group"),
-    values=("messages",),
-    select=f"""
-SELECT source, {_QUARTER.format("cohort_at")} AS slot, account, country, type, is_group, count() AS messages
-FROM {_COHORTS} AND direction = 'in'
-GROUP BY source, slot, account, country, type, is_group""",
+def _by_checksum(
+    name: str,
+    table: str,
+    *,
+    rows: str,
+    where: str,
+    moment: str,
+    content: str,
+    keys: dict[str, str],
+    values: dict[str, str],
+) -> Rollup:
+    """A rollup whose slots are looked at one by one: each row has the sum of the hashes of what it was made of.
+
+    `rows` are those of which it is made, by `moment`, as far as `where` says; `content` is everything of a row that
+    matters, never NULL. Hashing is several times cheaper than grouping, so only the slots whose sums differ are grouped.
+    """
+    slot = _quarter(moment)
+    chosen = f"(source, toDate({moment})) IN {_pairs()} AND {where}"
+    columns = ", ".join(("source", "slot", *keys, *values))
+    named = ", ".join(f"{expression} AS {name}" for name, expression in (keys | values).items())
+    zeros = ", ".join(f"defaultValueOfArgumentType({table}.{name})" for name in values)
+    return Rollup(
+        name,
+        table,
+        f"""
+INSERT INTO {table} ({columns}, checksum, version)
+WITH
+    sipHash64({content}) AS hash,
+    (
+        SELECT groupArray((source, slot))
+        FROM
+        (
+            SELECT source, slot
+            FROM
+            (
+                SELECT source, {slot} AS slot, sum(hash) AS now, toUInt64(0) AS before
+                FROM {rows}
+                WHERE {chosen}
+                GROUP BY source, slot
+                UNION ALL
+                SELECT source, slot, 0, sum(checksum)
+                FROM {table} FINAL
+                WHERE (source, toDate(slot)) IN {_pairs()}
+                GROUP BY source, slot
+            )
+            GROUP BY source, slot
+            HAVING sum(now) != sum(before)
+        )
+    ) AS changed
+SELECT source, {slot} AS slot, {named}, sum(hash) AS checksum, {{generation:UInt64}} * 2 + 1 AS version
+FROM {rows}
+WHERE {chosen} AND (source, {slot}) IN (SELECT x.1, x.2 FROM (SELECT arrayJoin(changed) AS x))
+GROUP BY {", ".join(("source", "slot", *keys))}
+UNION ALL
+SELECT source, slot, {", ".join(keys)}, {zeros}, 0, {{generation:UInt64}} * 2
+FROM {table} FINAL
+WHERE checksum != 0 AND (source, slot) IN (SELECT x.1, x.2 FROM (SELECT arrayJoin(changed) AS x))
+{_SETTINGS}""",
+    )
+
+
+def _by_comparison(name: str, table: str, *, keys: tuple[str, ...], values: tuple[str, ...], select: str) -> Rollup:
+    """A rollup of few rows, made as a whole and compared with what is there; `select` gives keys and values."""
+    columns, row = ", ".join((*keys, *values)), f"tuple({', '.join(values)})"
+    named = ", ".join(f"tupleElement(new, {place}) AS {name}" for place, name in enumerate(values, 1))
+    return Rollup(
+        name,
+        table,
+        f"""
+INSERT INTO {table} ({columns}, version)
+SELECT {", ".join(keys)}, {named}, {{generation:UInt64}} * 2 + 1 AS version
+FROM
+(
+    SELECT {", ".join(keys)}, anyIf(row, fresh) AS new, anyIf(row, NOT fresh) AS old
+    FROM
+    (
+        SELECT {", ".join(keys)}, {row} AS row, true AS fresh FROM ({select})
+        UNION ALL
+        SELECT {", ".join(keys)}, {row} AS row, false AS fresh FROM {table} FINAL
+        WHERE (source, toDate(slot)) IN {_pairs()}
+    )
+    GROUP BY {", ".join(keys)}
+    HAVING new != old
+)""",
+    )
+
+
+def _known(column: str, none: str) -> str:
+    """A Nullable column with a value that stands for NULL: the hash of NULL is NULL."""
+    return f"ifNull({column}, {none})"
+
+
+def _itself(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_NEVER = "toDateTime64(0, 3, 'UTC')"
+_NO_MS = "-9223372036854775808"
+_DELIVERED = "status IN ('delivered', 'read', 'played')"
+_FAILED = "status = 'failed'"
+
+OUTBOUND: Final = _by_checksum(
+    "outbound",
+    "outbound_log",
+    rows="cohort_log AS c FINAL",
+    where="counted",
+    moment="cohort_at",
+    content="account, provider, template, campaign, category, country, is_group, pricing_category, pricing_type, "
+    f"c.error_code, status, origin, c.billable, {_known('c.to_delivered_ms', _NO_MS)}, {_known('c.to_read_ms', _NO_MS)}",
+    keys=_itself("account", "provider", "template", "campaign", "category", "country", "is_group", "pricing_category")
+    | {"pricing_type": "pricing_type", "error_code": f"if({_FAILED}, c.error_code, '')"},
+    values={
+        "sent": "count()",
+        "delivered": f"countIf({_DELIVERED})",
+        "read": "countIf(status IN ('read', 'played'))",
+        "failed": f"countIf({_FAILED})",
+        "orphan": "countIf(origin = 'none')",
+        # Delivered, and the provider names a price that is not free and does not say that it bills nothing.
+        "billable": f"countIf({_DELIVERED} AND NOT startsWith(pricing_type, 'free') "
+        "AND (c.billable = 1 OR (c.billable = -1 AND pricing_type != '')))",
+        "to_delivered_ms": "arraySort(groupArrayIf(toUInt64(c.to_delivered_ms), c.to_delivered_ms >= 0))",
+        "to_read_ms": "arraySort(groupArrayIf(toUInt64(c.to_read_ms), c.to_read_ms >= 0))",
+        "negative_delivered": "countIf(c.to_delivered_ms < 0)",
+        "negative_read": "countIf(c.to_read_ms < 0)",
+    },
 )
 
-# A direct chat with a customer who is known; ids of customers are short, so the hash of one stands for it nowhere.
+INBOUND: Final = _by_checksum(
+    "inbound",
+    "inbound_log",
+    rows="cohort_log FINAL",
+    where="direction = 'in'",
+    moment="cohort_at",
+    content="account, country, type, is_group",
+    keys=_itself("account", "country", "type", "is_group"),
+    values={"messages": "count()"},
+)
+
+# A direct chat with a customer who is known.
 _DIRECT = "NOT c.is_group AND c.customer != ''"
+_PHONE = "match(c.customer, '^[+][1-9][0-9]{4,17}$')"
+_NO_PHONE = "9223372036854775808"
+_TIME_TO_LIVE = "toIntervalSecond(if(startsWith(category, 'authentication'), 600, 2592000))"
+_PENDING = "counted AND status IN ('sent', 'pending', '')"
+
+
+def _latest(*moments: str) -> str:
+    """The latest of Nullable moments over the outbound messages of a group, the zero time when there is none."""
+    known = ", ".join(_known(moment, _NEVER) for moment in moments)
+    return f"maxIf(greatest({_NEVER}, {known}), direction = 'out')"
+
+
+NUMBERS: Final = _by_checksum(
+    "numbers",
+    "number_log",
+    rows="cohort_log AS c FINAL",
+    where=_DIRECT,
+    moment="cohort_at",
+    content="c.customer, c.country, direction, counted, category, status, error_code, cohort_at, "
+    + ", ".join(_known(moment, _NEVER) for moment in ("delivered_at", "read_at", "played_at", "failed_at")),
+    keys={
+        "customer_key": f"if({_PHONE}, toUInt64(substring(c.customer, 2)), bitOr(sipHash64(c.customer), {_NO_PHONE}))"
+    },
+    values={
+        "customer": f"if(customer_key < {_NO_PHONE}, '', min(c.customer))",
+        "country": "min(c.country)",
+        "sends": "countIf(counted)",
+        "last_sent_at": "maxIf(cohort_at, counted)",
+        "last_delivered_at": _latest("delivered_at", "read_at", "played_at"),
+        "last_read_at": _latest("read_at", "played_at"),
+        "last_inbound_at": "maxIf(cohort_at, direction = 'in')",
+        "undeliverable_at": "arraySort(groupArrayIf(assumeNotNull(failed_at), "
+        f"counted AND {_FAILED} AND {number_problem_sql('error_code')}))",
+        "pending": f"arraySort(groupArrayIf((cohort_at, cohort_at + {_TIME_TO_LIVE}), {_PENDING}))",
+    },
+)
+
+_BUCKET = f"floor(log(greatest(4294967295 - promptness, 1)) / log({_LATENCY_STEP}))"
+_MIDDLE = f"toUInt32(least(round(pow({_LATENCY_STEP}, {_BUCKET} + 0.5)), 4294967295))"
+_LATENCY = f"sumMapIf([{_MIDDLE}], [toUInt64(1)], promptness > 0)"
+
+ARRIVALS: Final = _by_checksum(
+    "arrivals",
+    "arrival_log",
+    rows="delivery_time_log FINAL",
+    where="1",
+    moment="received_at",
+    content="received_at, event_id, delivery, kind, promptness",
+    keys=_itself("kind"),
+    values={
+        "deliveries": "count()",
+        "last_received_at": "max(received_at)",
+        "latency_ms": f"{_LATENCY}.1",
+        "latency_deliveries": f"{_LATENCY}.2",
+    },
+)
+
+REPEATS: Final = _by_comparison(
+    "repeats",
+    "repeat_log",
+    keys=("source", "slot", "kind"),
+    values=("repeats",),
+    # Only the few events that came more than once have their deliveries put in order.
+    select=f"""
+WITH several AS
+(
+    SELECT source, event_id
+    FROM delivery_time_log FINAL
+    WHERE (source, toDate(received_at)) IN {_pairs(-1, 0)}
+    GROUP BY source, event_id
+    HAVING count() > 1
+)
+SELECT source, {_quarter("again.1")} AS slot, kind, count() AS repeats
+FROM
+(
+    SELECT source, kind, arraySort(groupArray((received_at, delivery))) AS each,
+        arrayJoin(arrayFilter(
+            (x, before) -> toDate(x.1) - toDate(before.1) <= 1, arrayPopFront(each), arrayPopBack(each))) AS again
+    FROM delivery_time_log FINAL
+    WHERE (source, toDate(received_at)) IN {_pairs(-1, 0)} AND (source, event_id) IN several
+    GROUP BY source, kind, event_id
+)
+WHERE (source, toDate(again.1)) IN {_pairs()}
+GROUP BY source, slot, kind""",
+)
+
 # Reactions and edits ask nothing; what a history backfill brought was said before anybody looked at these numbers.
 _ASKS = "direction = 'in' AND type NOT IN ('reaction', 'edit') AND origin != 'history'"
 
-
-TURNS: Final = Rollup(
-    name="turns",
-    table="turn_log",
-    day="toDate(slot)",
+TURNS: Final = _by_comparison(
+    "turns",
+    "turn_log",
     keys=("source", "slot", "account", "country"),
     values=("turns", "answered", "response_ms"),
     # A message of a conversation is (ms, 0 theirs or 1 ours, account, country), sorted: of one moment theirs first.
@@ -163,8 +317,13 @@ WITH
         FROM cohort_log AS c FINAL
         WHERE (source, toDate(cohort_at)) IN {_pairs(-1, 1)} AND {_DIRECT}
             AND (({_ASKS}) OR (direction = 'out' AND status != 'failed'))
+            AND (source, customer) IN
+            (
+                SELECT source, customer
+                FROM cohort_log AS c FINAL
+                WHERE (source, toDate(cohort_at)) IN {_pairs()} AND {_DIRECT} AND {_ASKS}
+            )
         GROUP BY source, customer
-        HAVING countIf(direction = 'in' AND (source, toDate(cohort_at)) IN {_pairs()}) > 0
     ),
     begun AS
     (
@@ -180,7 +339,7 @@ WITH
             next[i].2 AND waited <= {WINDOW_MS} AS is_answered
         FROM conversations
     )
-SELECT source, {_QUARTER.format("fromUnixTimestamp64Milli(first.1, 'UTC')")} AS slot, first.3 AS account,
+SELECT source, {_quarter("fromUnixTimestamp64Milli(first.1, 'UTC')")} AS slot, first.3 AS account,
     first.4 AS country, count() AS turns, countIf(is_answered) AS answered,
     arraySort(groupArrayIf(toUInt64(waited), is_answered)) AS response_ms
 FROM begun
@@ -188,90 +347,4 @@ WHERE (source, toDate(slot)) IN {_pairs()}
 GROUP BY source, slot, account, country""",
 )
 
-_PHONE = "match(c.customer, '^[+][1-9][0-9]{4,17}$')"
-_TIME_TO_LIVE = "toIntervalSecond(if(startsWith(category, 'authentication'), 600, 2592000))"
-_NEVER = "toDateTime64(0, 3, 'UTC')"
-
-
-def _latest(*moments: str) -> str:
-    """The latest of Nullable moments over the outbound messages of a group, the zero time when there is none."""
-    known = ", ".join(f"ifNull({moment}, {_NEVER})" for moment in moments)
-    return f"maxIf(greatest({_NEVER}, {known}), direction = 'out')"
-
-
-NUMBERS: Final = Rollup(
-    name="numbers",
-    table="number_log",
-    day="day",
-    keys=("source", "day", "customer_key"),
-    values=(
-        "customer", "country", "sends", "last_sent_at", "last_delivered_at", "last_read_at", "last_inbound_at",
-        "undeliverable_at", "pending",
-    ),
-    select=f"""
-WITH counted AND status = 'failed' AND {number_problem_sql("error_code")} AS blames_number
-SELECT source, toDate(cohort_at) AS day,
-    if({_PHONE}, toUInt64(substring(c.customer, 2)), bitOr(sipHash64(c.customer), 9223372036854775808)) AS customer_key,
-    if(customer_key < 9223372036854775808, '', min(c.customer)) AS customer,
-    min(c.country) AS country,
-    countIf(counted) AS sends,
-    maxIf(cohort_at, counted) AS last_sent_at,
-    {_latest("delivered_at", "read_at", "played_at")} AS last_delivered_at,
-    {_latest("read_at", "played_at")} AS last_read_at,
-    maxIf(cohort_at, direction = 'in') AS last_inbound_at,
-    arraySort(groupArrayIf(assumeNotNull(failed_at), blames_number)) AS undeliverable_at,
-    arraySort(groupArrayIf((cohort_at, cohort_at + {_TIME_TO_LIVE}), counted AND status IN ('sent', 'pending', '')))
-        AS pending
-FROM cohort_log AS c FINAL
-WHERE (source, toDate(cohort_at)) IN {_pairs()} AND {_DIRECT}
-GROUP BY source, day, customer_key""",
-)  # fmt: skip
-
-_KNOWN_MS = "4294967295 - promptness"
-_BUCKET = f"floor(log(greatest({_KNOWN_MS}, 1)) / log({_LATENCY_STEP}))"
-_MIDDLE = f"toUInt32(least(round(pow({_LATENCY_STEP}, {_BUCKET} + 0.5)), 4294967295))"
-
-ARRIVALS: Final = Rollup(
-    name="arrivals",
-    table="arrival_log",
-    day="toDate(slot)",
-    keys=("source", "slot", "kind"),
-    values=("deliveries", "repeats", "last_received_at", "latency_ms", "latency_deliveries"),
-    # Only the few events that came more than once have their deliveries put in order.
-    select=f"""
-WITH
-    arrived AS
-    (
-        SELECT source, received_at, event_id, delivery, kind, promptness
-        FROM delivery_time_log FINAL
-        WHERE (source, toDate(received_at)) IN {_pairs(-1, 0)}
-    ),
-    several AS
-    (
-        SELECT source, kind, arraySort(groupArray((received_at, delivery))) AS at
-        FROM arrived
-        WHERE (source, event_id) IN (SELECT source, event_id FROM arrived GROUP BY source, event_id HAVING count() > 1)
-        GROUP BY source, kind, event_id
-    ),
-    rows AS
-    (
-        SELECT source, received_at, kind, 1 AS delivered, 0 AS again, promptness FROM arrived
-        UNION ALL
-        SELECT
-            source,
-            arrayJoin(arrayFilter(
-                (x, before) -> toDate(x.1) - toDate(before.1) <= 1, arrayPopFront(at), arrayPopBack(at)
-            )).1 AS received_at,
-            kind, 0, 1, 0
-        FROM several
-    )
-SELECT source, {_QUARTER.format("received_at")} AS slot, kind, sum(delivered) AS deliveries, sum(again) AS repeats,
-    max(received_at) AS last_received_at,
-    sumMapIf([{_MIDDLE}], [toUInt64(1)], promptness > 0) AS took,
-    took.1 AS latency_ms, took.2 AS latency_deliveries
-FROM rows
-WHERE (source, toDate(received_at)) IN {_pairs()}
-GROUP BY source, slot, kind""",
-)
-
-ROLLUPS: Final = (OUTBOUND, INBOUND, TURNS, NUMBERS, ARRIVALS)
+ROLLUPS: Final = (OUTBOUND, INBOUND, NUMBERS, TURNS, ARRIVALS, REPEATS)

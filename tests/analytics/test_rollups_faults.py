@@ -118,10 +118,10 @@ def _until_it_is_gone(tables: Tables) -> None:
 def test_what_a_straggler_writes_late_is_mended(tables: Tables, template: str) -> None:
     tables.put(*(Unit(message_id=f"m{number}", at=MIDNIGHT, template="t1") for number in range(3)))
     tables.settle()
-    # The INSERT of a process that was taken for dead, with the generation and the numbers of its time.
-    late = tables.number("SELECT max(generation) FROM outbound_log") + 1
+    # The INSERT of a process that was taken for dead, with the numbers of its time.
+    late = tables.number("SELECT max(version) FROM outbound_log") + 1
     row = {"source": "shop", "slot": MIDNIGHT // 1000, "account": "1", "provider": "meta", "template": template}
-    tables.insert("outbound_log", [{**row, "country": "DE", "sent": 77, "generation": late}])
+    tables.insert("outbound_log", [{**row, "country": "DE", "sent": 77, "checksum": 7, "version": late}])
     assert tables.number("SELECT max(sent) FROM outbound") == 77
     tables.settle()
 
@@ -281,4 +281,4 @@ def test_a_restarted_clock_writes_above_what_is_there(tables: Tables) -> None:
     ahead = tables.number("SELECT toUnixTimestamp64Nano(max(rebuilt_at)) FROM rebuilt_log")
     tables.put(Unit(message_id="m", at=MIDNIGHT, status="delivered"), Unit(message_id="n", at=MIDNIGHT - DAY))
     tables.settle()
-    assert tables.number("SELECT max(generation) FROM outbound_log") > ahead
+    assert tables.number("SELECT max(version) FROM outbound_log") > 2 * ahead

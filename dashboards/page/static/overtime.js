@@ -5,7 +5,7 @@ import { beyond, bySeries, colours, largest, limited, roles } from "./rows.js";
 import { colour } from "./theme.js";
 import { LENGTH, bucketText, buckets, ticks } from "./zone.js";
 
-const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+const DASHES = ["solid", "9px,3px", "2px,3px", "9px,3px,2px,3px", "5px,3px", "14px,3px"];
 const MARKERS_UP_TO = 80;
 
 export function lines(panel, rows, context) {

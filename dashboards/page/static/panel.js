@@ -137,9 +137,9 @@ export class Panel {
   }
 
   marks(rows, red) {
-    const young = provisional(this.panel, rows);
+    const [young, all] = provisional(this.panel, rows);
     const badge = young > 0 && this.panel.kind !== "table" && h("span", { class: "badge provisional", title: "Young messages can still change these numbers" }, icon("clock"),
-      young === rows.length ? "provisional" : `${young} of ${rows.length} provisional`);
+      young === all ? "provisional" : `${young} of ${all} provisional`);
     return [red && h("span", { class: "badge red" }, icon("warn"), limitText(this.panel, this.context())), badge];
   }
 

@@ -39,10 +39,12 @@ export function isRed(panel, rows) {
   return at !== -1 && rows.some((row) => beyond(panel.threshold, row[at]));
 }
 
-/** How many of the rows are provisional. */
+/** How many of how many rows are provisional; of a chart over time, how many moments. */
 export function provisional(panel, rows) {
   const at = panel.columns.findIndex((column) => column.role === "mark");
-  return at === -1 ? 0 : rows.filter((row) => row[at]).length;
+  const { x } = roles(panel.columns);
+  const number = (some) => (x === -1 ? some.length : new Set(some.map((row) => row[x])).size);
+  return at === -1 ? [0, rows.length] : [number(rows.filter((row) => row[at])), number(rows)];
 }
 
 /** The rows of a long table by series, in the order in which series first appear, or in that of `order`. */

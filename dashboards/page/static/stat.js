@@ -44,7 +44,7 @@ function changed(value, row, context) {
   const length = Date.parse(context.question.to) - Date.parse(context.question.from);
   const start = Date.parse(context.question.from);
   const period = `${dayText(start - length, context.zone)} to ${dayText(start - 1, context.zone)}`;
-  if (!found) return h("p", { class: "change", title: period }, `before: ${was}`);
+  if (!found) return h("p", { class: "change", title: `Period before, ${period}: ${was}` }, "nothing before");
   const arrow = found.up > 0 ? "▲" : found.up < 0 ? "▼" : "■";
   const spoken = found.up > 0 ? "up" : found.up < 0 ? "down" : "unchanged";
   return h("p", { class: "change", title: `Period before, ${period}: ${was}` },
