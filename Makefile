@@ -72,6 +72,7 @@ bench-panels: $(DEV) ## Time every panel over many messages (MESSAGES=10000000, 
 	@$(BIN)/python -m tests.bench.panels $(call option,MESSAGES,--messages) $(call option,KEEP,--keep)
 
 screenshots: $(DEV) ## Take the pictures of this README from the running stack
+	@sh deploy/setup.sh browser
 	@$(BIN)/python -m tests.screenshots
 
 grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the panels

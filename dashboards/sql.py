@@ -41,7 +41,7 @@ def in_range(column: str) -> str:
 
 
 def in_both_periods(column: str) -> str:
-    """Condition: it lies in the range or in the period of the same length before it; `IS_NOW` tells which."""
+    """Condition: it lies in the range or in the period of the same length before it; `is_now` tells which."""
     return f"{column} >= {BEFORE} AND {column} < {END}"
 
 

@@ -1,4 +1,4 @@
-"""Settings: one TOML file, overridable key by key from the environment. IO: reads that file and the secrets it names.
+"""Settings: one TOML file, overridable key by key from the environment. IO: reads that file.
 
 Every key of a service section may be given as ACKSTREAM_<SECTION>_<KEY>, for example ACKSTREAM_INGEST_PORT=8001; the
 environment wins. Secrets are never written in the file: `{ env = "NAME" }` or `{ file = "path" }` says where they are.
@@ -13,101 +13,25 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from schemas import costs
+from schemas.section import ConfigError as ConfigError
+from schemas.section import Port, Section, Server, not_zero, words
+from schemas.section import Secret as Secret
 
 DEFAULT_FILE = "ackstream.toml"
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MIB = 1024 * 1024
 
-Port = Annotated[int, Field(ge=1, le=65535)]
 
-
-class ConfigError(Exception):
-    """One or more settings are wrong; each line names file, key and cure."""
-
-
-def _not_zero(days: int) -> int:
-    if days == 0:
-        raise ValueError("0 would delete everything at once: give days, or -1 for ever")
-    return days
-
-
-def _words(value: Any) -> Any:
-    """A list as it stands in an environment variable: words with commas between them."""
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Secret(_Section):
-    """Where a secret is: an environment variable or a file (relative to the settings file). Never the secret itself."""
-
-    env: str | None = None
-    file: Path | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_literal(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError('a secret is not written here: use { env = "NAME" } or { file = "path" }')
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError('give exactly one of { env = "NAME" } and { file = "path" }')
-        return self
-
-    def read(self) -> str:
-        """The secret. Raises ConfigError that says what is missing."""
-        if self.env is not None:
-            value = os.environ.get(self.env, "")
-            if not value:
-                raise ConfigError(f"the environment variable {self.env} is not set: set it to the secret")
-            return value
-        assert self.file is not None  # noqa: S101  (_one_place)
-        try:
-            value = self.file.read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"{self.file}: cannot read the secret ({error.strerror}): write it there") from None
-        if not value:
-            raise ConfigError(f"{self.file} is empty: write the secret there")
-        return value
-
-
-class _Server(_Section):
-    """A section of something that listens."""
-
-    host: str = "127.0.0.1"
-    port: Port
-
-    @property
-    def url(self) -> str:
-        """Where programs of this machine reach it, without a slash at the end: a server may listen on any address."""
-        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-
-class Ingest(_Server):
+class Ingest(Server):
     port: Port = 8000
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     # What providers call us by, for signatures made over the address: "https://hooks.example.com".
     public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
     # Proxies whose X-Forwarded-For is believed: addresses or networks.
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)] = ()
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(words)] = ()
     # Requests of one source, of one process; past it 429. 0 = no limit.
     source_per_second: Annotated[float, Field(ge=0)] = 0.0
     # Failed requests of one address that had none accepted within the hour; past it 429 before anything is read.
@@ -128,16 +52,16 @@ class Ingest(_Server):
     spool_max_age_hours: Annotated[float, Field(gt=0)] = 168.0
 
 
-class Kafka(_Section):
+class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     local: bool = True
     controller_port: Port = 9093
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
     replication: Annotated[int, Field(ge=1, le=5)] = 1
-    retention_days: Annotated[int, Field(ge=-1), AfterValidator(_not_zero)] = 90
+    retention_days: Annotated[int, Field(ge=-1), AfterValidator(not_zero)] = 90
 
 
-class ClickHouse(_Section):
+class ClickHouse(Section):
     url: str = "http://127.0.0.1:8123"
     local: bool = True
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "ackstream"
@@ -162,7 +86,7 @@ class ClickHouse(_Section):
         }
 
 
-class Streams(_Section):
+class Streams(Section):
     # An INSERT is sent at this many rows or this age, whichever comes first.
     insert_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     insert_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
@@ -175,7 +99,7 @@ class Streams(_Section):
     load_workers: Annotated[int, Field(ge=1, le=64)] = 1
 
 
-class Costs(_Section):
+class Costs(Section):
     # Of all prices, ISO 4217; the bill of one account has one currency.
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     rates: tuple[costs.Rate, ...] = ()
@@ -188,12 +112,12 @@ class Costs(_Section):
         return rates
 
 
-class Dashboards(_Server):
+class Dashboards(Server):
     """The page. It has no login: past loopback put a proxy with one in front, and name the proxy's hosts here."""
 
     port: Port = 8080
     # Names that a browser may call the page by, besides loopback's; empty and a host past loopback = any name.
-    hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    hosts: Annotated[tuple[str, ...], BeforeValidator(words)] = ()
     mask_phones: bool = True
     refresh_seconds: Annotated[int, Field(ge=2, le=3600)] = 30
     # Statements on ClickHouse at once, of everybody who looks; more wait.
@@ -204,7 +128,7 @@ class Dashboards(_Server):
     max_csv_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
 
 
-class Alerts(_Section):
+class Alerts(Section):
     """Rules that the page's process judges; without a webhook it shows them and tells nobody."""
 
     enabled: bool = True
@@ -221,10 +145,10 @@ class Alerts(_Section):
     # Of the page, as whoever reads a message reaches it; empty = the address that it listens at.
     page_url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     # Rules that are not wanted, by id; `ackstream alerts` lists them.
-    disabled_rules: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    disabled_rules: Annotated[tuple[str, ...], BeforeValidator(words)] = ()
 
 
-class Source(_Section):
+class Source(Section):
     provider: str
     secrets: tuple[Secret, ...] = ()
     verify_tokens: tuple[Secret, ...] = ()
@@ -233,7 +157,7 @@ class Source(_Section):
     per_second: Annotated[float, Field(ge=0)] | None = None
 
 
-class Config(_Section):
+class Config(Section):
     data_dir: Path = Path(".ackstream")
     ingest: Ingest = Ingest()
     kafka: Kafka = Kafka()
@@ -242,7 +166,7 @@ class Config(_Section):
     costs: Costs = Costs()
     dashboards: Dashboards = Dashboards()
     alerts: Alerts = Alerts()
-    sources: dict[str, Source] = {}
+    sources: dict[str, Source] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _source_names(self) -> Self:
@@ -292,7 +216,7 @@ def _override(raw: dict[str, Any], env: Mapping[str, str]) -> None:
         raw["data_dir"] = str(Path(env["ACKSTREAM_DATA_DIR"]).absolute())
     for section, field in Config.model_fields.items():
         model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, _Section)):
+        if not (isinstance(model, type) and issubclass(model, Section)):
             continue
         for key in model.model_fields:
             value = env.get(f"ACKSTREAM_{section}_{key}".upper())

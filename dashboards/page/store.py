@@ -113,7 +113,7 @@ class Store:
     def _away(self) -> Problem:
         if self.away_since is None:
             self.away_since = self._clock()
-            log.warning("clickhouse_away address=%s", self._settings.url)
+            log.warning("clickhouse_away: it does not answer at clickhouse.url")
         return Problem(
             503,
             "clickhouse_away",

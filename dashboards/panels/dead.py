@@ -3,8 +3,6 @@
 Where a body lies and why it was refused, never what it says.
 """
 
-
-
 from typing import Final
 
 from dashboards import columns, sql

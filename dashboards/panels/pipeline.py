@@ -9,7 +9,7 @@ from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.dead import DEAD_COUNT, DEAD_NEWEST, DEAD_OVER_TIME
 
 _PRESENT: Final = "The present moment, whatever range is chosen."
-_SAMPLED: Final = f"{sql.in_range('at')} AND {sql.SOURCES}"
+_SAMPLED: Final = f"{sql.in_range('slot')} AND {sql.SOURCES}"
 _RECENT: Final = "at >= now64(3, 'UTC') - toIntervalMinute(10)"
 # What is answered so is our own trouble: the provider did nothing wrong and has to send the body again.
 _OUR_FAULT: Final = "part IN ('not_stored', 'overloaded', 'internal')"
@@ -90,9 +90,9 @@ _REFUSED: Final = Panel(
     title="Refused by our fault",
     kind="stat",
     sql=f"""SELECT {sql.share("refused", "requests")} AS rate,
-    toUInt64(sumIf(value, {_OUR_FAULT})) AS refused,
-    toUInt64(sum(value)) AS requests
-FROM samples
+    toUInt64(sumIf(total, {_OUR_FAULT})) AS refused,
+    toUInt64(sum(total)) AS requests
+FROM sample_slots
 WHERE name = 'requests' AND {_SAMPLED}""",
     columns=(
         Column("rate", "Refused / requests", "share"),
@@ -111,13 +111,13 @@ _OUTCOMES: Final = Panel(
     id="requests-by-outcome",
     title="Requests by outcome",
     kind="stack",
-    sql=f"""SELECT {sql.bucket("at")} AS at_bucket, part AS series, toUInt64(sum(value)) AS requests
-FROM samples
+    sql=f"""SELECT {sql.bucket("slot")} AS at, part AS series, toUInt64(sum(total)) AS requests
+FROM sample_slots
 WHERE name = 'requests' AND {_SAMPLED}
-GROUP BY at_bucket, series
-ORDER BY at_bucket, series""",
+GROUP BY at, series
+ORDER BY at, series""",
     columns=(
-        Column("at_bucket", "At", "time", "x"),
+        Column("at", "At", "time", "x"),
         Column("series", "Outcome", "text", "series"),
         Column("requests", "Requests"),
     ),
@@ -131,17 +131,17 @@ ORDER BY at_bucket, series""",
 
 def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, red: str) -> Panel:
     """A line a stage: the highest sample of each step, whole where it is a count."""
-    highest = "toUInt64(max(value))" if value.unit == "count" else "max(value)"
+    highest = "toUInt64(max(highest))" if value.unit == "count" else "max(highest)"
     return Panel(
         id=identifier,
         title=title,
         kind="line",
-        sql=f"""SELECT {sql.bucket("at")} AS at_bucket, part AS series, {highest} AS {value.name}
-FROM samples
-WHERE name = '{name}' AND {sql.in_range("at")}
-GROUP BY at_bucket, series
-ORDER BY at_bucket, series""",
-        columns=(Column("at_bucket", "At", "time", "x"), Column("series", "Stage", "text", "series"), value),
+        sql=f"""SELECT {sql.bucket("slot")} AS at, part AS series, {highest} AS {value.name}
+FROM sample_slots
+WHERE name = '{name}' AND {sql.in_range("slot")}
+GROUP BY at, series
+ORDER BY at, series""",
+        columns=(Column("at", "At", "time", "x"), Column("series", "Stage", "text", "series"), value),
         meaning=meaning,
         red=red,
         layer="samples",

@@ -17,6 +17,8 @@ SOON_HOURS: Final = 4
 # Who was not answered for a week no longer waits.
 _DAYS: Final = 7
 
+# When the customer wrote it: the cohort of an inbound message is our receipt, or our own reading.
+_AT: Final = "ifNull(said_at, cohort_at)"
 _ASKS: Final = "direction = 'in' AND type NOT IN ('reaction', 'edit')"
 _NOW: Final = "now64(3, 'UTC')"
 _PRESENT: Final = (
@@ -26,9 +28,9 @@ _PRESENT: Final = (
 
 def _chats(hours: int) -> str:
     """A row a chat in which a customer wrote within so many hours; `waiting`: times that no answer of ours follows."""
-    return f"""SELECT source, customer, argMax(cohorts.account, cohort_at) AS account, max(cohorts.country) AS country,
+    return f"""SELECT source, customer, argMax(cohorts.account, {_AT}) AS account, max(cohorts.country) AS country,
         maxIf(cohort_at, direction = 'out' AND status != 'failed') AS answered_at,
-        arraySort(groupArrayIf(cohort_at, {_ASKS})) AS written,
+        arraySort(groupArrayIf({_AT}, {_ASKS})) AS written,
         arrayFilter(x -> x > answered_at, written) AS waiting,
         written[-1] + toIntervalHour({WINDOW_HOURS}) AS window_ends_at
     FROM cohorts

@@ -168,11 +168,12 @@ def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
     settings = config.dashboards
     secrets = _those(config.clickhouse.reader_password, config.alerts.webhook)
     store = config.clickhouse.model_dump_json(include={"url", "database", "reader_user", "reader_password"})
-    facts = [*_told(settings, config.alerts), store, *map(read, secrets)]
+    named = [f"{name}={source.provider}" for name, source in config.sources.items()]
+    facts = [*_told(settings, config.alerts), store, config.costs.currency, *named, *map(read, secrets)]
     stamp = digest([*code("dashboards", "schemas"), *facts])
     listener = Listener(settings.host, settings.port, "dashboards.port", "ACKSTREAM_DASHBOARDS_PORT")
     command = (*_program(layout, "dashboards"), "dashboards")
-    reads = ("dashboards", "alerts", "clickhouse")
+    reads = ("dashboards", "alerts", "clickhouse", "costs.currency")
     return Part("dashboards", f"{settings.url}/", command, 1, (listener,), stamp, reads, _given(secrets, read))
 
 

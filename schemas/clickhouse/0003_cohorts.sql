@@ -347,14 +347,16 @@ SELECT
     CAST(t.days, 'Array(Date)') AS days
 FROM timed AS t;
 
--- The copy as it stands: one row a unit, in the order of source and day. Lags behind `messages` by seconds.
+-- The copy as it stands: one row a unit, in the order of source and day. Lags behind `messages` by seconds. A unit's rows
+-- of one day are in one partition, so partitions need not be merged with each other.
 CREATE OR REPLACE VIEW cohorts AS
 SELECT
     source, cohort_at, message_id, participant, provider, account, direction, origin, counted, is_group, customer,
     country, recipient, type, template, campaign, category, pricing_category, pricing_type, billable, sent_at,
     delivered_at, read_at, played_at, failed_at, deleted_at, to_delivered_ms, to_read_ms, error_code, error_title,
     status, first_seen_at, last_event_at, said_at
-FROM cohort_log FINAL;
+FROM cohort_log FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- Blocks of touched_log that have rows which are not copied, and how many rows each has by now.
 CREATE OR REPLACE VIEW waiting_blocks AS

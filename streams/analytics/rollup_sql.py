@@ -85,8 +85,8 @@ def _by_checksum(
 ) -> Rollup:
     """A rollup whose slots are looked at one by one: each row has the sum of the hashes of what it was made of.
 
-    `rows` are those of which it is made, by `moment`, as far as `where` says; `content` is everything of a row that
-    matters, never NULL. Hashing is several times cheaper than grouping, so only the slots whose sums differ are grouped.
+    It is made of `rows`, by `moment`, as far as `where` says; `content` is all that matters of a row, never NULL.
+    Hashing is several times cheaper than grouping, so only the slots whose sums differ are grouped.
     """
     slot = _quarter(moment)
     chosen = f"(source, toDate({moment})) IN {_pairs()} AND {where}"
@@ -180,7 +180,8 @@ OUTBOUND: Final = _by_checksum(
     where="counted",
     moment="cohort_at",
     content="account, provider, template, campaign, category, country, is_group, pricing_category, pricing_type, "
-    f"c.error_code, status, origin, c.billable, {_known('c.to_delivered_ms', _NO_MS)}, {_known('c.to_read_ms', _NO_MS)}",
+    "c.error_code, status, origin, c.billable, "
+    f"{_known('c.to_delivered_ms', _NO_MS)}, {_known('c.to_read_ms', _NO_MS)}",
     keys=_itself("account", "provider", "template", "campaign", "category", "country", "is_group", "pricing_category")
     | {"pricing_type": "pricing_type", "error_code": f"if({_FAILED}, c.error_code, '')"},
     values={

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # A source, a UTC day, and the count of changes that its rebuild will have seen.
 Pair = tuple[str, date, int]
 
-# What a rebuild may read in one statement, in rows that were ever inserted for its days: 2 million take some seconds.
-_BUDGET: Final = 2_000_000
+# What a statement may rebuild, in rows that were ever inserted for its days (a message has three to five). What it
+# writes then fits into one block of an INSERT, a million rows, and so appears at once.
+_BUDGET: Final = 1_000_000
 # Days in one statement of a queue: they travel in the URL, which servers take up to 1 MiB of.
 _DAYS: Final = 250
 # How many times the pass's own time is rested after it: rollups take a tenth of the time, unless they lag by a minute;

@@ -19,6 +19,7 @@ from streams.analytics.copy import Copy, catch_up, rebuild
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
+from tests.support.stack import wait_until
 from tests.test_lifecycle import rows_of
 
 MESSAGES = 30
@@ -99,6 +100,34 @@ def check_one_reading(engine: Engine, blocks: Blocks) -> None:
     for number in range(MESSAGES):
         message_id = f"m{number}"
         assert found.get(message_id, []) in list(blocks.possible(message_id, answered, begun))
+
+
+def test_what_waits_is_decided_before_the_copy_is_opened(engine: Engine) -> None:
+    """What `current_units` relies on, on views of its form: a value in WITH comes before the views in FROM."""
+    engine.run("CREATE TABLE decided (id String) ENGINE = MergeTree ORDER BY id")
+    engine.run("CREATE TABLE opened (id String) ENGINE = ReplacingMergeTree ORDER BY id")
+    engine.run("CREATE VIEW opened_view AS SELECT * FROM opened FINAL")
+    engine.run("INSERT INTO decided VALUES ('waits')")
+    engine.run(
+        "CREATE VIEW both AS WITH (SELECT (1, groupArray(id)) FROM decided WHERE sleep(3) = 0) AS waiting "
+        "SELECT id FROM opened_view WHERE waiting.1 AND id NOT IN (SELECT arrayJoin(waiting.2)) "
+        "UNION ALL SELECT id FROM opened_view WHERE NOT waiting.1 OR id IN (SELECT arrayJoin(waiting.2))"
+    )
+    reading = (
+        "SELECT count() AS n FROM system.processes WHERE query LIKE '%FROM both%' AND query NOT LIKE '%processes%'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(20):
+            answer = pool.submit(engine.rows, "SELECT id FROM both ORDER BY id")
+            wait_until("the reading has begun", lambda: engine.rows(reading)[0]["n"])
+            engine.run(f"INSERT INTO opened VALUES ('{number}'), ('waits')")  # noqa: S608
+            engine.run("INSERT INTO decided VALUES ('comes too late')")
+            in_time = not answer.done()
+            shown = [row["id"] for row in answer.result()]
+            if in_time:
+                assert shown == sorted([*map(str, range(number + 1)), "waits"])
+                return
+    raise AssertionError("no INSERT was fast enough to come between")
 
 
 @pytest.mark.parametrize("seed", [1, 2])

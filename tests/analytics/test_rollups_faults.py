@@ -247,7 +247,7 @@ def due(name: str, day: int, changes: int, queue: int) -> tuple[str, str, date, 
 
 
 def test_old_days_get_their_share_beside_today() -> None:
-    rows = [due("outbound", 0, 1_500_000, 0), due("outbound", 1, 1_500_000, 0), due("outbound", 2, 10, 1)]
+    rows = [due("outbound", 0, 700_000, 0), due("outbound", 1, 700_000, 0), due("outbound", 2, 10, 1)]
     taken, everything = _chosen(rows)
     assert [day for _, day, _ in taken["outbound"]] == [DAYS[0], DAYS[2]]
     assert not everything
@@ -260,7 +260,7 @@ def test_a_day_larger_than_the_budget_is_rebuilt_alone() -> None:
 
 
 def test_looking_again_never_makes_a_pass_incomplete() -> None:
-    rows = [due("outbound", day, 150_000, 2) for day in range(3)]
+    rows = [due("outbound", day, 60_000, 2) for day in range(3)]
     taken, everything = _chosen(rows)
     assert len(taken["outbound"]) == 1
     assert everything

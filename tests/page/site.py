@@ -53,6 +53,39 @@ def config(url: str, database: str, *, sources: Sequence[str] = ("shop", "clinic
     )
 
 
+class Bell:
+    """An evaluator of alert rules whose states stand still: one rule holds, one fires twice, one is not known."""
+
+    async def run(self) -> None:
+        return None
+
+    def states(self) -> list[dict[str, Any]]:
+        alert = {
+            "rule": "silent",
+            "title": "A source is silent",
+            "severity": "critical",
+            "state": "firing",
+            "labels": {},
+            "text": "",
+            "since": None,
+            "looked_at": NOW,
+            "meaning": "No webhook for longer than is usual.",
+            "action": "Look at the provider's console.",
+            "dashboard": "odd",
+        }
+        fires = [
+            {
+                **alert,
+                "labels": {"source": f"shop-{number}"},
+                "text": f"shop-{number}: silent.",
+                "since": NOW.replace(hour=11 - number, minute=0),
+            }
+            for number in range(2)
+        ]
+        holds = {**alert, "rule": "lag", "title": "Lag", "state": "ok"}
+        return [holds, *fires, {**holds, "rule": "broken", "title": "Not judged", "state": "unknown"}]
+
+
 class Site:
     """A running page. `clock` is its present, so that the ranges of a test stand still."""
 

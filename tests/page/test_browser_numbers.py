@@ -184,6 +184,34 @@ def test_a_change_has_its_sign_and_unit(view: View, now: Any, before: Any, unit:
     assert (found and found["text"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2s 2s 2s 2s 2s 2s 3s 3s 3s 3s 6l 6l 12t", [2] * 6 + [3] * 4 + [6, 6, 12]),
+        ("3s 3s 3s 3s 3s 3s 12t", [4] * 6 + [12]),
+        ("3s 12t 6l 6l 6l 12t", [3, 12, 6, 6, 12, 12]),
+        ("4l 8t 6l", [4, 8, 12]),
+        ("3s", [3]),
+        ("", []),
+    ],
+)
+def test_rows_of_the_grid_have_no_holes(view: View, given: str, expected: list[int]) -> None:
+    kinds = {"s": "stat", "l": "line", "t": "table"}
+    panels = [{"width": int(each[:-1]), "kind": kinds[each[-1]]} for each in given.split()]
+    assert view.module("fit", "m.fitted(a)", panels) == expected
+
+
+def test_of_too_many_series_the_highest_are_drawn(view: View) -> None:
+    rows = [["2026-11-20T00:00:00Z", f"s{number}", number] for number in range(20)]
+    columns = [{"name": name, "title": name, "unit": "count", "role": name} for name in ("x", "series", "value")]
+    given = {"panel": {"kind": "line", "columns": columns}, "rows": rows}
+    groups = "[...m.bySeries(a.panel, a.rows, m.roles(a.panel.columns).values[0])]"
+    names = view.module("rows", f"m.largest(a.panel, {groups}, {{ at: 2 }}).map(([name]) => name)", given)
+    assert names == [f"s{number}" for number in range(12, 20)]
+    assert view.module("rows", "m.crowded(a.panel, a.rows)", given) == "The 8 highest of 20; the table has all"
+    assert view.module("rows", "m.crowded(a.panel, a.rows.slice(0, 8))", given) == ""
+
+
 def test_now_is_a_fixed_moment_in_these_tests(site: Site) -> None:
     asked = site.get("/api/panels/k-sent").json["asked_at"]
     assert datetime.fromisoformat(asked).astimezone(UTC).date().isoformat() == "2026-11-20"

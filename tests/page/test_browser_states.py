@@ -10,7 +10,7 @@ from deploy.ports import free_ports
 from tests.page.boards import BOARDS, HOSTILE
 from tests.page.conftest import DATABASE, insert
 from tests.page.data import events
-from tests.page.site import Site, config
+from tests.page.site import Bell, Site, config
 from tests.page.view import View
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
@@ -88,6 +88,22 @@ def test_a_wrong_address_says_which_part(view: View) -> None:
         "The parameter zone is not in the time zone database"
     )
     view.errors = [error for error in view.errors if "400" not in error]
+
+
+def test_the_bell_says_what_fires_and_what_to_do(browser: Browser, engine: Server) -> None:
+    with Site(config(engine.url, DATABASE), BOARDS, Bell()) as site:
+        view = View(browser, site).open(START)
+        view.page.get_by_role("button", name="2 alerts").click()
+        rules = view.page.locator(".menu:popover-open .alert-row")
+        expect(rules).to_have_count(2)
+        expect(rules.first.locator("span")).to_have_text(
+            ["shop-0: silent.", "shop-1: silent.", "Look at the provider's console."]
+        )
+        expect(rules.first.locator("small")).to_contain_text("firing since 2026-11-20 10:00")
+        expect(rules.last).to_contain_text("not known")
+        rules.first.get_by_role("link", name="Look at the numbers").click()
+        expect(view.page.locator("h1")).to_have_text("Odd ones")
+        view.close(REFUSED)
 
 
 def test_without_sources_the_page_says_how_to_begin(browser: Browser, engine: Server) -> None:

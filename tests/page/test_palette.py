@@ -101,5 +101,13 @@ def test_every_colour_of_the_style_sheets_is_one_of_these() -> None:
     for sheet in ("layout", "controls", "panels", "tables"):
         text = folder.joinpath(f"{sheet}.css").read_text()
         assert not re.search(r"#[0-9a-f]{3,8}\b", text), sheet
-        used = set(re.findall(r"var\(--([a-z0-9-]+)\)", text)) - {"gap", "edge", "radius", "font", "mono", "part"}
+        used = set(re.findall(r"var\(--([a-z0-9-]+)\)", text)) - {
+            "gap",
+            "edge",
+            "radius",
+            "font",
+            "mono",
+            "part",
+            "lines",
+        }
         assert used <= known, sheet

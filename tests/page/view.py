@@ -13,6 +13,8 @@ _TRACES = """id => document.querySelector(`#panel-${id} .chart`).data.map((trace
   name: trace.name, type: trace.type, customdata: trace.customdata,
   x: Array.from(trace.x), y: Array.from(trace.y), z: trace.z ? trace.z.map((row) => Array.from(row)) : null,
 }))"""
+_CELLS = """id => [...document.querySelectorAll(`#panel-${id} tbody tr`)].map((row) =>
+  [...row.cells].map((cell) => cell.innerText))"""
 _TICKS = """id => [...document.querySelectorAll(`#panel-${id} .chart .xtick text`)].map((tick) => tick.textContent)"""
 
 
@@ -72,8 +74,8 @@ class View:
 
     def cells(self, identifier: str) -> list[list[str]]:
         """The rows of a table as they are read."""
-        rows = self.panel(identifier).locator("tbody tr")
-        return [[" ".join(cell.split()) for cell in row.locator("td").all_inner_texts()] for row in rows.all()]
+        found: list[list[str]] = self.page.evaluate(_CELLS, identifier)
+        return [[" ".join(cell.split()) for cell in row] for row in found]
 
     def query(self) -> str:
         """What stands behind the question mark of the address."""

@@ -146,6 +146,15 @@ def test_who_waits_now(tables: Tables, now: int) -> None:
     assert row(tables, "unanswered-count", sources=["crm"]) == {"waiting_chats": 0}
 
 
+def test_the_window_runs_from_the_customers_clock_not_from_our_receipt_or_reading(tables: Tables, now: int) -> None:
+    tables.load([
+        says("late", now - 22 * HOUR, received=now - HOUR),
+        event("status", message_id="late", status="read", from_me=False, at=now - 30 * MINUTE),
+    ])  # fmt: skip
+    (found,) = rows(tables, "expiring")
+    assert (found["waiting_since"], found["window_ends_at"]) == (utc(now - 22 * HOUR), utc(now + 2 * HOUR))
+
+
 def test_an_answer_that_failed_leaves_the_customer_waiting(tables: Tables, now: int) -> None:
     tables.load([says("q", now - HOUR), answers("a", now - 50 * MINUTE)])
     assert row(tables, "unanswered-count") == {"waiting_chats": 0}

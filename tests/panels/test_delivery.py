@@ -66,7 +66,15 @@ def test_durations_are_exact_and_negative_ones_stand_apart(tables: Tables) -> No
     }
     drawn = by_key(tables, "durations-over-time", "series", "duration")
     assert list(drawn) == [utc(ms("2026-11-20T00:00"))]
-    columns = ("delivered_timed", "delivered_p50", "delivered_p95", "delivered_p99", "read_timed", "read_p50", "read_p95")
+    columns = (
+        "delivered_timed",
+        "delivered_p50",
+        "delivered_p95",
+        "delivered_p99",
+        "read_timed",
+        "read_p50",
+        "read_p95",
+    )
     assert by_key(tables, "times-by-source", *columns) == {
         "shop": (201, 100 * SECOND, 190 * SECOND, 198 * SECOND, 2, 10 * MINUTE, 20 * MINUTE),
     }  # fmt: skip

@@ -81,7 +81,7 @@ def test_requests_by_outcome_are_sums_in_the_zones_buckets(tables: Tables) -> No
         (START + 12 * HOUR, "bytes", "", "shop", 99),
     )
     found = rows(tables, "requests-by-outcome", zone="Europe/Berlin")
-    assert [(r["at_bucket"], r["series"], r["requests"]) for r in found] == [
+    assert [(r["at"], r["series"], r["requests"]) for r in found] == [
         (utc(START - 26 * HOUR), "stored", 5),
         (utc(START - 2 * HOUR), "overloaded", 2),
         (utc(START - 2 * HOUR), "stored", 15),
@@ -105,7 +105,7 @@ def test_lag_over_time_is_the_worst_of_each_step(tables: Tables) -> None:
             (START, name, "normalise", "", 2), (START + 2 * HOUR, name, "load", "", 7),
         )  # fmt: skip
         found = rows(tables, identifier, bucket="hour", start=START, end=START + 2 * HOUR)
-        assert [(r["at_bucket"], r["series"], r[column]) for r in found] == [
+        assert [(r["at"], r["series"], r[column]) for r in found] == [
             (utc(START), "load", 8),
             (utc(START), "normalise", 2.0),
             (utc(START + HOUR), "load", 1.0),

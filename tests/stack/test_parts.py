@@ -63,7 +63,7 @@ def test_each_part_is_given_the_secrets_that_it_needs_and_no_other() -> None:
         ({"ACKSTREAM_DASHBOARDS_MASK_PHONES": "false"}, {"dashboards"}),
         ({"ACKSTREAM_DASHBOARDS_HOSTS": "a.example, b.example"}, {"dashboards"}),
         ({"ACKSTREAM_ALERTS_REPEAT_HOURS": "1"}, {"dashboards"}),
-        ({"ACKSTREAM_COSTS_CURRENCY": "EUR"}, {"analytics"}),
+        ({"ACKSTREAM_COSTS_CURRENCY": "EUR"}, {"analytics", "dashboards"}),
         ({"ACKSTREAM_STREAMS_STORE_TEXT": "false"}, WRITERS),
         ({"ACKSTREAM_INGEST_PORT": "9"}, {"ingest", "analytics"}),
         ({"ACKSTREAM_INGEST_PROCESSES": "2"}, {"ingest"}),
@@ -90,9 +90,14 @@ def test_a_new_secret_restarts_who_was_given_the_old_one(secret: str, concerned:
     assert differing(found(config()), found(config(), changed)) == concerned
 
 
-def test_a_new_source_concerns_ingest_and_who_counts_by_source() -> None:
+def test_a_new_source_concerns_ingest_and_who_names_sources() -> None:
     more = SETTINGS + '\n[sources.desk]\nprovider = "zapini"\n'
-    assert differing(found(config()), found(config(more))) == {"ingest", "analytics"}
+    assert differing(found(config()), found(config(more))) == {"ingest", "analytics", "dashboards"}
+
+
+def test_a_price_concerns_who_writes_the_rate_card() -> None:
+    rate = '\n[[costs.rates]]\nfrom = 2026-10-01\ncategory = "marketing"\ncountry = "BR"\nprice = 0.06\n'
+    assert differing(found(config()), found(config(SETTINGS + rate))) == {"analytics"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ const AWAY = "The page's own server does not answer: start it with `make up`, th
 export async function get(path, query = "", signal = undefined) {
   let answer;
   try {
-    answer = await fetch(query ? `${path}?${query}` : path, { cache: "no-cache", credentials: "omit", signal });
+    answer = await fetch(query ? `${path}?${query}` : path, { cache: "no-cache", credentials: "same-origin", signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "page_away", AWAY);

@@ -2,7 +2,7 @@
 import { fill, h, icon } from "./dom.js";
 
 let count = 0;
-const buttons = new Map();
+const buttons = new WeakMap();
 
 /** A button and its menu. `content()` makes what the menu holds each time it opens; it may close it with `close`. */
 export function menu(button, content, { label, focus = true } = {}) {

@@ -3,6 +3,8 @@ import { fill, h, icon } from "./dom.js";
 import { clockText } from "./zone.js";
 import { OWN_ZONE } from "./state.js";
 
+const AGAIN_MS = 5000; // what was away may be back soon
+
 export class Refresher {
   /** Calls `act` every `seconds`. */
   constructor(act, seconds) {
@@ -21,7 +23,7 @@ export class Refresher {
   done(good) {
     if (good) this.last = Date.now();
     this.show();
-    this.plan(this.ms);
+    this.plan(good ? this.ms : Math.min(this.ms, AGAIN_MS));
   }
 
   plan(ms) {
