@@ -57,7 +57,7 @@ replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE=)
 
 test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
 	@sh deploy/setup.sh browser
-	@$(BIN)/python -m pytest $$ARGS
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $$ARGS
 
 lint: $(DEV) ## Check style and types
 	@$(BIN)/ruff check .

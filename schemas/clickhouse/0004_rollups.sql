@@ -210,57 +210,39 @@ FROM number_log FINAL
 WHERE checksum != 0;
 
 -- Numbers with at least two pieces of evidence, failures of the number or silent sends, after their last sign of life.
+-- One pass, so that a condition on the source reaches the table.
 CREATE OR REPLACE VIEW number_evidence AS
-WITH
-    toDateTime64(0, 3, 'UTC') AS never,
-    found AS
-    (
-        SELECT
-            source, customer_key, max(customer) AS customer, max(country) AS country,
-            groupArrayArray(undeliverable_at) AS failed_at,
-            groupArrayArray(arrayMap(x -> x.sent_at, arrayFilter(x -> x.due_at <= now64(3, 'UTC'), pending))) AS silent_at
-        FROM number_log FINAL
-        WHERE notEmpty(undeliverable_at) OR notEmpty(pending)
-        GROUP BY source, customer_key
-        HAVING length(failed_at) + length(silent_at) >= 2
-    ),
-    signs AS
-    (
-        SELECT
-            source, customer_key, sum(n.sends) AS sends, max(n.last_sent_at) AS last_sent_at,
-            max(n.last_delivered_at) AS last_delivered_at, max(n.last_read_at) AS last_read_at,
-            max(n.last_inbound_at) AS last_inbound_at
-        FROM number_log AS n FINAL
-        WHERE (source, customer_key) IN (SELECT source, customer_key FROM found)
-        GROUP BY source, customer_key
-    ),
-    evidence AS
-    (
-        SELECT
-            found.source AS source, found.customer_key AS customer_key, found.customer AS customer,
-            found.country AS country, signs.sends AS sends, signs.last_sent_at AS last_sent_at,
-            signs.last_delivered_at AS last_delivered_at, signs.last_read_at AS last_read_at,
-            signs.last_inbound_at AS last_inbound_at,
-            arrayFilter(x -> x > greatest(signs.last_read_at, signs.last_inbound_at), found.failed_at) AS failed_after,
-            arrayFilter(x -> x > greatest(signs.last_read_at, signs.last_inbound_at), found.silent_at) AS silent_after,
-            arrayConcat(failed_after, silent_after) AS evidence_at
-        FROM found INNER JOIN signs ON found.source = signs.source AND found.customer_key = signs.customer_key
-    )
+WITH toDateTime64(0, 3, 'UTC') AS never
 SELECT
     source,
-    if(customer = '', concat('+', toString(customer_key)), customer) AS customer,
-    country,
-    sends,
+    if(any_customer = '', concat('+', toString(customer_key)), any_customer) AS customer,
+    any_country AS country,
+    all_sends AS sends,
     length(failed_after) AS undeliverable,
     length(silent_after) AS silent,
-    arrayMin(evidence_at) AS first_evidence_at,
-    arrayMax(evidence_at) AS last_evidence_at,
-    nullIf(last_sent_at, never) AS last_sent_at,
-    nullIf(last_delivered_at, never) AS last_delivered_at,
-    nullIf(last_read_at, never) AS last_read_at,
-    nullIf(last_inbound_at, never) AS last_inbound_at
-FROM evidence
-WHERE length(evidence_at) >= 2;
+    arrayMin(arrayConcat(failed_after, silent_after)) AS first_evidence_at,
+    arrayMax(arrayConcat(failed_after, silent_after)) AS last_evidence_at,
+    nullIf(sent, never) AS last_sent_at,
+    nullIf(delivered, never) AS last_delivered_at,
+    nullIf(read, never) AS last_read_at,
+    nullIf(wrote, never) AS last_inbound_at
+FROM
+(
+    SELECT
+        source, customer_key,
+        max(customer) AS any_customer,
+        max(country) AS any_country,
+        sum(sends) AS all_sends,
+        max(last_sent_at) AS sent,
+        max(last_delivered_at) AS delivered,
+        max(last_read_at) AS read,
+        max(last_inbound_at) AS wrote,
+        arrayFilter(x -> x > greatest(read, wrote), groupArrayArray(undeliverable_at)) AS failed_after,
+        arrayFilter(x -> x > greatest(read, wrote), groupArrayArray(arrayMap(x -> x.sent_at, arrayFilter(x -> x.due_at <= now64(3, 'UTC'), pending)))) AS silent_after
+    FROM number_log FINAL
+    GROUP BY source, customer_key
+    HAVING length(failed_after) + length(silent_after) >= 2
+);
 
 -- Every delivery in the order of its arrival; of several insertions the first one tells how long it took.
 CREATE TABLE IF NOT EXISTS delivery_time_log
