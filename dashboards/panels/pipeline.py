@@ -131,7 +131,7 @@ ORDER BY at, series""",
 
 def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, red: str) -> Panel:
     """A line a stage: the highest sample of each step, whole where it is a count."""
-    highest = "toUInt64(max(highest))" if value.unit == "count" else "max(highest)"
+    highest = "toUInt64(max(highest))" if value.unit == "count" else "toFloat64(max(highest))"
     return Panel(
         id=identifier,
         title=title,

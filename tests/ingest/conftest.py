@@ -29,7 +29,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def shared_edge(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """One process of the edge for the tests that only ask it something."""
-    edge = Edge(tmp_path_factory.mktemp("edge"), kafka.bootstrap, {"max_body_bytes": 4 << 20})
+    edge = Edge(tmp_path_factory.mktemp("edge"), kafka.bootstrap, {"max_body_bytes": 4 << 20, "spool": False})
     try:
         yield edge.start().wait()
     finally:

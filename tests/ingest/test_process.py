@@ -161,7 +161,7 @@ def test_an_instance_runs_once(start_edge: StartEdge) -> None:
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
-        ('[sources.x]\nprovider = "nope"', "sources.x.provider: there is no provider 'nope': use one of meta, "),
+        ('[sources.x]\nprovider = "nope"', "sources.x.provider: there is no provider 'nope': use one of 360dialog, "),
         (
             '[sources.x]\nprovider = "meta"\nsecrets = [{ env = "T_ABSENT" }]',
             "sources.x.secrets: the environment variable T_ABSENT is not set: set it to the secret",
