@@ -140,15 +140,15 @@ WHERE name = 'store_up' AND at <= {NOW}""",
 _CANNOT_STORE: Final = Rule(
     id="ingest-cannot-store",
     title="Ingest cannot store webhooks",
-    meaning="Ingest does not answer, or Kafka does not acknowledge what it is given: providers get 503 and send again "
-    "later, for days but not for ever.",
+    meaning="Ingest does not answer, or Kafka does not acknowledge what it is given: bodies wait on its disk; past the "
+    "bounds of the spool, or without one, providers get 503 and send again later, for days but not for ever.",
     red="`make status`: are ingest and Kafka up? Look at Kafka's log and at its disk.",
     sql=f"""SELECT 1 - argMax(s.value, at) AS value
 FROM samples AS s
 WHERE name = 'store_up' AND at > {NOW} - toIntervalMinute(2) AND at <= {NOW}
 HAVING count() > 0""",
     labels=(),
-    summary="Webhooks are refused with 503, or not answered at all.",
+    summary="Webhooks are not in Kafka: they wait on the disk, are refused with 503, or not answered at all.",
     above=0.5,
     clear=0.5,
     for_seconds=30.0,
