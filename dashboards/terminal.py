@@ -1,13 +1,20 @@
 """Query results as a table for people. Pure but for the width of the terminal, which the caller gives."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 MAX_ROWS = 1000  # a person does not read more; the other formats print all
+
+
+def console() -> Console:
+    """The screen; where there is none, lines as wide as a row needs, which nothing breaks."""
+    return Console(width=None if sys.stdout.isatty() else 400, soft_wrap=not sys.stdout.isatty())
 
 
 def cell(value: Any) -> str:

@@ -62,6 +62,12 @@ def normalise(
     return events, dead
 
 
+def resolved(headers: Mapping[str, str], position: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """The letter of an element that was dead and is no more; headers and position as of `normalise`."""
+    arrival, _ = _arrival(headers, position)
+    return _dead(arrival, index, Rejected(Reason.RESOLVED, ""))
+
+
 def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
     """The elements of a /sent body. Never raises."""
     for record, reason in sent.split(body):

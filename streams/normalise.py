@@ -9,7 +9,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.config import Config
 from schemas.jsontext import dumps
-from schemas.normalise import normalise
+from schemas.normalise import normalise, resolved
 from schemas.topics import DEAD, EVENTS, RAW
 from streams.app import Stage
 from streams.batches import Batch
@@ -42,6 +42,10 @@ def dead_record(letter: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return dumps([place[name] for name in ("topic", "partition", "offset", "index")]), dumps(letter)
 
 
+def _position(record: ConsumerRecord) -> dict[str, Any]:
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+
+
 class Normaliser:
     """Normalises records into the two topics that follow; used by the stage and by a replay alike."""
 
@@ -54,18 +58,20 @@ class Normaliser:
 
     def take(self, record: ConsumerRecord) -> list[dict[str, Any]]:
         """Adds what one raw record holds to the batches; its dead letters."""
-        position = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        events, dead = normalise(headers_of(record), record.value or b"", position)
+        events, dead = normalise(headers_of(record), record.value or b"", _position(record))
         for event in events:
             self._events.add(partition_of(event.key, self._partitions), event.key, event.value, record.timestamp)
         for letter in dead:
-            self.bury(letter, record.timestamp)
+            self._bury(letter, record.timestamp)
         self.events += len(events)
         self.dead += len(dead)
         return dead
 
-    def bury(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
-        """Adds a dead letter to the batches."""
+    def resolve(self, record: ConsumerRecord, index: int) -> None:
+        """Adds the letter that takes the place of a dead one of this record."""
+        self._bury(resolved(headers_of(record), _position(record), index))
+
+    def _bury(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
         key, value = dead_record(letter)
         self._dead.add(partition_of(key, self._partitions), key, value, timestamp_ms)
 

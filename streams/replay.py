@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.config import Config
-from schemas.topics import DEAD, EVENTS, RAW
+from schemas.topics import EVENTS, RAW
+from streams.lag import GROUPS
 from streams.normalise import Normaliser, headers_of
 from streams.outbox import new_producer, stored
 
 CHUNK_RECORDS = 500
-LOAD_GROUP = "ackstream-load"
 
 
 @dataclass(slots=True, frozen=True)
@@ -102,17 +102,18 @@ async def _seek(
 
 async def loading(config: Config) -> AsyncIterator[int]:
     """How many of the events and dead letters on Kafka now the load workers have still to take; ends with 0."""
+    group, topics = GROUPS["load"]
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False)
     admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka.bootstrap)
     try:
         await consumer.start()
         await admin.start()
-        found = await admin.describe_topics([EVENTS.name, DEAD.name])
+        found = await admin.describe_topics([topic.name for topic in topics])
         partitions = [TopicPartition(one["topic"], each["partition"]) for one in found for each in one["partitions"]]
         ends = await consumer.end_offsets(partitions)
         left = 1
         while left:
-            committed = await admin.list_consumer_group_offsets(LOAD_GROUP, partitions=partitions)
+            committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
             reached = {tp: committed[tp].offset if tp in committed else 0 for tp in partitions}
             left = sum(max(end - max(reached[tp], 0), 0) for tp, end in ends.items())
             yield left

@@ -5,14 +5,13 @@ is counted twice. An element that is dead no more gets a letter with the reason 
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.config import Config
-from schemas.reasons import Reason
 from schemas.topics import EVENTS, RAW
 from streams.normalise import Normaliser
 from streams.outbox import new_producer, stored
@@ -47,12 +46,7 @@ async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progre
     wanted: dict[TopicPartition, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     for place in places:
         wanted[TopicPartition(RAW.name, place.partition)][place.offset].add(place.index)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=config.kafka.bootstrap,
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=RAW.max_bytes,
-        auto_offset_reset="none",
-    )
+    consumer = _consumer(config)
     producer = new_producer(config.kafka.bootstrap, "ackstream-retry")
     progress = Progress()
     try:
@@ -60,7 +54,7 @@ async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progre
         await producer.start()
         normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
         for partition, offsets in wanted.items():
-            async for offset, record in records(consumer, partition, sorted(offsets)):
+            async for offset, record in _records(consumer, partition, sorted(offsets)):
                 _retry_one(normaliser, record, offsets[offset], progress)
                 await stored(await normaliser.send())
                 yield progress
@@ -69,7 +63,28 @@ async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progre
         await consumer.stop()
 
 
-async def records(
+async def body(config: Config, place: Place) -> bytes | None:
+    """The raw body that the element is part of, None when Kafka does not have it any more. Raises KafkaError."""
+    consumer = _consumer(config)
+    await consumer.start()
+    try:
+        partition = TopicPartition(RAW.name, place.partition)
+        (record,) = [record async for _, record in _records(consumer, partition, [place.offset])]
+        return None if record is None else bytes(record.value or b"")
+    finally:
+        await consumer.stop()
+
+
+def _consumer(config: Config) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=config.kafka.bootstrap,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=RAW.max_bytes,
+        auto_offset_reset="none",
+    )
+
+
+async def _records(
     consumer: AIOKafkaConsumer, partition: TopicPartition, offsets: list[int]
 ) -> AsyncIterator[tuple[int, Any]]:
     """The records at these offsets, None for one that Kafka does not have any more."""
@@ -95,12 +110,5 @@ def _retry_one(normaliser: Normaliser, record: Any, indexes: set[int], progress:
     dead = {letter["raw"]["index"] for letter in normaliser.take(record)}
     progress.dead += len(indexes & dead)
     for index in sorted(indexes - dead):
-        normaliser.bury(resolution(record, index))
+        normaliser.resolve(record, index)
         progress.resolved += 1
-
-
-def resolution(record: Any, index: int) -> Mapping[str, Any]:
-    """The letter that takes the place of a dead one. Pure."""
-    raw = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "index": index}
-    blank = dict.fromkeys(("source", "provider", "request_id", "detail", "excerpt"), "")
-    return {"raw": raw, **blank, "received_at": None, "reason": str(Reason.RESOLVED)}

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dashboards.terminal import table
+from dashboards.terminal import console, table
 from deploy import blocking
 from deploy.cli import Failure
 from deploy.clickhouse_client import connect
 from deploy.commands.replay import moment_of
+from deploy.kafka_away import kafka_away
+from deploy.progress import progress
 from schemas.config import Config, load
 from schemas.reasons import Reason
 from schemas.times import to_iso
@@ -91,14 +90,14 @@ def list_(
             f"FROM dead_letters WHERE {which.where} GROUP BY source, reason ORDER BY letters DESC, source, reason",
             parameters=which.parameters,
         )
-    console = Console(width=None if sys.stdout.isatty() else 400, soft_wrap=not sys.stdout.isatty())
+    screen = console()
     if not rows:
-        console.print("no dead letters")
+        screen.print("no dead letters")
         return
     shown = COLUMNS[:6]
-    console.print(table(shown, [[row[name] for name in shown] for row in rows]))
-    console.print(table(counted.column_names, counted.result_rows))
-    console.print("`ackstream dead show ID` tells more of one, `ackstream dead retry` tries again.", markup=False)
+    screen.print(table(shown, [[row[name] for name in shown] for row in rows]))
+    screen.print(table(counted.column_names, counted.result_rows))
+    screen.print("`ackstream dead show ID` tells more of one, `ackstream dead retry` tries again.", markup=False)
 
 
 @command.command()
@@ -140,20 +139,16 @@ def retry_(
                     parameters=which.parameters,
                 ).result_rows
             ]
-    try:
-        progress = asyncio.run(_retry(config, places))
-    except (KafkaError, OSError) as error:
-        why = f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
-        raise Failure(why) from None
-    click.echo(f"tried {progress.done:,}: {progress.resolved:,} understood now, {progress.dead:,} still dead")
-    if progress.gone:
-        click.echo(f"{progress.gone:,} cannot be tried: Kafka has deleted their bodies (kafka.retention_days)")
+    with kafka_away(config.kafka.bootstrap):
+        tried = asyncio.run(_retry(config, places))
+    click.echo(f"tried {tried.done:,}: {tried.resolved:,} understood now, {tried.dead:,} still dead")
+    if tried.gone:
+        click.echo(f"{tried.gone:,} cannot be tried: Kafka has deleted their bodies (kafka.retention_days)")
 
 
 async def _retry(config: Config, places: Sequence[Place]) -> retry.Progress:
     step = retry.Progress()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with progress(Console(stderr=True)) as bar:
         task = bar.add_task("retrying", total=len(places))
         async for step in retry.retry(config, places):
             bar.update(task, completed=step.done)
@@ -182,24 +177,9 @@ def _place(letter: str) -> Place:
 
 
 def _body(config: Config, place: Place) -> bytes:
-    try:
-        return blocking.run(asyncio.wait_for(_read(config, place), READ_SECONDS))
-    except TimeoutError:
+    with kafka_away(config.kafka.bootstrap):
+        found = blocking.run(asyncio.wait_for(retry.body(config, place), READ_SECONDS))
+    if found is None:
         why = f"{RAW.name} has no record {place.offset} in partition {place.partition}: its retention has passed"
-        raise Failure(why) from None
-    except (KafkaError, OSError) as error:
-        why = f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
-        raise Failure(why) from None
-
-
-async def _read(config: Config, place: Place) -> bytes:
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka.bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partition = TopicPartition(RAW.name, place.partition)
-        async for offset, record in retry.records(consumer, partition, [place.offset]):
-            if record is not None and offset == place.offset:
-                return bytes(record.value or b"")
-        raise TimeoutError
-    finally:
-        await consumer.stop()
+        raise Failure(why)
+    return found

@@ -3,9 +3,8 @@
 import sys
 
 import click
-from rich.console import Console
 
-from dashboards.terminal import MAX_ROWS, table
+from dashboards.terminal import MAX_ROWS, console, table
 from deploy.cli import Failure
 from deploy.clickhouse_client import ClickHouseError, connect, reason
 from schemas.config import load
@@ -35,7 +34,7 @@ def command(sql: str, form: str) -> None:
         except ClickHouseError as error:
             raise Failure(f"ClickHouse refuses the query: {reason(error)}") from None
     rows = result.result_rows
-    console = Console(width=None if sys.stdout.isatty() else 400, soft_wrap=not sys.stdout.isatty())
-    console.print(table(result.column_names, rows))
+    screen = console()
+    screen.print(table(result.column_names, rows))
     if len(rows) > MAX_ROWS:
-        console.print(f"{len(rows):,} rows, the first {MAX_ROWS:,} shown; all of them with --format csv")
+        screen.print(f"{len(rows):,} rows, the first {MAX_ROWS:,} shown; all of them with --format csv")

@@ -4,10 +4,11 @@ import asyncio
 import time
 
 import click
-from aiokafka.errors import KafkaError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from deploy.cli import Failure
+from deploy.kafka_away import kafka_away
+from deploy.progress import progress
 from schemas.config import Config, load
 from schemas.times import from_any, to_iso
 from streams.replay import Wanted, loading, replay
@@ -39,16 +40,12 @@ def command(start: str, end: str | None, source: str | None, no_wait: bool) -> N
     if source is not None and source not in config.sources:
         raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
     wanted = Wanted(moment_of("--from", start), moment_of("--to", end), source)
-    try:
+    with kafka_away(config.kafka.bootstrap):
         asyncio.run(_run(config, wanted, wait=not no_wait))
-    except (KafkaError, OSError) as error:
-        why = f"Kafka at {config.kafka.bootstrap} does not answer ({type(error).__name__}): `make up` first"
-        raise Failure(why) from None
 
 
 async def _run(config: Config, wanted: Wanted, *, wait: bool) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
+    with progress() as bar:
         task = bar.add_task("replaying", total=None)
         async for step in replay(config, wanted):
             bar.update(task, completed=step.done, total=step.total)
