@@ -185,8 +185,7 @@ class Spool:
                 self._adopted.append(owned)
                 log.warning("spool_adopted file=%s records=%d", owned.file.path.name, owned.file.held.records)
         ours = {owned.file.path for owned in self._files()}
-        files = set(self._place.glob("*.spool")) - ours
-        self._others_bytes = sum(map(spool_folder.size_on_disk, files))
+        self._others_bytes = spool_folder.bytes_beside(self._place, ours)
 
     async def _drain(self, owned: Owned, sink: Sink) -> bool:
         """Moves the next portion of a file to Kafka; False when there is no more, or not now."""

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -103,6 +103,11 @@ def held(place: Path) -> Held:
         except sqlite3.Error:
             total += Held(0, size_on_disk(path), None)
     return total
+
+
+def bytes_beside(place: Path, ours: Collection[Path]) -> int:
+    """Bytes on disk of all files but `ours`."""
+    return sum(size_on_disk(path) for path in place.glob(f"*{_DATA}") if path not in ours)
 
 
 def broken(place: Path) -> list[Path]:
