@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clickhouse import Server
+from tests.support.engine import Engine
 from tests.support.stack import Stack
 
 
@@ -34,3 +36,19 @@ def end(whole: Stack) -> None:
     whole.down()
     for log in sorted(whole.folder.glob("*.log")):
         sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")
+
+
+@pytest.fixture(scope="module")
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
+    try:
+        yield Engine(server)
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def engine(_engine: Engine) -> Engine:
+    """The product's tables, empty, on an engine that the tests of a file share."""
+    _engine.clear()
+    return _engine

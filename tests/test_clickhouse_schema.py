@@ -1,6 +1,5 @@
 """The tables on the real engine: the SQL algebra equals the one in Python, in any order and with any repetition."""
 
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -10,27 +9,11 @@ from hypothesis import strategies as st
 
 from schemas import events as canonical
 from schemas.tables import migrations
-from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event, events_of_few_messages
 from tests.test_lifecycle import rows_of
 
 RATES = "SELECT * EXCEPT (provisional) FROM delivery_rates ORDER BY ALL"
-
-
-@pytest.fixture(scope="module")
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield Engine(server)
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def engine(_engine: Engine) -> Engine:
-    _engine.clear()
-    return _engine
 
 
 def messages(engine: Engine) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from clickhouse_connect.driver import Client
 
 from streams.analytics.audit import Audit
 from streams.analytics.copy import catch_up
-from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
 
@@ -15,27 +14,17 @@ LIVE = "SELECT * EXCEPT (country) FROM cohorts ORDER BY message_id, participant"
 TRUE = "SELECT * EXCEPT (version, days) FROM units ORDER BY message_id, participant"
 
 
-@pytest.fixture(scope="module")
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield Engine(server)
-    finally:
-        server.kill()
-
-
 @pytest.fixture
-def engine(_engine: Engine) -> Engine:
+def engine(engine: Engine) -> Engine:
     """Twenty messages, one of them to a group, all copied."""
-    _engine.clear()
     told = [event("sent", message_id=f"m{number}", at=NOON + number * DAY) for number in range(20)]
     told += [
         event("status", message_id="m3", status="read", at=NOON, participant=f"+551195555000{n}") for n in range(3)
     ]
-    _engine.load(told)
-    with _engine.client() as client:
+    engine.load(told)
+    with engine.client() as client:
         catch_up(client)
-    return _engine
+    return engine
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 # ruff: noqa: S608  (names of this module alone become part of these texts)
 """The copy on the real engine: whatever is inserted and in whatever portions, it ends equal to the truth."""
 
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from streams.analytics import copy as copying
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy, catch_up, rebuild
-from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event, events_of_few_messages
 from tests.test_lifecycle import rows_of
@@ -20,21 +18,6 @@ from tests.test_lifecycle import rows_of
 ORDER = "ORDER BY source, message_id, participant"
 LIVE = f"SELECT * EXCEPT (country) FROM cohorts {ORDER}"
 TRUE = f"SELECT * EXCEPT (version, days) FROM units {ORDER}"
-
-
-@pytest.fixture(scope="module")
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield Engine(server)
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def engine(_engine: Engine) -> Engine:
-    _engine.clear()
-    return _engine
 
 
 def messages(engine: Engine) -> list[dict[str, Any]]:

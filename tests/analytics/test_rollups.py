@@ -2,27 +2,14 @@
 """Rollups equal what their units say, whatever comes in which order."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from tests.analytics.rollup_model import DAY, HOUR, MIDNIGHT, QUARTER, Unit
-from tests.analytics.rollup_tables import Tables, started
+from tests.analytics.rollup_tables import Tables
 
 PEOPLE = ("+4915550000001", "+4915550000002", "+9779800000003", "12345@lid", "")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    with started(tmp_path_factory.mktemp("rollups")) as tables:
-        yield tables
-
-
-@pytest.fixture
-def tables(shared: Tables) -> Tables:
-    shared.clear()
-    return shared
 
 
 def random_unit(rng: random.Random, identifier: str) -> Unit:

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +10,10 @@ from schemas.tables import migrations
 from schemas.times import from_iso
 from streams.analytics import copy, rollups
 from tests.analytics.rollup_model import DAY, MIDNIGHT, QUARTER
-from tests.analytics.rollup_tables import Tables, started
+from tests.analytics.rollup_tables import Tables
 from tests.support.clickhouse import ADMIN, Server
 from tests.support.engine import Engine
 from tests.support.events import event
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    with started(tmp_path_factory.mktemp("rollups")) as tables:
-        yield tables
-
-
-@pytest.fixture
-def tables(shared: Tables) -> Tables:
-    shared.clear()
-    return shared
 
 
 def status(number: int, received: int, request: str = "r", index: int = 0, source: str = "shop") -> dict[str, Any]:

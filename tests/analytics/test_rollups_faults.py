@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,21 +14,9 @@ import pytest
 from streams.analytics import copy, rollups
 from streams.analytics.rollups import Rollups, _chosen
 from tests.analytics.rollup_model import DAY, HOUR, MIDNIGHT, Unit
-from tests.analytics.rollup_tables import DATABASE, Tables, started
+from tests.analytics.rollup_tables import DATABASE, Tables
 from tests.support.clickhouse import ADMIN, Server
 from tests.support.waiting import came_true
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    with started(tmp_path_factory.mktemp("rollups")) as tables:
-        yield tables
-
-
-@pytest.fixture
-def tables(shared: Tables) -> Tables:
-    shared.clear()
-    return shared
 
 
 def some(count: int, first: int = 0) -> list[Unit]:

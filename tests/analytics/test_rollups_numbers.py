@@ -2,27 +2,14 @@
 """Dead numbers: what counts as evidence, and what clears it."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from tests.analytics.rollup_model import DAY, HOUR, MIDNIGHT, Unit
-from tests.analytics.rollup_tables import Tables, started
+from tests.analytics.rollup_tables import Tables
 
 LONG_AGO = MIDNIGHT - 60 * DAY
 PEOPLE = [f"+49155500000{number:02d}" for number in range(12)]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    with started(tmp_path_factory.mktemp("rollups")) as tables:
-        yield tables
-
-
-@pytest.fixture
-def tables(shared: Tables) -> Tables:
-    shared.clear()
-    return shared
 
 
 def failed(customer: str, at: int, name: str, code: str = "131026") -> Unit:
