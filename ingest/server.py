@@ -48,10 +48,12 @@ def run(config: Config, instance: int) -> None:
         sources.warn(ready)
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, ready, instance, bound))
+        runner.run(_serve(config, ready, instance, bound, place))
 
 
-async def _serve(config: Config, ready: Mapping[str, Source], instance: int, bound: list[socket.socket]) -> None:
+async def _serve(
+    config: Config, ready: Mapping[str, Source], instance: int, bound: list[socket.socket], place: sockets.Claim
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,6 +69,7 @@ async def _serve(config: Config, ready: Mapping[str, Source], instance: int, bou
         )
         for each in bound
     ]
+    place.serves()
     log.info("listening address=http://%s:%d instance=%d", config.ingest.host, config.ingest.port, instance)
     await stop.wait()
     log.info("stopping instance=%d", instance)

@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,13 @@ class Claim:
     """This process's place among its siblings. Kept open: the lock lasts as long as the process."""
 
     lock_fd: int
+    address: str
     siblings: int  # living ones of the same data folder
     sharers: int  # those of them with the same host and port
+
+    def serves(self) -> None:
+        """Notes this process in its lock file: from now on it accepts connections. `up` and `status` read it."""
+        _note(self.lock_fd, f"{self.address}\n{os.getpid()}")
 
 
 @contextmanager
@@ -53,11 +58,23 @@ def _claim(folder: Path, instance: int, address: str) -> Claim:
         raise StartError(
             f"instance {instance} of ingest already runs in {folder.parent}: stop it, or start another --instance"
         )
-    os.ftruncate(lock_fd, 0)
-    os.pwrite(lock_fd, address.encode(), 0)
+    _note(lock_fd, address)
     others = [file for file in folder.glob("ingest-*.lock") if file != own]
     living = [file for file in others if _held(file)]
-    return Claim(lock_fd, len(living), sum(file.read_text() == address for file in living))
+    sharers = sum(file.read_text().partition("\n")[0] == address for file in living)
+    return Claim(lock_fd, address, len(living), sharers)
+
+
+def serving(data_dir: Path, instance: int) -> int:
+    """The process that accepts, or last accepted, connections as `instance`; 0 when there is none."""
+    with suppress(OSError, ValueError):
+        return int((data_dir / "run" / f"ingest-{instance}.lock").read_text().partition("\n")[2])
+    return 0
+
+
+def _note(fd: int, text: str) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, text.encode(), 0)
 
 
 def _lock(fd: int) -> bool:

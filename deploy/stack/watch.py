@@ -8,6 +8,7 @@ from deploy.stack.interface import Health, PartStatus
 from deploy.stack.layout import Layout, shown
 from deploy.stack.parts import WORKERS, Part
 from deploy.stack.supervisor import Process
+from ingest import sockets
 from schemas.config import Config
 
 # An error of a part that is well again is worth a line for so long.
@@ -65,9 +66,10 @@ class Watch:
     def _process_ok(self, part: Part, process: Process) -> bool:
         if process.state not in ALIVE:
             return False
+        if part.name == "ingest":  # its probe is answered by any one of several processes
+            return sockets.serving(self._layout.root, process.instance) == process.pid
         if part.name not in WORKERS:
-            # A probe is answered by one of several; of the others it is known only that they stay up.
-            return part.count == 1 or process.state == "RUNNING"
+            return True
         return health.beats(health.heartbeat(self._layout, part.name, process.instance), process.pid)
 
     def _recent(self, part: Part, mine: list[Process]) -> tuple[str | None, float | None, Path | None]:

@@ -127,7 +127,7 @@ def test_what_happens_is_sampled_and_what_is_away_is_not_claimed(bare_kafka: Sta
 
     def start_ingest() -> None:
         stack.start("ingest")
-        wait_until("ingest is ready", lambda: stack._get(f"{stack.url}/readyz") == 200)
+        wait_until("ingest stores", stack.stores)
 
     asyncio.run(tell())
     client.close()

@@ -2,7 +2,9 @@
 
 import time
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -14,7 +16,7 @@ from deploy.stack.parts import Part
 from deploy.stack.supervisor import Process
 from deploy.stack.watch import Watch
 from ingest.spool_file import Held
-from schemas.config import Config
+from schemas.config import Config, Ingest
 
 NOW = time.time() - 3600  # any time: whoever asks for the present takes it himself
 KAFKA = Part("kafka", "127.0.0.1:1", ("x",))
@@ -92,6 +94,31 @@ def test_a_part_that_is_not_ok_tells_its_newest_error_and_where(layout: Layout, 
     status = watch.status(LOAD, mine, None)
     assert (status.health, status.last_error) == ("starting", "aiokafka: newer")
     assert status.log == str(layout.log("load", 1))
+
+
+class Ready(BaseHTTPRequestHandler):
+    """An ingest process that says it is ready."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Says nothing."""
+
+
+def test_one_of_several_ingest_processes_does_not_answer_for_the_others(layout: Layout) -> None:
+    with HTTPServer(("127.0.0.1", 0), Ready) as sibling:
+        Thread(target=sibling.serve_forever, daemon=True).start()
+        watch = Watch(Config(data_dir=layout.root, ingest=Ingest(port=sibling.server_port)), layout, "")
+        part = Part("ingest", "", ("x",), 2)
+        mine = [Process("ingest", 0, "RUNNING", 77), Process("ingest", 1, "RUNNING", 78)]
+        for instance, said in enumerate(("127.0.0.1 1\n77", "127.0.0.1 1\n66")):
+            (layout.run / f"ingest-{instance}.lock").write_text(said)
+        assert watch.health(part, mine) == "starting"  # 66 ran before, 78 does not listen yet
+        (layout.run / "ingest-1.lock").write_text("127.0.0.1 1\n78")
+        assert watch.health(part, mine) == "ok"
+        sibling.shutdown()
 
 
 def test_a_part_that_was_stopped_tells_nothing(layout: Layout, watch: Watch) -> None:

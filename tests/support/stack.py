@@ -25,6 +25,7 @@ from deploy.migrations import migrate
 from deploy.ports import free_ports
 from deploy.topics import ensure_topics_sync
 from schemas.config import Config, load
+from schemas.metrics import INGEST_STORE_UP
 
 META_SECRET = "meta-" + secrets.token_hex(8)
 WASENDER_SECRET = "wasender-" + secrets.token_hex(8)
@@ -91,15 +92,14 @@ class Stack:
         self.ports = dict(zip(("ingest", "clickhouse", "dashboards"), free_ports(3), strict=True))
         self.url = f"http://127.0.0.1:{self.ports['ingest']}"
         self.passwords = {"ackstream": secrets.token_hex(8), "dashboards": secrets.token_hex(8)}
-        self.env = {
-            **os.environ,
-            "ACKSTREAM_CONFIG": str(folder / "ackstream.toml"),
+        self._secrets = {
             "TEST_CLICKHOUSE_PASSWORD": self.passwords["ackstream"],
             "TEST_READER_PASSWORD": self.passwords["dashboards"],
             "TEST_META_SECRET": META_SECRET,
             "TEST_WASENDER_SECRET": WASENDER_SECRET,
             "TEST_TOKEN": TOKEN,
         }
+        self.env = {**os.environ, "ACKSTREAM_CONFIG": str(folder / "ackstream.toml"), **self._secrets}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "ackstream.toml").write_text(SETTINGS.format(bootstrap=self.broker.bootstrap, **self.ports))
         users = {name: {"password": word, "readonly": name == "dashboards"} for name, word in self.passwords.items()}
@@ -138,16 +138,20 @@ class Stack:
         """Starts ClickHouse and waits for it; `tables` = with the migrations applied."""
         data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
         self._spawn("clickhouse", "deploy.clickhouse", "--data", str(data), "--users", str(users), "--port", port)
-        wait_until("ClickHouse answers /ping", lambda: self._get(f"http://127.0.0.1:{port}/ping") == 200)
+        wait_until("ClickHouse answers /ping", lambda: self._read(f"http://127.0.0.1:{port}/ping")[0] == 200)
         if tables:
             with self.environ():
                 migrate(self.config)
 
     def ready(self) -> None:
         """Waits until ingest can store and the workers have their partitions."""
-        wait_until("ingest is ready", lambda: self._get(f"{self.url}/readyz") == 200)
+        wait_until("ingest stores", self.stores)
         for stage in ("normalise", "load"):
             wait_until(f"{stage} is ready", lambda stage=stage: self.heartbeat(stage).get("ready"))
+
+    def stores(self) -> bool:
+        """Whether ingest is connected to Kafka; /readyz says 200 before, because the spool takes bodies as well."""
+        return f"{INGEST_STORE_UP.name} 1.0" in self._read(f"{self.url}/metrics")[1]
 
     def heartbeat(self, stage: str) -> dict[str, Any]:
         """What the worker last wrote of itself; empty when this very process has not written yet."""
@@ -203,13 +207,16 @@ class Stack:
     @contextmanager
     def environ(self) -> Iterator[None]:
         """The stack's secrets in this process's environment."""
-        added = {name: value for name, value in self.env.items() if name.startswith("TEST_")}
-        os.environ.update(added)
+        before = {name: os.environ.get(name) for name in self._secrets}
+        os.environ.update(self._secrets)
         try:
             yield
         finally:
-            for name in added:
-                del os.environ[name]
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
     def down(self) -> None:
         """Ends everything that runs."""
@@ -231,11 +238,12 @@ class Stack:
             )
 
     @staticmethod
-    def _get(url: str) -> int:
+    def _read(url: str) -> tuple[int, str]:
+        """Status and text of a GET; status 0 when nobody answers."""
         try:
             with urlopen(url, timeout=5) as answer:  # noqa: S310
-                return int(answer.status)
+                return int(answer.status), answer.read().decode()
         except HTTPError as error:
-            return error.code
+            return error.code, ""
         except OSError:
-            return 0
+            return 0, ""
