@@ -1,5 +1,6 @@
 """Fixtures of all tests. Services are real and are started from tests/support alone."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,11 @@ import pytest
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.stack import Stack
+
+
+def pytest_configure() -> None:
+    # A test's broker lives for seconds: of the 10 s of CPU until it answers, Java's second compiler takes 4.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture
