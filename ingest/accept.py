@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingest.answers import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
+from schemas.auth import NONE, Auth
 from schemas.providers import Provider, Request, Verdict, key_id, matching_secret
 from schemas.times import to_iso
 
@@ -27,6 +28,7 @@ class Source:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     verify_tokens: tuple[str, ...] = field(default=(), repr=False)
     sent_tokens: tuple[str, ...] = field(default=(), repr=False)
+    auth: Auth = field(default=NONE, repr=False)
     _names: RecordHeaders = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -42,14 +44,23 @@ class Source:
             ("auth", f"{verdict.scheme};key={verdict.key_id}".encode() if verdict.auth == "ok" else b"unsigned"),
         ]
 
+    def place(self, tail: str) -> str | None:
+        """The secret segment of an address, by what follows the source's name in it; None: no such address."""
+        return self.auth.place(tail, self.provider)
+
+    @property
+    def has_subpaths(self) -> bool:
+        """Whether its address may go on after its name."""
+        return self.auth.segment or self.provider.subpath is not None
+
 
 def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders | Refusal:
     """The record headers of a provider's request, or BAD_SIGNATURE."""
-    verdict = source.provider.verify(request, source.secrets)
+    verdict = source.auth.verify(request, source.provider, source.secrets)
     if verdict.auth == "reject":
         return BAD_SIGNATURE
     headers = source.envelope(request.now_ms, request_id, verdict)
-    for name in source.provider.proof_headers:
+    for name in (*source.provider.proof_headers, *source.auth.proof_headers):
         value = request.headers.get(name)
         if value is not None and name not in _NEVER_STORED:
             headers.append((name, value.encode("utf-8", "surrogateescape")))
@@ -67,7 +78,7 @@ def sent_token(source: Source, headers: Mapping[str, str]) -> str | Refusal:
     return matching_secret(given.strip(), source.sent_tokens) or BAD_SENT_TOKEN
 
 
-def sent(source: Source, token: str, now_ms: int, request_id: str) -> RecordHeaders:
-    """The record headers of a /sent body that `token` opened."""
+def sent(source: Source, token: str, now_ms: int, request_id: str, kind: RecordHeaders) -> RecordHeaders:
+    """The record headers of a /sent body that `token` opened; `kind` says how it is to be read."""
     verdict = Verdict("ok", "bearer", key_id(token))
-    return [*source.envelope(now_ms, request_id, verdict), ("kind", b"sent")]
+    return [*source.envelope(now_ms, request_id, verdict), *kind]

@@ -38,6 +38,12 @@ BAD_REQUEST = Refusal(400, "bad_request", "This is not a valid HTTP request.")
 NOTHING_USABLE = Refusal(
     400, "nothing_usable", "No record in the body can be used; see `refused` for the reason of each."
 )
+NO_RAW_ANSWERS = Refusal(
+    400,
+    "no_raw_answers",
+    "What this source's provider answers to a send is not known; post the record itself, without raw.",
+)
+RAW_IS_1 = Refusal(400, "bad_parameter", "raw is 1 when the body is the provider's own answer; else leave it out.")
 BAD_SIGNATURE = Refusal(
     401,
     "bad_credentials",
@@ -64,6 +70,11 @@ NOT_STORED = Refusal(503, "not_stored", "The body could not be stored durably in
 OVERLOADED = Refusal(503, "overloaded", "Too many bodies are waiting to be stored; send it again.", _RETRY)
 
 TOO_MANY_CONNECTIONS = Refusal(503, "overloaded", "Too many connections are open; send it again.", _RETRY)
+
+
+def bad_parameter(detail: str) -> Refusal:
+    """400 for a query that cannot be taken."""
+    return Refusal(400, "bad_parameter", detail)
 
 
 def too_many(seconds: int) -> Refusal:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ingest.answers import JSON, Refusal
 from ingest.budget import Budget
-from ingest.limits import Limits, Network, client_address
+from ingest.limits import Limits, Network, client_address, sender_address
 from ingest.metrics import Metrics
 from ingest.spool import Spool
 from ingest.store import Store
@@ -47,8 +47,14 @@ class Edge:
 
     def address_of(self, request: web.Request) -> str | None:
         """What the request's limits are counted by; proxies that the settings trust are looked through."""
-        forwarded = request.headers.get("X-Forwarded-For") if self.trusted else None
-        return client_address(request.remote, forwarded, self.trusted)
+        return client_address(request.remote, self._forwarded(request), self.trusted)
+
+    def sender_of(self, request: web.Request) -> str | None:
+        """The very address of the sender, by the same rules."""
+        return sender_address(request.remote, self._forwarded(request), self.trusted)
+
+    def _forwarded(self, request: web.Request) -> str | None:
+        return ",".join(request.headers.getall("X-Forwarded-For", ())) if self.trusted else None
 
     async def ready(self) -> bool:
         """Whether a body of any allowed size could be stored right now, in Kafka or on the disk."""

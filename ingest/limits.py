@@ -72,16 +72,21 @@ def _wait(result: rate_limiter.RateLimitResult) -> int:
 
 @lru_cache(maxsize=4096)  # asked on every request; parsing addresses costs 5 us
 def client_address(peer: str | None, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
-    """The address that a request counts for: the peer, or the last one that trusted proxies did not name themselves.
+    """The address that a request counts for; an IPv6 client owns a whole /64, so that is its address."""
+    return _network(sender_address(peer, forwarded, trusted))
 
-    `forwarded` is the X-Forwarded-For header, believed only as far as trusted proxies wrote it. An IPv6 client owns a
-    whole /64, so that is its address.
+
+@lru_cache(maxsize=4096)
+def sender_address(peer: str | None, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
+    """The peer, or the last address that trusted proxies did not name themselves.
+
+    `forwarded` is the X-Forwarded-For header, believed only as far as trusted proxies wrote it.
     """
     address = peer
     hops = [hop.strip() for hop in (forwarded or "").split(",") if hop.strip()]
     while address is not None and hops and _is_in(address, trusted):
         address = hops.pop()
-    return _network(address)
+    return address
 
 
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:

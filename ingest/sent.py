@@ -1,7 +1,7 @@
 """`POST /sent/{source}`: what the user's own send API accepted, into `wa.raw` beside the webhooks. IO."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -11,14 +11,13 @@ from ingest.budget import Charge
 from ingest.edge import json_answer
 from ingest.handler import Handler
 from ingest.ids import request_id as new_id
+from ingest.sent_bodies import Taken, take
 from schemas.jsontext import dumps
-from schemas.sent import split
+from schemas.providers import Provider
 from schemas.topics import RAW
 
 # Reading this much JSON takes about a millisecond; more of it is read beside the event loop.
 THREAD_BYTES = 64 * 1024
-# An answer names so many refused records and counts the rest: a body of a million wrong lines has a small answer.
-REFUSED_SHOWN = 1000
 # Room for the headers of the record; the rest of RAW.max_bytes is its value.
 _RECORD_BYTES = RAW.max_bytes - 64 * 1024
 
@@ -43,42 +42,27 @@ class Sent(Handler):
         body = await bodies.read(request, charge, self._edge.max_body_bytes)
         if isinstance(body, Refusal):
             return self._refused(body)
-        value, report = await _sorted_out(body)
-        if not report["accepted"]:
+        taken = await _taken(body, request.query, self._source.provider)
+        if isinstance(taken, Refusal):
+            return self._refused(taken)
+        report = taken.report()
+        if not taken.accepted:
             self._count(NOTHING_USABLE.outcome)
             said = {"error": NOTHING_USABLE.code, "detail": NOTHING_USABLE.detail}
             return json_answer(NOTHING_USABLE.status, dumps(report | said))
-        if len(value) > _RECORD_BYTES:
+        if len(taken.value) > _RECORD_BYTES:
             return self._refused(too_large(self._edge.max_body_bytes))
         received_ms = self._edge.clock()
         request_id = new_id(received_ms)
-        headers = accept.sent(self._source, token, received_ms, request_id)
-        if not await self._keep(value, headers, received_ms, charge):
+        headers = accept.sent(self._source, token, received_ms, request_id, taken.headers)
+        if not await self._keep(taken.value, headers, received_ms, charge):
             return self._refused(NOT_STORED)
         self._count("stored")
         self._edge.metrics.bytes.labels(self._source.name, self._source.provider.name).inc(len(body))
         return json_answer(200, dumps(report), (("X-Request-Id", request_id),))
 
 
-async def _sorted_out(body: bytes) -> tuple[bytes, dict[str, Any]]:
+async def _taken(body: bytes, query: Mapping[str, str], provider: Provider) -> Taken | Refusal:
     if len(body) <= THREAD_BYTES:
-        return sort_out(body)
-    return await asyncio.to_thread(sort_out, body)
-
-
-def sort_out(body: bytes) -> tuple[bytes, dict[str, Any]]:
-    """A /sent body -> the usable records as NDJSON with all their fields, and the report for the client. Pure."""
-    lines: list[bytes] = []
-    refused: list[dict[str, Any]] = []
-    more = 0
-    for index, (record, reason) in enumerate(split(body)):
-        if record is not None:
-            lines.append(dumps(record) + b"\n")
-        elif len(refused) < REFUSED_SHOWN:
-            refused.append({"index": index, "reason": reason})
-        else:
-            more += 1
-    report: dict[str, Any] = {"accepted": len(lines), "refused": refused}
-    if more:
-        report["refused_more"] = more
-    return b"".join(lines), report
+        return take(body, query, provider)
+    return await asyncio.to_thread(take, body, query, provider)

@@ -2,25 +2,33 @@
 
 import logging
 from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Final
 
 from ingest.accept import Source
-from schemas import providers
-from schemas.config import Config, ConfigError, Secret
+from schemas import auth, provider_files
+from schemas.config import Config, ConfigError, Ingest
 from schemas.config import Source as Settings
+from schemas.providers import Provider
 
 log = logging.getLogger("ackstream.ingest.sources")
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def load(config: Config) -> dict[str, Source]:
     """Every source by name. Raises ConfigError with one line for each that cannot work."""
-    known = providers.load()
+    formats = provider_files.load(config)
     sources: dict[str, Source] = {}
     problems: list[str] = []
     for name, settings in config.sources.items():
+        provider = formats.of(name, settings.provider)
+        assert provider is not None  # noqa: S101  (formats has made sure)
         try:
-            sources[name] = _read(name, settings, known)
+            sources[name] = _read(name, settings, provider)
+            _check_addresses(settings, config.ingest)
         except ConfigError as error:
-            problems.append(str(error))
+            problems.append(f"sources.{name}.{error}")
     if problems:
         raise ConfigError("\n".join(problems))
     return sources
@@ -29,38 +37,30 @@ def load(config: Config) -> dict[str, Source]:
 def warn(sources: Mapping[str, Source]) -> None:
     """Says once for each source what its requests do not prove."""
     for source in sources.values():
-        if not source.secrets:
-            log.warning(
-                "unsigned source=%s provider=%s: it has no secrets, so anybody who knows its address can post to it",
-                source.name,
-                source.provider.name,
-            )
-        elif not source.provider.signed:
-            log.warning(
-                "unsigned source=%s provider=%s: the provider signs nothing, so its token proves the sender "
-                "but not the body",
-                source.name,
-                source.provider.name,
-            )
+        weakness = source.auth.weakness(source.provider, secrets=bool(source.secrets))
+        if weakness is not None:
+            log.warning("unsigned source=%s provider=%s: %s", source.name, source.provider.name, weakness)
 
 
-def _read(name: str, settings: Settings, known: Mapping[str, providers.Provider]) -> Source:
-    provider = known.get(settings.provider)
-    if provider is None:
-        raise ConfigError(
-            f"sources.{name}.provider: there is no provider {settings.provider!r}: use one of {', '.join(known)}"
-        )
+def _read(name: str, settings: Settings, provider: Provider) -> Source:
     return Source(
         name=name,
         provider=provider,
-        secrets=_secrets(f"sources.{name}.secrets", settings.secrets),
-        verify_tokens=_secrets(f"sources.{name}.verify_tokens", settings.verify_tokens),
-        sent_tokens=_secrets(f"sources.{name}.sent_tokens", settings.sent_tokens),
+        secrets=auth.read("secrets", settings.secrets),
+        verify_tokens=auth.read("verify_tokens", settings.verify_tokens),
+        sent_tokens=auth.read("sent_tokens", settings.sent_tokens),
+        auth=auth.load(settings.auth),
     )
 
 
-def _secrets(key: str, places: tuple[Secret, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(place.read() for place in places)
-    except ConfigError as error:
-        raise ConfigError(f"{key}: {error}") from None
+def _check_addresses(settings: Settings, ingest: Ingest) -> None:
+    """Raises ConfigError for a list of addresses that no request can come from."""
+    wanted = settings.auth.addresses
+    local = ingest.host in LOOPBACK and not any(
+        ip_address(host) in network for host in LOOPBACK[:2] for network in wanted
+    )
+    if wanted and local and not ingest.trusted_proxies:
+        raise ConfigError(
+            f"auth.addresses: ingest listens at {ingest.host}, where everybody has this machine's address: "
+            "name the proxy in front of it in ingest.trusted_proxies"
+        )

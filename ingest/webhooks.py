@@ -4,7 +4,7 @@ from aiohttp import web
 
 from ingest import accept, bodies
 from ingest.accept import Source
-from ingest.answers import NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed, too_many
+from ingest.answers import NOT_FOUND, NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed, too_many
 from ingest.budget import Charge
 from ingest.edge import Edge
 from ingest.handler import Handler
@@ -17,6 +17,7 @@ class Webhooks(Handler):
 
     def __init__(self, source: Source, edge: Edge) -> None:
         super().__init__(source, edge)
+        self._nested = source.has_subpaths
         self._handshakes = source.provider.challenge is not None
         methods = ("GET", "POST", "OPTIONS") if self._handshakes else ("POST", "OPTIONS")
         self._wrong_method = method_not_allowed(*methods)
@@ -27,6 +28,8 @@ class Webhooks(Handler):
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Every method of the address."""
+        if self._nested and self._source.place(_tail(request)) is None:
+            return self._refused(NOT_FOUND)
         if request.method == "POST":
             return await self._timed(request)
         if request.method == "GET" and self._handshakes:
@@ -56,7 +59,8 @@ class Webhooks(Handler):
         limits, address = self._edge.limits, self._edge.address_of(request)
         if wait := limits.stranger(address):
             return self._refused(too_many(wait))
-        answer = answer_to(dict(request.query), self._source.verify_tokens)
+        seen = self._as_seen(request, b"", self._edge.clock())
+        answer = answer_to(seen.query, self._source.verify_tokens) if self._source.auth.admits(seen) else None
         limits.saw(address, 403 if answer is None else 200)
         if answer is None:
             return self._refused(WRONG_VERIFY_TOKEN)
@@ -71,4 +75,11 @@ class Webhooks(Handler):
             query=dict(request.query) if "?" in request.raw_path else {},
             url=base + request.raw_path,
             now_ms=received_ms,
+            segment=(self._source.place(_tail(request)) or "") if self._nested else "",
+            address=(self._edge.sender_of(request) or "") if self._source.auth.checks else "",
         )
+
+
+def _tail(request: web.Request) -> str:
+    """What follows the source's name in the address."""
+    return request.match_info.get("tail", "")

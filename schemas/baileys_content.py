@@ -14,6 +14,7 @@ _WRAPPERS = (
     "documentWithCaptionMessage", "groupMentionedMessage", "lottieStickerMessage", "deviceSentMessage",
     "botInvokeMessage",
 )  # fmt: skip
+_WRAPPER_NAMES = frozenset(_WRAPPERS)
 _MAX_WRAPPERS = 8  # three are the most that real messages nest
 # Keys beside the content, or instead of it when a message only carries keys of the group's encryption.
 _NOISE = frozenset({
@@ -75,6 +76,8 @@ def reaction_fields(reaction: Fields, target: Fields) -> Fields:
 def _unwrapped(message: Fields) -> tuple[Fields, bool]:
     edited = False
     for _ in range(_MAX_WRAPPERS):
+        if _WRAPPER_NAMES.isdisjoint(message):  # nearly every message
+            break
         wrapper = next((name for name in _WRAPPERS if isinstance(message.get(name), dict)), None)
         if wrapper is None:
             break

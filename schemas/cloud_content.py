@@ -55,9 +55,15 @@ def _location(part: Fields, _: Fields) -> Fields:
 
 
 def _contacts(_: Fields, raw: Fields) -> Fields:
-    names = (mapping(mapping(card).get("name")) for card in items(raw.get("contacts")))
-    shown = (first_text(name.get("formatted_name"), name.get("first_name")) for name in names)
+    shown = (_card(mapping(card)) for card in items(raw.get("contacts")))
     return {"text": ", ".join(name for name in shown if name)}
+
+
+def _card(card: Fields) -> str | None:
+    """Whose card it is; one without a name is known by its number."""
+    name, phones = mapping(card.get("name")), items(card.get("phones"))
+    numbers = (mapping(phones[0]).get(one) for one in ("phone", "wa_id")) if phones else ()
+    return first_text(name.get("formatted_name"), name.get("first_name"), *numbers)
 
 
 def _reaction(part: Fields, _: Fields) -> Fields:

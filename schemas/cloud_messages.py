@@ -7,7 +7,7 @@ from schemas.cloud_change import Change, error_facts, party
 from schemas.cloud_content import content
 from schemas.cloud_statuses import status_word
 from schemas.events import Parsed, Rejected
-from schemas.identity import address, phone
+from schemas.identity import address, is_bsuid, phone
 from schemas.lenient import first, ident, items, mapping
 from schemas.reasons import Reason
 from schemas.times import from_any
@@ -31,7 +31,7 @@ def read_inbound(raw: Any, change: Change, historical: bool = False) -> Parsed |
         "to": change.business,
         "sender_name": ident(mapping(contact.get("profile")).get("name")),
         "username": first(mapping(contact.get("profile")).get("username"), contact.get("username")),
-        "sender_bsuid": first(raw.get("from_user_id"), contact.get("user_id")),
+        "sender_bsuid": first(raw.get("from_user_id"), contact.get("user_id"), sender if is_bsuid(sender) else None),
         "historical": historical or None,
     }
     group = ident(raw.get("group_id"))

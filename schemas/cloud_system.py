@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.cloud_change import Change, error_facts
 from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, mapping
+from schemas.lenient import first, ident, items, mapping
 from schemas.reasons import Reason
 from schemas.times import from_any
 
@@ -49,10 +49,21 @@ def read_notice(change: Change, value: Any) -> Parsed:
         "account": change.account,
         "occurred_at": change.occurred_at or from_any(facts.get("timestamp")),
         "event": change.field,
-        "reason_code": first(facts.get("reason"), mapping(facts.get("violation_info")).get("violation_type")),
+        "reason_code": _reason(facts),
         **error_facts(facts.get("errors")),
     }
     return Parsed("system", fields, change.element(value))
+
+
+def _reason(facts: dict[str, Any]) -> str | None:
+    """The first reason given, as given: Meta also writes NONE."""
+    restrictions = items(facts.get("restriction_info"))
+    return first(
+        facts.get("reason"),
+        facts.get("rejection_reason"),
+        mapping(facts.get("violation_info")).get("violation_type"),
+        mapping(restrictions[0]).get("restriction_type") if restrictions else None,
+    )
 
 
 def read_item(raw: Any, change: Change) -> Parsed | Rejected:

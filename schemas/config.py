@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from schemas import costs
+from schemas.auth_settings import Auth
 from schemas.section import ConfigError as ConfigError
 from schemas.section import Port, Section, Server, not_zero, words
 from schemas.section import Secret as Secret
@@ -95,6 +96,8 @@ class Streams(Section):
     session_seconds: Annotated[float, Field(ge=6, le=300)] = 12.0
     # False: what people wrote (schemas.events.WRITTEN) stays in Kafka and never reaches ClickHouse.
     store_text: bool = True
+    # A normalise worker stops when it cannot understand this share of the proven bodies of most sources; 0 = never.
+    dead_share_limit: Annotated[float, Field(ge=0, le=1)] = 0.5
     normalise_workers: Annotated[int, Field(ge=1, le=64)] = 1
     load_workers: Annotated[int, Field(ge=1, le=64)] = 1
 
@@ -153,12 +156,18 @@ class Source(Section):
     secrets: tuple[Secret, ...] = ()
     verify_tokens: tuple[Secret, ...] = ()
     sent_tokens: tuple[Secret, ...] = ()
+    # What else, or instead, proves the sender.
+    auth: Auth = Auth()
+    # How to read the bodies, for a provider that leaves it to its sources; checked by that provider.
+    mapping: dict[str, Any] | None = None
     # Instead of ingest.source_per_second.
     per_second: Annotated[float, Field(ge=0)] | None = None
 
 
 class Config(Section):
     data_dir: Path = Path(".ackstream")
+    # Folders with provider files of the user's own.
+    providers: tuple[Path, ...] = ()
     ingest: Ingest = Ingest()
     kafka: Kafka = Kafka()
     clickhouse: ClickHouse = ClickHouse()
@@ -225,13 +234,14 @@ def _override(raw: dict[str, Any], env: Mapping[str, str]) -> None:
 
 
 def _absolute_paths(value: Any, folder: Path, key: str = "") -> Any:
-    """Makes `data_dir` and every `file = ...` below `value` absolute, in place."""
+    """Makes `data_dir`, `providers` and every `file = ...` below `value` absolute, in place."""
     if isinstance(value, dict):
         for name, item in value.items():
-            value[name] = _absolute_paths(item, folder, name)
+            if name != "mapping" or "provider" not in value:  # a source's mapping holds the provider's words, no paths
+                value[name] = _absolute_paths(item, folder, name)
     elif isinstance(value, list):
-        return [_absolute_paths(item, folder) for item in value]
-    elif isinstance(value, str) and key in ("data_dir", "file"):
+        return [_absolute_paths(item, folder, key) for item in value]
+    elif isinstance(value, str) and key in ("data_dir", "file", "providers"):
         return str((folder / Path(value).expanduser()).absolute())
     return value
 

@@ -1,17 +1,33 @@
 """What the platform would make of one request, without any service. Pure.
 
-Facts that only our edge knows get placeholders: the source is called like its provider, the request_id is "explain".
+Facts that only our edge knows get placeholders: the request_id is "explain", and where no source of the settings is
+meant it is called like its provider.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from schemas.normalise import normalise
-from schemas.providers import Provider, Request, load
+from schemas.auth import NONE, Auth
+from schemas.formats import Formats
+from schemas.normalise import Event, normalise
+from schemas.providers import Provider, Request
 from schemas.times import to_iso
 
 _POSITION = {"topic": "wa.raw", "partition": 0, "offset": 0}
+
+
+@dataclass(slots=True, frozen=True)
+class Setup:
+    """How a source is set up, and from which address the request comes; by default as its provider alone."""
+
+    formats: Formats = field(default_factory=Formats)
+    source: str = ""
+    secrets: Sequence[str] = field(default=(), repr=False)
+    verify_tokens: Sequence[str] = field(default=(), repr=False)
+    auth: Auth = field(default=NONE, repr=False)
+    address: str = ""
 
 
 def explain(
@@ -24,26 +40,36 @@ def explain(
     method: str = "POST",
     query: Mapping[str, str] | None = None,
     verify_token: str | None = None,
+    setup: Setup | None = None,
 ) -> dict[str, Any]:
     """{"auth", "outcome", "response", "events", "dead"} for one request at `now` (ms). Raises ValueError for an unknown
     provider, nothing else.
 
-    Header names may be in any case; without `query` that of `url` counts. Of a rejected request nothing is parsed, as
-    at the edge.
+    Header names may be in any case; without `query` that of `url` counts. Secrets and token that are given take the
+    place of those of the setup. Of a rejected request nothing is parsed, as at the edge.
     """
-    provider = load().get(provider_name)
+    setup = setup or Setup()
+    source = setup.source or provider_name
+    provider = setup.formats.of(source, provider_name)
     if provider is None:
-        raise ValueError(f"There is no provider of that name; use one of {', '.join(load())}.")
+        raise ValueError(f"There is no provider of that name; use one of {', '.join(setup.formats.known)}.")
     query = query or _query_of(url)
-    if method.upper() == "GET":
-        return _handshake(provider, query, verify_token)
     lowered = {name.lower(): value for name, value in headers.items()}
-    request = Request(lowered, body, method.upper(), query, url, now)
-    auth = provider.verify(request, secrets).auth
+    segment = setup.auth.place(_tail_of(url, setup.source), provider)
+    request = Request(lowered, body, method.upper(), query, url, now, segment or "", setup.address)
+    if segment is None:
+        return _answer("reject", "reject")
+    if request.method == "GET":
+        tokens = [verify_token] if verify_token else setup.verify_tokens
+        return _handshake(provider, request, tokens, setup.auth)
+    auth = setup.auth.verify(request, provider, secrets or setup.secrets).auth
     if auth == "reject":
         return _answer(auth, "reject")
-    record = {"source": provider.name, "provider": provider.name, "received_at": to_iso(now), "request_id": "explain"}
-    events, dead = normalise(record, body, _POSITION)
+    record = {"source": source, "provider": provider.name, "received_at": to_iso(now), "request_id": "explain"}
+    return _understood(auth, *normalise(record, body, _POSITION, setup.formats))
+
+
+def _understood(auth: str, events: Sequence[Event], dead: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **_answer(auth, "accepted" if events else "quarantine"),
         "events": [event.fields for event in events],
@@ -52,15 +78,28 @@ def explain(
 
 
 def _query_of(url: str) -> dict[str, str]:
+    if "?" not in url:
+        return {}
     try:
         return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     except ValueError:  # no URL, so no query
         return {}
 
 
-def _handshake(provider: Provider, query: Mapping[str, str], verify_token: str | None) -> dict[str, Any]:
-    tokens = [verify_token] if verify_token else []
-    response = provider.challenge(query, tokens) if provider.challenge is not None else None
+def _tail_of(url: str, source: str) -> str:
+    """What follows the source's name in its address; a proxy may take away what comes before /webhooks."""
+    if not source:
+        return ""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return unquote(path.partition(f"/webhooks/{source}/")[2])
+
+
+def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Auth) -> dict[str, Any]:
+    answer_to = provider.challenge if auth.admits(request) else None
+    response = answer_to(request.query, tokens) if answer_to is not None else None
     return _answer("reject", "reject") if response is None else {**_answer("ok", "challenge"), "response": response}
 
 

@@ -4,6 +4,7 @@ orjson is strict and fast; what it refuses but the standard library takes (lone 
 64 bits) is read by the latter, so that one odd character cannot sink a body of a thousand updates.
 """
 
+import gc
 import json
 import re
 from typing import Any
@@ -13,6 +14,9 @@ import orjson
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # orjson reads 1024 levels but writes 254. Real bodies stay below 40; what lies deeper than this says nothing.
 _MAX_DEPTH = 200
+# A megabyte of small objects sets off hundreds of collections, which find nothing: JSON has no cycles. Without them
+# decoding takes half the time.
+_LARGE = 64 * 1024
 
 
 class InvalidJSON(ValueError):  # noqa: N818 - reads as what the bytes are
@@ -21,6 +25,16 @@ class InvalidJSON(ValueError):  # noqa: N818 - reads as what the bytes are
 
 def loads(data: bytes) -> Any:
     """Parse a body. Raises InvalidJSON, never anything else, on any bytes."""
+    if len(data) < _LARGE or not gc.isenabled():
+        return _decoded(data)
+    gc.disable()
+    try:
+        return _decoded(data)
+    finally:
+        gc.enable()
+
+
+def _decoded(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from schemas import sent
 from schemas.events import Arrival, Parsed, Rejected, finish
-from schemas.jsontext import dumps
-from schemas.providers import load
+from schemas.formats import Formats
+from schemas.jsontext import InvalidJSON, dumps, loads
+from schemas.providers import Provider
 from schemas.reasons import Reason
 from schemas.redact import excerpt
 from schemas.times import from_iso, to_iso
@@ -20,7 +21,8 @@ from schemas.topics import EVENTS
 MAX_EVENT_BYTES = EVENTS.max_bytes - 64 * 1024
 # Twice what Meta batches. Dead letters point into wa.raw, so the rest of a body that is all wrong loses nothing.
 MAX_DEAD = 2_000
-SENT = "sent"  # header `kind` of a body that came to /sent
+# Header `kind` of a body that came to /sent: records, or a provider's own answer, with the header `facts` beside it.
+SENT, ANSWER = "sent", "answer"
 
 Parse = Callable[[bytes], Iterable[Parsed | Rejected]]
 
@@ -34,38 +36,43 @@ class Event(NamedTuple):
 
 
 def normalise(
-    headers: Mapping[str, str], body: bytes, position: Mapping[str, Any]
+    headers: Mapping[str, str], body: bytes, position: Mapping[str, Any], formats: Formats | None = None
 ) -> tuple[list[Event], list[dict[str, Any]]]:
     """Events and dead letters of a record. Never raises.
 
-    headers: source, provider, received_at (ISO), request_id, and `kind` = "sent" for a body of /sent.
+    formats: those of the settings (schemas.provider_files.load); without them sources with a mapping are not read.
+
+    headers: source, provider, received_at (ISO), request_id, and `kind` = "sent" or "answer" for a body of /sent.
     position: topic, partition and offset of the record in wa.raw. Each element's index counts rejected ones too.
     """
     arrival, problem = _arrival(headers, position)
+    provider = (formats or Formats()).of(arrival.source, arrival.provider)
+    if problem is None and provider is None and headers.get("kind") != SENT:
+        problem = Rejected(Reason.UNKNOWN_PROVIDER, "the raw record's provider is not one of this version")
     if problem is not None:
-        return [], [_dead(arrival, 0, problem)]
+        return [], [dead_letter(arrival, 0, problem)]
     events: list[Event] = []
     dead: list[dict[str, Any]] = []
-    parse = parse_sent if headers.get("kind") == SENT else load()[arrival.provider].parse
+    parse = _parser(headers, provider)
     index = 0
     try:
         for index, element in enumerate(parse(body), 1):
-            outcome = element if isinstance(element, Rejected) else _event(element, arrival, index - 1)
+            outcome = element if isinstance(element, Rejected) else event_of(element, arrival, index - 1)
             if not isinstance(outcome, Rejected):
                 events.append(outcome)
             elif len(dead) < MAX_DEAD:
-                dead.append(_dead(arrival, index - 1, outcome))
+                dead.append(dead_letter(arrival, index - 1, outcome))
     except Exception as error:  # the parser's: everything else in the loop keeps its own
-        dead.append(_dead(arrival, index, Rejected(Reason.PARSER_ERROR, type(error).__name__)))
+        dead.append(dead_letter(arrival, index, Rejected(Reason.PARSER_ERROR, type(error).__name__)))
     if not events and not dead:
-        dead.append(_dead(arrival, 0, Rejected(Reason.UNKNOWN_SHAPE, "the body holds no event")))
+        dead.append(dead_letter(arrival, 0, Rejected(Reason.UNKNOWN_SHAPE, "the body holds no event")))
     return events, dead
 
 
 def resolved(headers: Mapping[str, str], position: Mapping[str, Any], index: int) -> dict[str, Any]:
     """The letter of an element that was dead and is no more; headers and position as of `normalise`."""
     arrival, _ = _arrival(headers, position)
-    return _dead(arrival, index, Rejected(Reason.RESOLVED, ""))
+    return dead_letter(arrival, index, Rejected(Reason.RESOLVED, ""))
 
 
 def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
@@ -74,7 +81,32 @@ def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
         yield Rejected(Reason.BAD_ELEMENT, reason or "") if record is None else sent.parse_record(record)
 
 
-def _event(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
+def answer_facts(headers: Mapping[str, str]) -> dict[str, str]:
+    """What came to /sent beside a provider's answer, by the header `facts`. Never raises."""
+    try:
+        facts = loads(headers.get("facts", "{}").encode())
+    except InvalidJSON:
+        return {}
+    return {name: value for name, value in facts.items() if isinstance(value, str)} if isinstance(facts, dict) else {}
+
+
+def _parser(headers: Mapping[str, str], provider: Provider | None) -> Parse:
+    if provider is None or headers.get("kind") == SENT:
+        return parse_sent
+    if headers.get("kind") != ANSWER:
+        return provider.parse
+    read = provider.sent_answer
+    if read is None:
+        return _no_answers
+    return lambda body: sent.parse_answer(read, body, answer_facts(headers))
+
+
+def _no_answers(_: bytes) -> Iterable[Parsed | Rejected]:
+    yield Rejected(Reason.UNKNOWN_PROVIDER, "this version does not read what the provider answers to a send")
+
+
+def event_of(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
+    """The canonical event, or why there can be none. Never raises."""
     try:
         fields = finish(parsed, arrival, index)
         value = dumps(fields)
@@ -92,15 +124,14 @@ def _arrival(headers: Mapping[str, str], position: Mapping[str, Any]) -> tuple[A
     raw = {"topic": position.get("topic"), "partition": position.get("partition"), "offset": position.get("offset")}
     arrival = Arrival(source or "", provider or "", request_id or "", received_at or 0, raw)
     if source and provider and request_id and received_at is not None:
-        if provider in load() or headers.get("kind") == SENT:
-            return arrival, None
-        return arrival, Rejected(Reason.UNKNOWN_PROVIDER, "the raw record's provider is not one of this version")
+        return arrival, None
     present = {"source": source, "provider": provider, "request_id": request_id, "received_at": received_at}
     missing = ", ".join(name for name, value in present.items() if not value)
     return arrival, Rejected(Reason.BAD_ENVELOPE, f"the raw record lacks a usable header: {missing}")
 
 
-def _dead(arrival: Arrival, index: int, rejected: Rejected) -> dict[str, Any]:
+def dead_letter(arrival: Arrival, index: int, rejected: Rejected) -> dict[str, Any]:
+    """What wa.dead says of an element."""
     return {
         "raw": {**arrival.raw, "index": index},
         "source": arrival.source,

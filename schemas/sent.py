@@ -1,28 +1,40 @@
-"""Sent records: what the user's send API accepted, from /sent and from the topic wa.sent. Pure.
+"""Sent records: what the user's send API accepted, from /sent, from the topic wa.sent and from files. Pure.
 
 A record: message_id (required), to, sent_at, template, campaign, category, callback_data; other fields are kept where
 the record is kept, and mean nothing to us.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from schemas.events import Parsed
-from schemas.identity import address, chat_id, is_group
+from schemas.answers import recipient
+from schemas.events import Parsed, Rejected
 from schemas.jsontext import InvalidJSON, loads
 from schemas.lenient import MAX_IDENT, ident
 from schemas.times import from_any
 
 _BOM = b"\xef\xbb\xbf"
+FACTS = ("to", "sent_at", "template", "campaign", "category", "callback_data")
+_RECIPIENT = ("to", "chat_id", "is_group")
 _TEXTS = ("template", "campaign", "category", "callback_data")
 
 Record = dict[str, Any]
+Judged = tuple[Any, str | None]
 
 
 def split(body: bytes) -> list[tuple[Record | None, str | None]]:
     """The records of a body in order, each as (record as it was given, None) or (None, why it is refused).
 
+    As `judged`.
+    """
+    return [(value, None) if reason is None else (None, reason) for value, reason in judged(body)]
+
+
+def judged(body: bytes) -> list[Judged]:
+    """The values of a body in order, each with why it is refused, None when it is a record that can be taken.
+
     Takes one JSON object, a JSON array, or NDJSON (LF or CRLF, blank lines, a byte order mark). Never raises. A reason
-    is a sentence for the sender that names the field and quotes no value.
+    is a sentence for the sender that names the field and quotes no value. What is no JSON has no value.
     """
     body = body.removeprefix(_BOM).strip()
     if not body:
@@ -36,14 +48,11 @@ def split(body: bytes) -> list[tuple[Record | None, str | None]]:
 
 def parse_record(record: Record) -> Parsed:
     """The event of a record that `split` took."""
-    to = ident(record.get("to"))
     category = record.get("category")
     fields: dict[str, Any] = {
         "message_id": (ident(record.get("message_id")) or "").strip(),
         "occurred_at": from_any(record.get("sent_at")),
-        "to": _recipient(to),
-        "chat_id": chat_id(to),
-        "is_group": True if is_group(to) else None,
+        **recipient(record.get("to")),
         "template": record.get("template"),
         "campaign": record.get("campaign"),
         "category": category.lower() if isinstance(category, str) else None,
@@ -53,35 +62,52 @@ def parse_record(record: Record) -> Parsed:
     return Parsed("sent", fields, record)
 
 
-def _recipient(given: str | None) -> str | None:
-    """`+digits` of a phone with its + or in bare digits, else the id as given: groups of digits may be national."""
-    if given is None or given.isdigit() or "@" in given or given.startswith(("+", "whatsapp:")):
-        return address(given)
-    return given
+def refusal_of(facts: Mapping[str, str]) -> str | None:
+    """Why the facts that accompany a provider's answer cannot be taken; None when they can."""
+    if not set(facts) <= set(FACTS):
+        return f"Beside raw only {', '.join(FACTS)} are taken; remove the other parameters or mend their names."
+    return refusal({"message_id": "any", **facts})
 
 
-def _lines(body: bytes, why: str) -> list[tuple[Record | None, str | None]]:
+def parse_answer(
+    read: Callable[[bytes], Iterable[Parsed | Rejected]], body: bytes, facts: Mapping[str, str]
+) -> Iterable[Parsed | Rejected]:
+    """The events of a provider's answer to a send, by its `sent_answer`. Raises what that raises.
+
+    facts: what the sender knows beside it, as `refusal_of` takes them. They fill in what the answer does not tell.
+    """
+    known = parse_record({"message_id": "any", **facts}).fields
+    for element in read(body):
+        if isinstance(element, Parsed) and element.kind == "sent":
+            told = {name: value for name, value in element.fields.items() if value is not None}
+            more = {name: value for name, value in known.items() if "to" not in told or name not in _RECIPIENT}
+            element.fields = {**more, **told}
+        yield element
+
+
+def _lines(body: bytes, why: str) -> list[Judged]:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if len(lines) == 1 or body.startswith(b"["):  # a broken array is one mistake, not one a line
         return [(None, f"This is not JSON: {why}; send one object, an array of objects, or one object a line.")]
-    return [_line(line) for line in lines]
+    return [read_line(line) for line in lines]
 
 
-def _line(line: bytes) -> tuple[Record | None, str | None]:
+def read_line(line: bytes) -> Judged:
+    """The same of one line of NDJSON."""
     try:
         return _checked(loads(line.strip()))
     except InvalidJSON as error:
         return None, f"This line is not JSON: {error}; send one object a line."
 
 
-def _checked(record: Any) -> tuple[Record | None, str | None]:
+def _checked(record: Any) -> Judged:
     if not isinstance(record, dict):
-        return None, "A record must be a JSON object; send at least its message_id."
-    reason = _refusal(record)
-    return (record, None) if reason is None else (None, reason)
+        return record, "A record must be a JSON object; send at least its message_id."
+    return record, refusal(record)
 
 
-def _refusal(record: Record) -> str | None:
+def refusal(record: Record) -> str | None:
+    """Why a record cannot be taken; None when it can."""
     message_id = record.get("message_id")
     if message_id is None or message_id == "":
         return "Field message_id is missing; send the id that the provider returned for the message."

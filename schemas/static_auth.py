@@ -27,13 +27,17 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def basic(request: Request) -> str:
+    """`user:password` of `Authorization: Basic ...`, or ""."""
+    scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
+    return _decoded(encoded.strip()) if scheme.lower() == "basic" else ""
+
+
 def _candidates(request: Request) -> Iterator[tuple[str, str]]:
     yield "bearer", bearer(request)
-    scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() == "basic":
-        pair = _decoded(encoded.strip())
-        yield "basic", pair
-        yield "basic", pair.partition(":")[2]
+    pair = basic(request)
+    yield "basic", pair
+    yield "basic", pair.partition(":")[2]
     for value in request.headers.values():
         yield "static", value
     for value in request.query.values():

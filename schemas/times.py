@@ -1,6 +1,7 @@
 """Provider times to milliseconds UTC and back. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,10 +10,13 @@ EARLIEST_MS = 1_230_768_000_000
 LATEST_MS = 4_102_444_800_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_MAX_MAIL_DATE = 64
 
 
-def from_epoch(value: Any) -> int | None:
-    """Milliseconds of an epoch number or its string in s, ms or us (told by magnitude), else None.
+def from_epoch(value: Any, per_second: int | None = None) -> int | None:
+    """Milliseconds of an epoch number or its string in s, ms or us, else None.
+
+    `per_second`: how many of the unit are a second; without it the unit is told by magnitude.
 
     Baileys prints 64-bit numbers as {"low", "high", "unsigned"} objects; those are read too.
     """
@@ -25,7 +29,9 @@ def from_epoch(value: Any) -> int | None:
         value = (high << 32) | (low & 0xFFFFFFFF)
     try:
         number = float(value) if not isinstance(value, int) else value
-        if number < 1e11:
+        if per_second is not None:
+            number = number * 1000 / per_second
+        elif number < 1e11:
             number *= 1000
         elif number >= 1e14:
             number /= 1000
@@ -47,6 +53,16 @@ def from_iso(value: Any) -> int | None:
         moment = moment.replace(tzinfo=UTC)
     ms = (moment - _EPOCH) // _MILLISECOND  # integers: a float of seconds is off by one in the last millisecond
     return ms if EARLIEST_MS <= ms < LATEST_MS else None
+
+
+def from_mail(value: Any) -> int | None:
+    """Milliseconds of a date as mail writes it: `Fri, 20 Nov 2026 12:00:00 +0000`. None when it is no time in range."""
+    if not isinstance(value, str) or len(value) > _MAX_MAIL_DATE:
+        return None
+    try:
+        return from_iso(parsedate_to_datetime(value).isoformat())
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises on texts that are none
+        return None
 
 
 def from_any(value: Any) -> int | None:

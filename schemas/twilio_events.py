@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from schemas.answers import Elements, answered
 from schemas.events import Parsed, Rejected
 from schemas.identity import is_bsuid, phone
 from schemas.jsontext import InvalidJSON, loads
 from schemas.lenient import first, first_text, ident, mapping, text
 from schemas.reasons import Reason
-from schemas.times import from_any
+from schemas.times import from_any, from_mail
 
 Fields = dict[str, Any]
 
@@ -46,6 +47,25 @@ def read(raw: Any) -> Parsed | Rejected:
     if word is not None or (kind is None and any(name in raw for name in _CONTENT)):
         return _message(raw, message_id)
     return _notice(raw, kind)
+
+
+def read_answer(raw: Any) -> Elements:
+    """The message that a call of /Messages.json created or looked up."""
+    said = mapping(raw)
+    if (ident(said.get("direction")) or "").lower() == "inbound":
+        yield Rejected(Reason.BAD_ELEMENT, "the answer is about a message to us", raw)
+        return
+    fields = {
+        "account": ident(said.get("account_sid")),
+        "message_id": ident(said.get("sid")),
+        "occurred_at": from_mail(said.get("date_created")) or from_any(said.get("date_created")),
+        "from": _address(said.get("from")),
+        "to": _address(said.get("to")),
+    }
+    known = _STATUSES.get((ident(said.get("status")) or "").lower())
+    failed = known == "failed"
+    error = {"error_code": ident(said.get("error_code")), "error_text": text(said.get("error_message"))}
+    yield from answered(raw, fields, {"status": known, **(error if failed else {})})
 
 
 def _status(raw: Fields, message_id: str | None, word: str) -> Parsed | Rejected:

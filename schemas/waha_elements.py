@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.answers import answered
 from schemas.baileys import about_fields, deletion_fields, inbound_fields, outbound_fields
 from schemas.bodies import Elements
 from schemas.events import Parsed, Rejected
@@ -71,6 +72,20 @@ def read_message(raw: Fields, event: Event) -> Elements:
         progress = _ack(raw)
         if progress is not None and progress["status"] in ("failed", "delivered", "read", "played"):
             yield Parsed("status", {**_owned(about_fields(key), event), **progress})  # when, a message does not say
+
+
+def read_answer(raw: Any) -> Elements:
+    """A message of ours as a call to send answers it: with Baileys' key, an id in parts, or a composite one."""
+    said = mapping(raw)
+    if isinstance(said.get("key"), dict):
+        fields, status = outbound_fields(said["key"]), None  # its numbers are Baileys', one more than WAHA's own
+    else:
+        parts = mapping(said.get("id"))
+        spelled = first(parts.get("_serialized"), parts.get("id"), said.get("id"))
+        fields = outbound_fields(_key({**said, "id": spelled, "fromMe": True}, Event("", {})))
+        status = _ack(said)
+    fields["occurred_at"] = from_epoch(said.get("timestamp")) or from_epoch(said.get("messageTimestamp"))
+    yield from answered(raw, fields, status)
 
 
 def read_reaction(raw: Fields, event: Event) -> Elements:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas import normalise as module
 from schemas.events import FIELDS, Arrival, Parsed, finish
+from schemas.formats import Formats
 from schemas.normalise import normalise
 from schemas.providers import Provider, load
 from schemas.redact import LIMIT, excerpt
@@ -177,14 +178,13 @@ def test_normalise_never_raises(headers: dict[str, str], body: bytes) -> None:
     json.dumps(dead)
 
 
-def test_a_parser_that_breaks_halfway_keeps_what_it_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_breaks_halfway_keeps_what_it_gave() -> None:
     def breaking(_: bytes) -> Iterator[Parsed]:
         yield Parsed("status", STATUS)
         raise RecursionError("5511955554444")
 
     broken = Provider("meta", load()["meta"].verify, breaking)
-    monkeypatch.setattr(module, "load", lambda: {"meta": broken})
-    [event], [letter] = normalise(HEADERS, b"{}", POSITION)
+    [event], [letter] = normalise(HEADERS, b"{}", POSITION, Formats({"meta": broken}))
     assert event.fields["status"] == "read"
     assert (letter["reason"], letter["detail"], letter["raw"]["index"]) == ("parser_error", "RecursionError", 1)
 

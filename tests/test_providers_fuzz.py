@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.normalise import normalise
 from schemas.providers import Request, load
-from tests.examples_support import NOW, Case, body_of, faults, load_cases, mutated
+from tests.examples_support import FORMATS, NOW, Case, body_of, faults, load_cases, mutated, parse
 
 CASES = load_cases()
 JSON_CASES = [(name, case) for name, case in CASES if "body" in case]
@@ -40,16 +40,16 @@ SECRETS = [case["secret"].encode() for _, case in CASES if "secret" in case] + [
 
 def check(provider: str, body: bytes) -> None:
     """The rules that hold for every body: no exception, sound events or a reason, nothing that must not leave."""
-    list(load()[provider].parse(body))
+    parse(provider, body)
     record = {"source": "shop", "provider": provider, "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1"}
-    events, dead = normalise(record, body, POSITION)
+    events, dead = normalise(record, body, POSITION, FORMATS)
     assert events or dead
     assert [fault for event in events for fault in faults(event.fields)] == []
     assert [letter for letter in dead if letter["reason"] == "parser_error"] == []
     assert [letter for letter in dead if len(letter["excerpt"]) > 300] == []
     written = b"".join(event.value for event in events) + json.dumps(dead).encode()
     assert [secret for secret in SECRETS if secret in written] == []
-    again, _ = normalise(record, body, POSITION)
+    again, _ = normalise(record, body, POSITION, FORMATS)
     assert [event.value for event in again] == [event.value for event in events]
 
 
@@ -176,7 +176,7 @@ def test_work_grows_with_the_body_and_no_faster(provider: str) -> None:
 
     def work(size: int) -> int:
         body = json.dumps([flat[index % len(flat)] for index in range(size)]).encode()
-        return calls_of(lambda: list(load()[provider].parse(body)))
+        return calls_of(lambda: parse(provider, body))
 
     assert work(400) < 4.4 * work(100) + 1_000
 

@@ -4,6 +4,7 @@ import base64
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +12,9 @@ from urllib.parse import parse_qsl
 import click
 import orjson
 
-from schemas.explain import explain
+from deploy.explaining import Setups, mapping_in
+from schemas.config import ConfigError
+from schemas.explain import Setup, explain
 from schemas.times import from_any
 
 
@@ -38,7 +41,20 @@ def _now(value: Any) -> int:
     return moment
 
 
-def _case(line: bytes) -> dict[str, Any]:
+def _setup(case: dict[str, Any], setups: Setups) -> tuple[str, Setup]:
+    """The provider's name of a case and how it is set up."""
+    mapping, source = case.get("mapping"), case.get("source")
+    if mapping is not None and not isinstance(mapping, dict):
+        raise _BadCaseError("mapping is an object")
+    if source is None:
+        name = str(case.get("provider"))
+        setup = setups.of_provider(name, mapping)
+    else:
+        name, setup = setups.of_source(str(source))
+    return name, replace(setup, address=str(case["address"])) if "address" in case else setup
+
+
+def _case(line: bytes, setups: Setups) -> dict[str, Any]:
     """The answer to one line of `--jsonl`."""
     try:
         case = orjson.loads(line)
@@ -56,8 +72,9 @@ def _case(line: bytes) -> dict[str, Any]:
     try:
         secret = case.get("secret")
         query = case.get("query") or {}
+        name, setup = _setup(case, setups)
         return explain(
-            str(case.get("provider")),
+            name,
             {str(name): str(value) for name, value in headers.items()},
             body,
             [] if not secret else secret if isinstance(secret, list) else [secret],
@@ -66,21 +83,22 @@ def _case(line: bytes) -> dict[str, Any]:
             case.get("method") or "POST",
             dict(parse_qsl(query, keep_blank_values=True)) if isinstance(query, str) else query,
             case.get("verify_token"),
+            setup,
         )
-    except ValueError as error:
+    except (ConfigError, ValueError) as error:
         raise _BadCaseError(str(error)) from None
     except (AttributeError, TypeError):
         raise _BadCaseError("secret, url, now, method, query and verify_token are texts") from None
 
 
-def _each_line(source: Any) -> None:
+def _each_line(source: Any, setups: Setups) -> None:
     """One answer a line, in order; a case of the wrong form is answered {"error"} and makes the exit code 2."""
     wrong = 0
     for number, line in enumerate(source, 1):
         if not line.strip():
             continue
         try:
-            answer = _case(line)
+            answer = _case(line, setups)
         except _BadCaseError as error:
             wrong += 1
             answer = {"error": f"line {number}: {error}"}
@@ -89,8 +107,23 @@ def _each_line(source: Any) -> None:
         raise click.UsageError(f"{wrong} of the cases are not of the form that --jsonl takes, see their answers")
 
 
+def _asked(setups: Setups, provider: str | None, source: str | None, mapping: Path | None) -> tuple[str, Setup]:
+    """The provider's name and the set-up that the options mean."""
+    if source is not None:
+        if provider or mapping:
+            raise click.UsageError("--source brings its own provider and mapping: leave --provider and --mapping out")
+        return setups.of_source(source)
+    if not provider:
+        raise click.UsageError("say whose format it is with --provider, or which source it came to with --source")
+    return provider, setups.of_provider(provider, None if mapping is None else mapping_in(mapping))
+
+
 @click.command()
-@click.option("--provider", "-p", help="Whose format it is: meta, wasender, zapini.")
+@click.option("--provider", "-p", help="Whose format it is: meta, wasender, zapini, ...")
+@click.option("--source", help="As this source of the settings: its provider, mapping, secrets and auth.")
+@click.option("--config", "settings", type=click.Path(path_type=Path), help="The settings; default: those in force.")
+@click.option("--mapping", type=click.Path(path_type=Path), help="TOML file with a mapping, for --provider generic.")
+@click.option("--address", default="", metavar="IP", help="Where the request comes from, for a source that asks.")
 @click.option(
     "--header", "-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request; repeatable."
 )
@@ -103,29 +136,31 @@ def _each_line(source: Any) -> None:
 @click.option("--jsonl", is_flag=True, help="FILE holds one case a line; one answer a line is printed.")
 @click.argument("file", default="-", type=click.Path(path_type=Path))
 def command(
-    provider: str | None, headers: tuple[str, ...], secrets: tuple[str, ...], url: str, now: str | None, method: str,
-    query: str, verify_token: str | None, jsonl: bool, file: Path,
+    provider: str | None, source: str | None, settings: Path | None, mapping: Path | None, address: str,
+    headers: tuple[str, ...], secrets: tuple[str, ...], url: str, now: str | None, method: str, query: str,
+    verify_token: str | None, jsonl: bool, file: Path,
 ) -> None:  # fmt: skip
     """Show what becomes of a webhook body: is it authentic, is it understood, which events.
 
     FILE holds the body as it came (- or nothing: standard input). Needs no services. A case of --jsonl is
-    {provider, headers, body_base64, secret, url, now, method, query, verify_token}.
+    {provider, headers, body_base64, secret, url, now, method, query, verify_token}, and may have source, mapping and
+    address.
     """
+    setups = Setups(settings)
     try:
         if jsonl:
-            with click.open_file(str(file), "rb") as source:
-                _each_line(source)
+            with click.open_file(str(file), "rb") as lines:
+                _each_line(lines, setups)
             return
-        if not provider:
-            raise click.UsageError("say whose format it is with --provider")
+        name, setup = _asked(setups, provider, source, mapping)
         handshake = method.upper() == "GET"
         body = b"" if handshake else click.open_file(str(file), "rb").read()
         answer = explain(
-            provider, _headers(headers), body, secrets, url, _now(now), method,
-            dict(parse_qsl(query, keep_blank_values=True)), verify_token,
+            name, _headers(headers), body, secrets, url, _now(now), method,
+            dict(parse_qsl(query, keep_blank_values=True)), verify_token, replace(setup, address=address),
         )  # fmt: skip
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
-    except (_BadCaseError, ValueError) as error:
-        raise click.UsageError(str(error)) from None
+    except (_BadCaseError, ConfigError, ValueError) as error:
+        raise click.UsageError("; ".join(str(error).splitlines())) from None
     sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n")

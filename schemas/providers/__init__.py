@@ -1,17 +1,18 @@
 """Providers: each foreign wire format is one file here, found by a directory scan. Pure.
 
-A file defines `PROVIDER = Provider(...)`. `verify` and `challenge` run at the edge, `parse` in the streams, so a bug in
-a parser never costs a delivery.
+Files of a user's own folders join them (schemas.provider_files). A file defines `PROVIDER = Provider(...)`. `verify`
+and `challenge` run at the edge, `parse` in the streams, so a bug in a parser never costs a delivery.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.events import Parsed, Rejected
 
@@ -28,6 +29,8 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     now_ms: int = 0
+    segment: str = ""  # what the address has after the source's name where a secret belongs
+    address: str = ""  # the sender's, past the proxies that the settings trust
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,6 +57,10 @@ class Provider:
     parse(body): the elements in order, one bad element never hides its siblings; never raises on any bytes.
     challenge(query, verify_tokens): the text to answer a GET handshake with, or None when the token is wrong.
     proof_headers: lower-case names of the headers that prove a body to anybody who has the secret; stored verbatim.
+    configured(mapping): the same provider by a source's own `mapping` ({} when it has none); raises ValueError whose
+    lines each name the wrong key and its cure. None: sources of it take no mapping.
+    sent_answer(body): the sent events of what it answers to the call that sends, one or several; as parse otherwise.
+    subpath: what its sender may append to the configured address, after a slash; it says nothing that counts.
     """
 
     name: str
@@ -62,6 +69,9 @@ class Provider:
     proof_headers: tuple[str, ...] = ()
     challenge: Callable[[Mapping[str, str], Sequence[str]], str | None] | None = None
     signed: bool = True  # False: the provider documents no signature; said at start-up
+    configured: Callable[[Mapping[str, Any]], "Provider"] | None = None
+    subpath: re.Pattern[str] | None = None
+    sent_answer: Callable[[bytes], Iterable[Parsed | Rejected]] | None = None
 
 
 @lru_cache(maxsize=1024)  # asked on every request; an HMAC costs 5 us

@@ -7,6 +7,7 @@ credentials that the user enters beside the address.
 from typing import Any
 
 from schemas.bodies import Elements, elements_of
+from schemas.cloud_answers import sent_answer
 from schemas.cloudapi import read, read_one
 from schemas.lenient import ident, items, mapping
 from schemas.providers import Provider
@@ -48,4 +49,4 @@ def _with_recipient(status: Any) -> Any:
     return {**status, "recipient_id": mapping(status.get("message")).get("recipient_id")}
 
 
-PROVIDER = Provider(name="360dialog", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="360dialog", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

@@ -4,10 +4,13 @@
 somebody in stay in the raw body.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from schemas.answers import answered, answers_of
+from schemas.baileys import outbound_fields, status_fields
 from schemas.baileys_elements import Elements, Envelope, read_deletion
 from schemas.bodies import elements_of
 from schemas.events import Parsed, Rejected
@@ -19,7 +22,7 @@ from schemas.providers import Provider, Request, Verdict, key_id
 from schemas.reasons import Reason
 from schemas.static_auth import bearer
 from schemas.static_auth import verify as verify_static
-from schemas.times import from_any
+from schemas.times import from_any, from_epoch
 
 # A token lives 600 s and is made once for all ten attempts, which take up to 1,458 s of waiting and ten time-outs of
 # 60 s. To refuse a late attempt would lose it: Evolution never repeats what was answered with 401.
@@ -68,6 +71,17 @@ def _envelope(raw: Any) -> Elements:
         yield element
 
 
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer, in Baileys' form. Never raises."""
+    return answers_of(body, _answer)
+
+
+def _answer(raw: Any) -> Elements:
+    said = mapping(raw)
+    fields = {**outbound_fields(mapping(said.get("key"))), "occurred_at": from_epoch(said.get("messageTimestamp"))}
+    yield from answered(raw, fields, status_fields(said.get("status")))
+
+
 def _elements(data: Any) -> list[Any]:
     return items(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
 
@@ -113,4 +127,10 @@ _READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
     "messages.set": read_past,
 }
 
-PROVIDER = Provider(name="evolution", verify=verify, parse=parse, signed=False)
+# Its byEvents mode posts to the address and the event's name: /messages-upsert, /group-participants-update. Names that
+# are not known yet are taken as well, for Evolution never repeats what was answered with 404.
+_EVENT_NAME = re.compile("[a-z]{1,32}(-[a-z]{1,32}){0,3}")
+
+PROVIDER = Provider(
+    name="evolution", verify=verify, parse=parse, signed=False, sent_answer=sent_answer, subpath=_EVENT_NAME
+)

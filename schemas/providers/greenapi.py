@@ -9,6 +9,7 @@ messengers, whose ids do repeat, are no WhatsApp messages and never become any.
 from collections.abc import Callable
 from typing import Any
 
+from schemas.answers import answered, answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.greenapi_content import content
@@ -35,6 +36,11 @@ _STATES = {
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: map(_event, items(root)))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer. Never raises."""
+    return answers_of(body, lambda raw: answered(raw, {"message_id": ident(mapping(raw).get("idMessage"))}))
 
 
 def _event(raw: Any) -> Parsed | Rejected:
@@ -135,4 +141,4 @@ _READERS: dict[str, Callable[[Fields, Fields], Parsed | Rejected]] = {
     "outgoingmessagestatus": _status,
 }
 
-PROVIDER = Provider(name="green-api", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="green-api", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

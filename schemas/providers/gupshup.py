@@ -8,6 +8,8 @@ come without it, so a reading that late stands alone under WhatsApp's id.
 from itertools import chain
 from typing import Any
 
+from schemas import cloud_answers
+from schemas.answers import answered, answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.cloud_statuses import status_word
 from schemas.cloudapi import read
@@ -35,6 +37,17 @@ _STATUSES = {"enqueued": "pending"}
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The messages of an answer of version 2, or of one in Meta's form. Either has Gupshup's own id. Never raises."""
+    return answers_of(body, _answer)
+
+
+def _answer(raw: Any) -> Elements:
+    if "messages" in mapping(raw):
+        return cloud_answers.read_answer(raw)
+    return answered(raw, {"message_id": ident(mapping(raw).get("messageId"))})
 
 
 def _envelope(raw: Any) -> Elements:
@@ -173,4 +186,4 @@ def _message_as_metas(message: Any) -> Any:
     return {**message, "context": {**context, "id": gupshups}} if gupshups else message
 
 
-PROVIDER = Provider(name="gupshup", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="gupshup", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

@@ -7,6 +7,7 @@ the customer's side.
 from itertools import chain
 from typing import Any
 
+from schemas.answers import answered, answers_of, recipient
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.identity import address
@@ -39,6 +40,24 @@ _TYPES = {
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: map(_result, chain.from_iterable(map(_results, items(root)))))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The messages of an answer: a list, or one flat. Never raises."""
+    return answers_of(body, lambda raw: chain.from_iterable(map(_answer, _answers(raw))))
+
+
+def _answers(raw: Any) -> list[Any]:
+    return items(raw["messages"]) if isinstance(raw, dict) and "messages" in raw else [raw]
+
+
+def _answer(raw: Any) -> Elements:
+    said = mapping(raw)
+    status = mapping(said.get("status"))
+    fields = {"message_id": ident(said.get("messageId")), **recipient(said.get("to"))}
+    known = _known(status)
+    error = {"error_title": ident(status.get("name")), "error_text": text(status.get("description"))}
+    yield from answered(raw, fields, {"status": known, **(error if known == "failed" else {})})
 
 
 def _results(root: Any) -> list[Any]:
@@ -111,9 +130,7 @@ def _report(raw: Fields) -> Parsed | Rejected:
     raw_status = first(*words, name, raw.get("status"))
     if message_id is None or raw_status is None:
         return Rejected(Reason.BAD_ELEMENT, "a report names no message or no status", raw)
-    known = next((_GROUPS[word.lower()] for word in words if word is not None and word.lower() in _GROUPS), None)
-    if known == "delivered" and (name or "").lower() == _TO_OPERATOR:
-        known = "sent"
+    known = _known(status)
     done = from_any(raw.get("doneAt"))
     fields = {
         "message_id": message_id,
@@ -134,6 +151,13 @@ def _report(raw: Fields) -> Parsed | Rejected:
     return Parsed("status", fields)
 
 
+def _known(status: Fields) -> str | None:
+    words = (ident(status.get("groupName")), ident(status.get("groupId")))
+    known = next((_GROUPS[word.lower()] for word in words if word is not None and word.lower() in _GROUPS), None)
+    operators = (ident(status.get("name")) or "").lower() == _TO_OPERATOR
+    return "sent" if known == "delivered" and operators else known
+
+
 def _receipt(status: str, moment: Any, raw: Fields) -> Parsed | Rejected:
     message_id = ident(raw.get("messageId"))
     if message_id is None:
@@ -149,4 +173,4 @@ def _receipt(status: str, moment: Any, raw: Fields) -> Parsed | Rejected:
     return Parsed("status", fields)
 
 
-PROVIDER = Provider(name="infobip", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="infobip", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from schemas.cloud_answers import sent_answer
 from schemas.cloudapi import parse
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
 
@@ -30,4 +31,5 @@ PROVIDER = Provider(
     parse=parse,
     proof_headers=(SIGNATURE,),
     challenge=challenge,
+    sent_answer=sent_answer,
 )

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
+from schemas.answers import answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Rejected
 from schemas.lenient import items
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, proving_secret
 from schemas.reasons import Reason
-from schemas.twilio_events import read
+from schemas.twilio_events import read, read_answer
 
 SIGNATURE = "x-twilio-signature"
 SETTINGS = "x-twilio-webhooks-signature-settings"  # key=<id>,algorithm=<name>; sent when a shared key signs
@@ -55,6 +56,11 @@ def parse(body: bytes) -> Elements:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the form has no fields")
 
 
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer in JSON; their older XML is not read. Never raises."""
+    return answers_of(body, read_answer)
+
+
 def _named_algorithm(settings: str) -> str:
     for part in settings.split(","):
         name, _, value = part.partition("=")
@@ -89,7 +95,8 @@ def _form(body: bytes) -> list[tuple[bytes, bytes]] | None:
 
 
 def _decoded(part: bytes) -> bytes:
-    return unquote_to_bytes(part.replace(b"+", b" "))
+    spaced = part.replace(b"+", b" ")
+    return unquote_to_bytes(spaced) if b"%" in spaced else spaced
 
 
 def _spellings(url: str) -> Iterator[str]:
@@ -112,4 +119,6 @@ def _spellings(url: str) -> Iterator[str]:
         yield other + hash_sign + fragment
 
 
-PROVIDER = Provider(name="twilio", verify=verify, parse=parse, proof_headers=(SIGNATURE, SETTINGS))
+PROVIDER = Provider(
+    name="twilio", verify=verify, parse=parse, proof_headers=(SIGNATURE, SETTINGS), sent_answer=sent_answer
+)

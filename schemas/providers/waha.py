@@ -10,13 +10,22 @@ from hashlib import sha512
 from itertools import chain
 from typing import Any
 
+from schemas.answers import answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.lenient import ident, items, mapping
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, proving_secret
 from schemas.reasons import Reason
 from schemas.static_auth import verify as verify_static
-from schemas.waha_elements import Event, read_ack, read_edit, read_message, read_reaction, read_revocation
+from schemas.waha_elements import (
+    Event,
+    read_ack,
+    read_answer,
+    read_edit,
+    read_message,
+    read_reaction,
+    read_revocation,
+)
 
 SIGNATURE = "x-webhook-hmac"
 ALGORITHM = "x-webhook-hmac-algorithm"
@@ -45,6 +54,11 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer, as any of the engines prints it. Never raises."""
+    return answers_of(body, read_answer)
 
 
 def _envelope(raw: Any) -> Elements:
@@ -98,4 +112,6 @@ _READERS: dict[str, Callable[[dict[str, Any], Event], Elements]] = {
     "message.revoked": read_revocation,
 }
 
-PROVIDER = Provider(name="waha", verify=verify, parse=parse, proof_headers=(SIGNATURE, ALGORITHM))
+PROVIDER = Provider(
+    name="waha", verify=verify, parse=parse, proof_headers=(SIGNATURE, ALGORITHM), sent_answer=sent_answer
+)

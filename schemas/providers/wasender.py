@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
+from schemas.answers import answered, answers_of, recipient
+from schemas.baileys import outbound_fields, status_fields
 from schemas.baileys_elements import (
     Elements,
     Envelope,
@@ -23,7 +25,7 @@ from schemas.events import Parsed, Rejected
 from schemas.lenient import first, ident, items, mapping
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
 from schemas.reasons import Reason
-from schemas.times import from_any
+from schemas.times import from_any, from_epoch
 
 _SIGNATURE = "x-webhook-signature"
 _STATES = {
@@ -48,6 +50,23 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer to a send, or to a question about a message, which names it by its key. Never raises.
+
+    The former has `msgId` alone, a number of their own. No page says whether webhooks carry it; theirs have the key.
+    """
+    return answers_of(body, _answer)
+
+
+def _answer(raw: Any) -> Elements:
+    data = mapping(mapping(raw).get("data"))
+    key = mapping(data.get("key"))
+    to = first(data.get("jid"), data.get("remoteJid"), data.get("to"))
+    fields = outbound_fields(key) if key else {"message_id": first(data.get("id"), data.get("msgId")), **recipient(to)}
+    fields["occurred_at"] = from_epoch(data.get("messageTimestamp"))
+    yield from answered(raw, fields, status_fields(data.get("status")))
 
 
 def _envelope(raw: Any) -> Elements:
@@ -114,4 +133,4 @@ _READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
     "messages.delete": read_deletion,
 }
 
-PROVIDER = Provider(name="wasender", verify=verify, parse=parse)
+PROVIDER = Provider(name="wasender", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

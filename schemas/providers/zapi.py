@@ -8,10 +8,11 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
+from schemas.answers import answered, answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.identity import address, chat_id, is_group, is_lid, member, phone
-from schemas.lenient import first, ident, items, text
+from schemas.lenient import first, ident, items, mapping, text
 from schemas.providers import Provider
 from schemas.reasons import Reason
 from schemas.static_auth import verify
@@ -33,6 +34,16 @@ _READ_BY_ME = "read_by_me"
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
     return elements_of(body, lambda root: chain.from_iterable(map(_callback, items(root))))
+
+
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer; `id` repeats `messageId`, and `zaapId` is their own. Never raises."""
+    return answers_of(body, _answer)
+
+
+def _answer(raw: Any) -> Elements:
+    said = mapping(raw)
+    yield from answered(raw, {"message_id": first(said.get("messageId"), said.get("id"))})
 
 
 def _callback(raw: Any) -> Elements:
@@ -164,4 +175,4 @@ _READERS: dict[str, Callable[[Fields], Elements]] = {
     "disconnectedcallback": _disconnected,
 }
 
-PROVIDER = Provider(name="z-api", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="z-api", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

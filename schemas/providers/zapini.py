@@ -7,9 +7,10 @@ out, and what is not known becomes a system event under its own name.
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.answers import answered, answers_of, recipient
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, items
+from schemas.lenient import first, ident, items, mapping
 from schemas.loose import STATUS_EVENTS, STATUSES, moment, read_message, read_status
 from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret
 from schemas.reasons import Reason
@@ -48,6 +49,17 @@ def parse(body: bytes) -> Elements:
     return elements_of(body, lambda root: map(_event, items(root)))
 
 
+def sent_answer(body: bytes) -> Elements:
+    """The message of an answer: it has their own `uuid` and not WhatsApp's id, since sending waits. Never raises."""
+    return answers_of(body, _answer)
+
+
+def _answer(raw: Any) -> Elements:
+    data = mapping(mapping(raw).get("data"))
+    to = first(data.get("to"), data.get("phone"), data.get("number"))
+    yield from answered(raw, {"message_id": first(*(data.get(name) for name in _OUTBOUND_IDS)), **recipient(to)})
+
+
 def _event(raw: Any) -> Parsed | Rejected:
     event = ident(raw.get("event")) if isinstance(raw, dict) else None
     if event is None:
@@ -76,4 +88,4 @@ def _system(event: str, area: str, what: str, data: Fields, raw: Fields) -> Pars
     return Parsed("system", fields, raw)
 
 
-PROVIDER = Provider(name="zapini", verify=verify, parse=parse, signed=False)
+PROVIDER = Provider(name="zapini", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)

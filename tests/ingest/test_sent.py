@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from ingest.sent import REFUSED_SHOWN, sort_out
+from ingest.sent_bodies import REFUSED_SHOWN, records
 from tests.ingest.process import SENT_TOKEN, Edge, Raw, headers
 
 TOKEN = {"Authorization": f"Bearer {SENT_TOKEN}"}
@@ -97,7 +97,41 @@ async def test_records_that_grow_beyond_a_record_are_refused(shared_edge: Edge, 
     assert await raw.records() == []
 
 
+async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_knows(
+    shared_edge: Edge, http: ClientSession, raw: Raw
+) -> None:
+    body = b'{ "messages": [{"id": "wamid.9"}], "contacts": [{"wa_id": "491510000042"}] }'
+    query = {"raw": "1", "template": "gruß", "to": "+491510000042", "callback_data": "a=1&b"}
+    async with http.post(f"{shared_edge.url}/sent/meta", params=query, data=body, headers=TOKEN) as answer:
+        assert (answer.status, await answer.json()) == (200, {"accepted": 1, "refused": []})
+    [record] = await raw.records()
+    found = headers(record)
+    assert (record.value, found["kind"], found["auth"][:11]) == (body, "answer", "bearer;key=")
+    del query["raw"]
+    assert json.loads(found["facts"]) == query
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "code"),
+    [
+        ("raw=1", b'{"error": {"code": 131030, "message": "no +491510000042"}}', "nothing_usable"),
+        ("raw=1", b"", "nothing_usable"),
+        ("raw=1&campain=x", b'{"messages": [{"id": "wamid.9"}]}', "bad_parameter"),
+        ("raw=maybe", b'{"messages": [{"id": "wamid.9"}]}', "bad_parameter"),
+    ],
+)
+async def test_what_is_no_answer_to_an_accepted_send_is_400(
+    query: str, body: bytes, code: str, shared_edge: Edge, http: ClientSession, raw: Raw
+) -> None:
+    async with http.post(f"{shared_edge.url}/sent/meta?{query}", data=body, headers=TOKEN) as answer:
+        said = await answer.json()
+    assert (answer.status, said["error"]) == (400, code)
+    assert "491510000042" not in str(said)
+    assert await raw.records() == []
+
+
 def test_the_report_of_a_hopeless_body_stays_small() -> None:
-    value, report = sort_out(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
+    taken = records(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
+    report = taken.report()
     assert (report["accepted"], len(report["refused"]), report["refused_more"]) == (1, REFUSED_SHOWN, 5)
-    assert json.loads(value) == {"message_id": "a"}
+    assert json.loads(taken.value) == {"message_id": "a"}

@@ -1,0 +1,76 @@
+"""Whose format, secrets and proofs `ackstream explain` goes by: a provider's alone, a mapping's, or a source's. IO."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from schemas import auth, provider_files, providers
+from schemas.config import Config, ConfigError, Source, find_file, load
+from schemas.explain import Setup
+from schemas.formats import Formats
+from schemas.jsontext import dumps, loads
+
+
+class Setups:
+    """`settings`: the file to read; None: the one in force, which is read only when something needs it."""
+
+    def __init__(self, settings: Path | None) -> None:
+        self._settings = settings
+        self._sources: dict[str, tuple[str, Setup]] = {}
+        self._providers: dict[str, Setup] = {}
+
+    def of_source(self, name: str) -> tuple[str, Setup]:
+        """Its provider's name and how it is set up. Raises ConfigError."""
+        if name not in self._sources:
+            source = self._config.sources.get(name)
+            if source is None:
+                names = ", ".join(self._config.sources) or "none"
+                raise ConfigError(f"the settings have no source {name!r}, only {names}")
+            self._sources[name] = source.provider, self._set_up(name, source)
+        return self._sources[name]
+
+    def of_provider(self, name: str, mapping: Mapping[str, Any] | None = None) -> Setup:
+        """The provider as it stands, or by a mapping. Raises ConfigError, and ValueError for a wrong mapping."""
+        if name not in self._providers:
+            self._providers[name] = Setup(Formats(self._known(name)))
+        plain = self._providers[name]
+        if mapping is None or name not in plain.formats.known:
+            return plain
+        return Setup(_mapped(name, plain.formats.known[name], dumps(mapping)))
+
+    def _set_up(self, name: str, source: Source) -> Setup:
+        formats = provider_files.load(self._config)
+        try:
+            secrets, tokens = auth.read("secrets", source.secrets), auth.read("verify_tokens", source.verify_tokens)
+            return Setup(formats, name, secrets, tokens, auth.load(source.auth))
+        except ConfigError as error:
+            raise ConfigError(f"sources.{name}.{error}") from None
+
+    def _known(self, name: str) -> Mapping[str, providers.Provider]:
+        """Those of the settings' folders too, once one of them is asked for."""
+        ours = providers.load()
+        wanted = name not in ours and (self._settings is not None or find_file().exists())
+        return provider_files.known_providers(self._config.providers) if wanted else ours
+
+    @cached_property
+    def _config(self) -> Config:
+        return load(self._settings)
+
+
+@lru_cache(maxsize=64)
+def _mapped(name: str, provider: providers.Provider, mapping: bytes) -> Formats:
+    return Formats({name: provider_files.configured(provider, loads(mapping))})
+
+
+def mapping_in(file: Path) -> dict[str, Any]:
+    """The mapping in a TOML file: alone, or as the table `mapping`. Raises ConfigError."""
+    try:
+        found = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read ({error.strerror})") from None
+    except ValueError as error:  # TOML's, and that of bytes that are no text
+        raise ConfigError(f"{file}: not valid TOML: {error}") from None
+    inner = found.get("mapping", found)
+    return inner if isinstance(inner, dict) else found

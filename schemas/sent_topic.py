@@ -1,0 +1,90 @@
+"""One record of wa.sent to canonical events and dead letters. Pure.
+
+The topic is for the user's own producers: key, partition and schema are theirs, and a value holds what a body of /sent
+may. Nothing in it proves who wrote it: whoever may write to Kafka may write sent records.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from schemas.config import Config
+from schemas.events import Arrival, Parsed, Rejected
+from schemas.lenient import mapping
+from schemas.normalise import MAX_DEAD, Event, dead_letter, event_of
+from schemas.reasons import Reason
+from schemas.sent import judged, parse_record
+from schemas.times import EARLIEST_MS, LATEST_MS
+
+_NO_SOURCE = "the record names no source: give it a field or a header `source`"
+_UNKNOWN_SOURCE = "the settings have no source of the name that the record gives"
+_NO_TIME = "the record has no time in Kafka: let wa.sent stamp them (message.timestamp.type = LogAppendTime)"
+
+
+class Record(NamedTuple):
+    """A record of wa.sent: its headers as text, value, place (topic, partition, offset), and Kafka's time of it, ms."""
+
+    headers: Mapping[str, str]
+    value: bytes
+    position: Mapping[str, Any]
+    timestamp_ms: int | None
+
+
+def normalise_record(record: Record, config: Config) -> tuple[list[Event], list[dict[str, Any]]]:
+    """Events and dead letters of a record by the settings' sources. Never raises.
+
+    The header `source` is that of the sent records that do not name theirs. Kafka's time is when they were received.
+    """
+    events: list[Event] = []
+    dead: list[dict[str, Any]] = []
+    for index, (arrival, element) in enumerate(_elements(record, config)):
+        outcome = element if isinstance(element, Rejected) else event_of(element, arrival, index)
+        if not isinstance(outcome, Rejected):
+            events.append(outcome)
+        elif len(dead) < MAX_DEAD:
+            dead.append(dead_letter(arrival, index, outcome))
+    return events, dead
+
+
+def resolved_record(record: Record, config: Config, index: int) -> dict[str, Any]:
+    """The letter of an element that was dead and is no more."""
+    elements = list(_elements(record, config))
+    return dead_letter(elements[min(index, len(elements) - 1)][0], index, Rejected(Reason.RESOLVED, ""))
+
+
+def named_sources(record: Record) -> set[str]:
+    """The sources of its sent records, whether the settings have them or not."""
+    return {_source(said, record.headers) for said, _ in judged(record.value)}
+
+
+def _source(said: Any, headers: Mapping[str, str]) -> str:
+    named = mapping(said).get("source") or headers.get("source")
+    return named if isinstance(named, str) else ""
+
+
+def _elements(record: Record, config: Config) -> Iterator[tuple[Arrival, Parsed | Rejected]]:
+    """At least one. The request id is made of the place, so that every reading of the record is the same delivery."""
+    time, place = record.timestamp_ms, record.position
+    received_at = time if time is not None and EARLIEST_MS <= time < LATEST_MS else 0
+    request_id = f"{place['topic']}-{place['partition']}-{place['offset']}-{received_at}"
+    arrivals: dict[str, Arrival] = {}
+    for said, reason in judged(record.value) or [(None, "The record is empty.")]:
+        source = _source(said, record.headers)
+        arrival = arrivals.get(source)
+        if arrival is None:
+            settings = config.sources.get(source)
+            known, provider = (source, settings.provider) if settings is not None else ("", "")
+            arrival = Arrival(known, provider, request_id, received_at, dict(place))
+            arrivals[source] = arrival
+        yield arrival, _element(said, reason, source, arrival)
+
+
+def _element(record: Any, reason: str | None, source: str, arrival: Arrival) -> Parsed | Rejected:
+    if reason is not None:
+        return Rejected(Reason.BAD_ELEMENT, reason, record)
+    if not source:
+        return Rejected(Reason.BAD_ENVELOPE, _NO_SOURCE, record)
+    if not arrival.source:
+        return Rejected(Reason.UNKNOWN_SOURCE, _UNKNOWN_SOURCE, record)
+    if not arrival.received_at:
+        return Rejected(Reason.BAD_ENVELOPE, _NO_TIME, record)
+    return parse_record(record)

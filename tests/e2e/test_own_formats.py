@@ -1,0 +1,72 @@
+"""Formats that only the settings know, the whole way: a provider of one's own, a mapping, addresses that go on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import TOKEN, Stack, wait_until
+
+SEGMENT = "fictional-segment-of-the-address"
+ACME = Path(__file__).parents[1] / "own_provider" / "acme.py"
+SOURCES = """
+[sources.acme]
+provider = "acme"
+auth.header = { name = "X-Acme", secrets = [{ env = "TEST_TOKEN" }] }
+
+[sources.evolution]
+provider = "evolution"
+auth.path = { secrets = [{ file = "segment" }] }
+
+[sources.mapped]
+provider = "generic"
+[sources.mapped.mapping]
+rules = [{ kind = "status", when = "state", fields = { message_id = "id", status = "state" } }]
+"""
+LATER_RULE = 'rules = [{ kind = "status", fields = { message_id = "id || nr", status = "state || \'sent\'" } }]'
+
+
+@pytest.fixture
+def own(bare_kafka: Stack) -> Stack:
+    """The stack with a folder of providers and with such sources."""
+    folder = bare_kafka.folder
+    (folder / "mine").mkdir()
+    (folder / "mine" / "acme.py").write_text(ACME.read_text())
+    (folder / "segment").write_text(SEGMENT)
+    settings = folder / "ackstream.toml"
+    settings.write_text('providers = ["mine"]\n' + settings.read_text() + SOURCES)
+    for part in ("clickhouse", "ingest", "normalise", "load"):
+        bare_kafka.start(part)
+    bare_kafka.ready()
+    return bare_kafka
+
+
+def found(stack: Stack) -> list[tuple[str, str, str]]:
+    rows = stack.query("SELECT source, kind, message_id FROM events ORDER BY source, message_id")
+    return [(row["source"], row["kind"], row["message_id"]) for row in rows]
+
+
+def test_from_the_address_to_the_tables_and_again_after_a_change(own: Stack) -> None:
+    message = json.dumps({"id": "A-1", "phone": "5511955554444", "words": "oi"}).encode()
+    assert own.post("/webhooks/acme", message)[0] == 401
+    assert own.post("/webhooks/acme", message, {"X-Acme": TOKEN})[0] == 200
+    upsert = {"key": {"id": "3EB0EV", "remoteJid": "5511955554444@s.whatsapp.net"}, "message": {"conversation": "oi"}}
+    body = json.dumps({"event": "messages.upsert", "instance": "shop", "data": upsert}).encode()
+    assert own.post("/webhooks/evolution/messages-upsert", body)[0] == 401
+    assert own.post(f"/webhooks/evolution/{SEGMENT}/messages-upsert", body)[0] == 200
+    assert own.post("/webhooks/mapped", b'[{"id": "M-1", "state": "read"}, {"nr": "M-2"}]')[0] == 200
+    understood = [("acme", "inbound", "A-1"), ("evolution", "inbound", "3EB0EV"), ("mapped", "status", "M-1")]
+    wait_until("three are events", lambda: found(own) == understood)
+    letters = wait_until("one is dead", lambda: own.query("SELECT source, reason FROM dead_letters"))
+    assert letters == [{"source": "mapped", "reason": "unknown_shape"}]
+
+    settings = own.folder / "ackstream.toml"
+    text = settings.read_text()
+    start = text.rindex("rules = ")
+    settings.write_text(text[:start] + LATER_RULE + "\n")
+    assert "1 understood now" in own.run("dead", "retry", "--all").stdout
+    wait_until("four are events", lambda: found(own) == [*understood, ("mapped", "status", "M-2")])
+    wait_until("none is dead", lambda: own.query("SELECT count() AS n FROM dead_letters") == [{"n": 0}])
+    own.run("replay", "--from", "beginning")
+    assert len(found(own)) == 4
+    assert SEGMENT not in own.logs("ingest")

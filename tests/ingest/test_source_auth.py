@@ -1,0 +1,259 @@
+"""The addresses and proofs of a source as the edge serves them: what reaches the store, what is refused.
+
+There is no Kafka and no spool here: 503 not_stored is the answer to whoever was let in.
+"""
+
+import hmac
+import logging
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
+
+from ingest import sources
+from ingest.accept import webhook
+from ingest.answers import Refusal
+from ingest.app import create_app
+from ingest.limits import sender_address
+from schemas.config import Config, parse
+from schemas.providers import Request
+
+SEGMENT = "fictional-segment-of-the-address"
+SETTINGS = """
+[ingest]
+trusted_proxies = ["127.0.0.1"]
+spool = false
+
+[sources.evolution]
+provider = "evolution"
+
+[sources.hidden]
+provider = "meta"
+verify_tokens = [{ env = "T_TOKEN" }]
+auth.path = { secrets = [{ env = "T_SEGMENT" }] }
+
+[sources.hidden-evolution]
+provider = "evolution"
+auth.path = { secrets = [{ env = "T_OLD_SEGMENT" }, { env = "T_SEGMENT" }] }
+
+[sources.near]
+provider = "zapini"
+auth.addresses = ["203.0.113.0/24"]
+
+[sources.strict]
+provider = "zapini"
+secrets = [{ env = "T_TOKEN" }]
+auth.basic = { user = "hooks", secrets = [{ env = "T_TOKEN" }] }
+auth.hmac = { header = "X-Signature", secrets = [{ env = "T_TOKEN" }] }
+"""
+TOKEN = "fictional-token"
+ENV = {"T_TOKEN": TOKEN, "T_SEGMENT": SEGMENT, "T_OLD_SEGMENT": "an-older-fictional-segment"}
+LET_IN, NOBODY, NOWHERE = (503, "not_stored"), (401, "bad_credentials"), (404, "not_found")
+
+Post = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+def config(tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> Config:
+    for name, secret in ENV.items():
+        monkeypatch.setenv(name, secret)
+    kafka = f'\n[kafka]\nbootstrap = "127.0.0.1:{unused_tcp_port}"\n'
+    return parse(SETTINGS + kafka, tmp_path / "ackstream.toml", {})
+
+
+@pytest.fixture
+async def http(config: Config) -> AsyncIterator[ClientSession]:
+    """A client of the edge, to which it comes through a proxy that the edge trusts."""
+    server = TestServer(create_app(config, sources.load(config)))
+    await server.start_server()
+    async with ClientSession(server.make_url("/")) as session:
+        yield session
+    await server.close()
+
+
+@pytest.fixture
+def post(http: ClientSession) -> Post:
+    async def ask(path: str, headers: dict[str, str] | None = None, body: bytes = b"{}") -> tuple[int, str]:
+        async with http.post(path, data=body, headers=headers) as answer:
+            assert answer.content_type == "application/json"
+            return answer.status, (await answer.json())["error"]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/webhooks/evolution", LET_IN),
+        ("/webhooks/evolution/messages-upsert", LET_IN),
+        ("/webhooks/evolution/send-message-update", LET_IN),
+        ("/webhooks/evolution/some-new-event", LET_IN),
+        ("/webhooks/evolution/messages-upsert/x", NOWHERE),
+        ("/webhooks/evolution/Messages_Upsert", NOWHERE),
+        ("/webhooks/evolution/", NOWHERE),
+        ("/webhooks/near/messages-upsert", NOWHERE),
+        (f"/webhooks/hidden/{SEGMENT}", LET_IN),
+        ("/webhooks/hidden", NOBODY),
+        (f"/webhooks/hidden/{SEGMENT}x", NOBODY),
+        (f"/webhooks/hidden/{SEGMENT}/messages-upsert", NOWHERE),
+        (f"/webhooks/hidden-evolution/{SEGMENT}", LET_IN),
+        (f"/webhooks/hidden-evolution/{SEGMENT}/messages-upsert", LET_IN),
+        ("/webhooks/hidden-evolution/an-older-fictional-segment/messages-upsert", LET_IN),
+        ("/webhooks/hidden-evolution/messages-upsert", NOBODY),
+    ],
+)
+async def test_addresses_of_a_source(path: str, answer: tuple[int, str], post: Post) -> None:
+    assert await post(path) == answer
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "answer"),
+    [
+        ("203.0.113.77", LET_IN),
+        ("8.8.8.8", NOBODY),
+        ("203.0.113.77, 8.8.8.8", NOBODY),  # the first was written by the sender
+        ("nonsense", NOBODY),
+        (None, NOBODY),
+    ],
+)
+async def test_networks_behind_a_trusted_proxy(forwarded: str | None, answer: tuple[int, str], post: Post) -> None:
+    assert await post("/webhooks/near", {"X-Forwarded-For": forwarded} if forwarded else {}) == answer
+
+
+def test_the_sender_is_told_exactly_where_limits_count_networks() -> None:
+    assert sender_address("2001:db8::5", None, ()) == "2001:db8::5"
+    assert sender_address("8.8.8.8", "203.0.113.77", ()) == "8.8.8.8"
+
+
+async def test_several_lines_of_the_proxies_header_are_one_list(http: ClientSession) -> None:
+    lines = [("X-Forwarded-For", "203.0.113.77"), ("X-Forwarded-For", "8.8.8.8")]
+    async with http.post("/webhooks/near", data=b"{}", headers=lines) as answer:
+        assert answer.status == 401
+
+
+async def test_everything_that_is_asked_has_to_be_there(post: Post) -> None:
+    body = b'{"event":"message.received"}'
+    proofs = {
+        "X-Webhook-Secret": TOKEN,
+        "Authorization": "Basic " + b64encode(f"hooks:{TOKEN}".encode()).decode(),
+        "X-Signature": hmac.digest(TOKEN.encode(), body, "sha256").hex(),
+    }
+    assert await post("/webhooks/strict", proofs, body) == LET_IN
+    assert await post("/webhooks/strict", proofs, body + b" ") == NOBODY
+    for name in proofs:
+        assert await post("/webhooks/strict", {key: proofs[key] for key in proofs if key != name}, body) == NOBODY
+
+
+async def test_a_handshake_needs_the_segment_as_well(http: ClientSession) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "1158201444"}
+    for path, status in ((f"/webhooks/hidden/{SEGMENT}", 200), ("/webhooks/hidden", 403), ("/webhooks/hidden/x", 403)):
+        async with http.get(path, params=query) as answer:
+            assert answer.status == status
+            assert (await answer.text() == "1158201444") == (status == 200)
+
+
+def test_a_record_names_the_proofs_and_holds_no_secret(config: Config) -> None:
+    loaded = sources.load(config)
+    body = b"{}"
+    given = {
+        "x-webhook-secret": TOKEN,
+        "authorization": "Basic " + b64encode(f"hooks:{TOKEN}".encode()).decode(),
+        "x-signature": hmac.digest(TOKEN.encode(), body, "sha256").hex(),
+    }
+    headers = webhook(loaded["strict"], Request(given, body), "id")
+    assert not isinstance(headers, Refusal)
+    stored = dict(headers)
+    assert stored["auth"].startswith(b"static+hmac-sha256+basic;key=")
+    assert stored["x-signature"].decode() == given["x-signature"]
+    hidden = webhook(loaded["hidden"], Request({}, body, segment=SEGMENT), "id")
+    assert dict(hidden)["auth"].startswith(b"path;key=")
+    near = webhook(loaded["near"], Request({}, body, address="203.0.113.1"), "id")
+    assert dict(near)["auth"] == b"address;key="
+    for record in (headers, hidden, near):
+        assert not any(secret.encode() in value for _, value in record for secret in ENV.values())
+
+
+def test_what_a_source_does_not_prove_is_one_line(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        sources.warn(sources.load(config))
+    said = {message.split()[1].removeprefix("source="): message for message in caplog.messages}
+    assert len(caplog.messages) == len(said)
+    assert set(said) == {"evolution", "hidden", "hidden-evolution", "near"}  # strict is signed
+    assert "anybody who knows its address" in said["evolution"]
+    assert "anybody in these networks" in said["near"]
+
+
+def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T_TOKEN", "short")
+    text = """
+    [sources.a]
+    provider = "zapini"
+    mapping = { rules = [] }
+    [sources.b]
+    provider = "generic"
+    [sources.c]
+    provider = "generic"
+    mapping = { rules = [{ kind = "inbound", fields = { text = "$.a" } }] }
+    """
+    assert refused(text, tmp_path) == [
+        "sources.a.mapping: the provider zapini takes none: remove it, or use the provider generic",
+        "sources.b.mapping: missing: the provider generic needs one, which says how to read its bodies",
+        (
+            "sources.c.mapping.rules.0.fields.text: no JMESPath expression: Bad jmespath expression: Unknown token $: "
+            "write it without `$`, such as data.message.id"
+        ),
+    ]
+    text = """
+    [sources.a]
+    provider = "zapini"
+    auth.path = { secrets = [{ env = "T_TOKEN" }] }
+    [sources.b]
+    provider = "zapini"
+    auth.header = { name = "X-A", secrets = [{ env = "T_ABSENT" }] }
+    """
+    assert refused(text, tmp_path) == [
+        "sources.a.auth.path.secrets: a secret in an address has 16 to 200 letters, digits or . _ ~ -",
+        "sources.b.auth.header.secrets: the environment variable T_ABSENT is not set: set it to the secret",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ingest", "addresses", "fine"),
+    [
+        ("", "203.0.113.0/24", False),
+        ("", "127.0.0.0/8", True),
+        ('trusted_proxies = ["127.0.0.1"]', "203.0.113.0/24", True),
+        ('host = "0.0.0.0"', "203.0.113.0/24", True),
+    ],
+)
+def test_networks_that_nobody_can_come_from_are_refused(
+    ingest: str, addresses: str, fine: bool, tmp_path: Path
+) -> None:
+    text = f'[ingest]\n{ingest}\n[sources.a]\nprovider = "zapini"\nauth.addresses = ["{addresses}"]\n'
+    if fine:
+        assert list(sources.load(parse(text, tmp_path / "ackstream.toml", {}))) == ["a"]
+    else:
+        (line,) = refused(text, tmp_path)
+        assert line.startswith("sources.a.auth.addresses: ingest listens at 127.0.0.1, where everybody has this")
+
+
+def refused(text: str, folder: Path) -> list[str]:
+    with pytest.raises(sources.ConfigError) as caught:
+        sources.load(parse(text, folder / "ackstream.toml", {}))
+    return str(caught.value).splitlines()
+
+
+def test_a_mapping_may_use_words_that_are_paths_elsewhere(tmp_path: Path) -> None:
+    text = """
+    [sources.a]
+    provider = "generic"
+    [sources.a.mapping]
+    rules = [{ kind = "inbound", fields = { text = "t" } }]
+    values.type = { file = "document", providers = "contacts" }
+    """
+    mapping = parse(text, tmp_path / "ackstream.toml", {}).sources["a"].mapping
+    assert mapping is not None
+    assert mapping["values"]["type"] == {"file": "document", "providers": "contacts"}
