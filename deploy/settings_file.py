@@ -31,6 +31,9 @@ _HEAD = """\
 # Everything that the local stack keeps: Kafka's log, ClickHouse's tables, logs, secrets.
 data_dir = "{data_dir}"
 
+# Folders with providers of your own, a file each; relative ones start at the folder of this file.
+# providers = []
+
 [ingest]
 # Where webhooks arrive. Providers must reach it over HTTPS: put a proxy or a tunnel in front.
 # host = "127.0.0.1"
@@ -91,6 +94,10 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 # false: texts, captions, answers to buttons and forms, and file names stay in Kafka (until retention_days) and never
 # reach ClickHouse. No number changes. What ClickHouse holds already stays there: `make clean` removes it.
 # store_text = true
+# When of more sources than not at least this share of the last bodies (200, at least 100) cannot be understood for a
+# reason that may be ours, the normalise workers stop and say so, and bodies wait in Kafka; 0 = never. Only bodies count
+# whose sender was proven, so nobody who merely knows an address can stop anything.
+# dead_share_limit = 0.5
 # normalise_workers = 1
 # load_workers = 1
 
@@ -146,6 +153,15 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 # One section for each webhook endpoint: POST /webhooks/<name>. A list may hold several secrets while one is replaced.
 # secrets: what the provider signs with, or sends; write the provider's own value into the file.
 # verify_tokens: what you type into Meta's webhook form. sent_tokens: bearer tokens of your own POST /sent/<name>.
+#
+# What else a source asks of its sender, or instead where it has no secrets. Everything that stands there has to hold.
+#   auth.hmac = {{ header = "X-Sign", algorithm = "sha256", encoding = "hex", prefix = "sha256=", secrets = [...] }}
+#   auth.header = {{ name = "X-Token", secrets = [...] }}
+#   auth.basic = {{ user = "hooks", secrets = [...] }}
+#   auth.jwt = {{ algorithm = "HS256", issuer = "", audience = "", secrets = [...] }}   RS256, ES256: public keys in PEM
+#   auth.path = {{ secrets = [...] }}   then it is POST /webhooks/<name>/<secret>
+#   auth.addresses = ["203.0.113.0/24"]   behind a proxy name it in ingest.trusted_proxies
+# A source of the provider "generic" reads any JSON by its table [sources.<name>.mapping]; README shows one.
 """
 
 

@@ -37,6 +37,8 @@ def settings(topic: Topic, replication: int, retention_days: int) -> dict[str, s
         # acks=all then means a majority: what was answered 200 outlives any broker of three.
         "min.insync.replicas": str(replication // 2 + 1),
     }
+    if topic.arrival_times:
+        wanted["message.timestamp.type"] = "LogAppendTime"
     if topic.cleanup == "compact":
         # The segment being written is never compacted and a recovery reads all of it: 64 MiB instead of 1 GiB.
         wanted["segment.bytes"] = str(64 * 1024 * 1024)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 EVENT_LOG = "event_log"
-DEAD_LETTER_LOG = "dead_letter_log"
+DEAD_LETTER_LOG = "letter_log"
 RATE_LOG = "rate_log"
 SAMPLES = "samples"
 

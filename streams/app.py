@@ -1,8 +1,9 @@
 """The Faust app of a stage, from the settings. IO: opens nothing yet."""
 
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import faust
@@ -11,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.config import Config
 from streams.batches import Batch, BatchApp, BatchConsumer, BatchSchema
 from streams.outbox import new_producer
-from streams.vitals import BEAT_SECONDS, Vitals
+from streams.vitals import BEAT_SECONDS, EXIT_HELD, Vitals
 
 log = logging.getLogger("ackstream")
 
@@ -19,6 +20,8 @@ log = logging.getLogger("ackstream")
 IN_PROGRESS = 8
 # Faust starts its reader anew after a rebalance; one that is still away after this many beats has ended for good.
 DRAINED_BEATS = 5
+# A process that ends sooner than after 2 s is a failed start to a supervisor, and tried again whatever it said.
+HELD_SECONDS = 3.0
 
 
 class Stage:
@@ -58,6 +61,8 @@ class Stage:
             web_enabled=False,
             **more,
         )
+        # At the start: why the worker must not go on as it is, if so.
+        self.why_held: Callable[[], str | None] = lambda: None
         self._producer: AIOKafkaProducer | None = None
         self._drained_beats = 0
         self.app.task()(self._beat)
@@ -93,6 +98,11 @@ class Stage:
     def is_current(self, batch: Batch) -> bool:
         """Whether the batch's partition is still this worker's by the group generation it was read in."""
         return bool(batch.generation_id == self.app.consumer_generation_id and not self.app.rebalancing)
+
+    async def is_member(self, batch: Batch) -> bool:
+        """Whether Kafka, asked now, has this worker in its group, in the generation that the batch was read in."""
+        generation = batch.generation_id
+        return generation is not None and await cast("BatchConsumer", self.app.consumer).is_member(generation)
 
     async def _beat(self) -> None:
         try:
@@ -148,7 +158,12 @@ class Stage:
 
 
 def run(stage: Stage) -> None:
-    """Runs the worker until SIGTERM; returns never (exits with Faust's code)."""
+    """Runs the worker until SIGTERM; returns never (exits with Faust's code, or EXIT_HELD)."""
+    if (why := stage.why_held()) is not None:
+        stage.vitals.last_error = why
+        stage.vitals.write(ready=False)
+        time.sleep(HELD_SECONDS)
+        stage.vitals.die(why, EXIT_HELD)
     worker = faust.Worker(
         stage.app,
         loglevel="INFO",  # with "WARN" Faust's spinner puts the root logger on DEBUG, 12 % of the CPU

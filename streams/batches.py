@@ -224,6 +224,10 @@ class BatchConsumer(Consumer):
         What it is for is seen to by `skipped`, `drained` and the fail-stop.
         """
 
+    async def is_member(self, generation: int) -> bool:
+        """Whether Kafka, asked now, has this worker in that generation of the group."""
+        return bool(await self._thread.call_thread(cast("_ConsumerThread", self._thread).is_member, generation))
+
     def skipped(self) -> list[TP]:
         """Partitions in which a batch was lost between consumer and agent; their commits would stand still."""
         return [tp for tp, flight in self.in_flight.items() if flight.skipped()]
@@ -235,6 +239,10 @@ class _ConsumerThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read when it starts; Faust has no setting for either
         consumer._fetch_min_bytes = FETCH_MIN_BYTES
         return consumer
+
+    async def is_member(self, generation: int) -> bool:
+        coordinator = self._ensure_consumer()._coordinator
+        return bool(coordinator.generation == generation and await coordinator._do_heartbeat())
 
 
 class BatchTransport(Transport):

@@ -10,11 +10,11 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import DEAD, EVENTS, RAW, Topic
+from schemas.topics import DEAD, EVENTS, RAW, SENT, Topic
 
 # Consumer group of each stage and what it reads.
 GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
-    "normalise": ("ackstream-normalise", (RAW,)),
+    "normalise": ("ackstream-normalise", (RAW, SENT)),
     "load": ("ackstream-load", (EVENTS, DEAD)),
 }
 _READ_SECONDS = 5.0  # for the oldest record of every partition that is behind

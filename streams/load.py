@@ -18,6 +18,7 @@ from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.app import Stage
 from streams.batches import Batch
 from streams.decode import decode, decode_object
+from streams.fence import Claim, Fence, FencedBatch
 from streams.lifecycle import absorb
 from streams.loader import Loader
 from streams.normalise import dead_record, partition_of
@@ -55,6 +56,7 @@ class Load:
         # Held from the check of the generation to the last send: a revocation waits for it, so nothing of a partition
         # is written after it was given away.
         self.sending = asyncio.Lock()
+        self.fence: Fence | None = None
         self._events: Loader | None = None
         self._dead: Loader | None = None
         self._starting = asyncio.Lock()
@@ -68,6 +70,8 @@ class Load:
             counts = {topic.name: len(await producer.partitions_for(topic.name)) for topic in (EVENTS, STATE, MESSAGES)}
             if len(set(counts.values())) > 1:
                 self.stage.vitals.die(f"the topics differ in partitions ({counts}): give them the same number")
+            topics = STATE.name, MESSAGES.name
+            self.fence = Fence(producer, f"ackstream-{NAME}", topics, self._on_state)
             settings = self.stage.config
             client = await self._connect()
             limits = settings.streams.insert_rows, settings.streams.insert_seconds
@@ -130,20 +134,27 @@ class Load:
             else:
                 events.append(event)
                 rows.append(record.value if store_text else without_text(event))
+        assert self._events is not None  # noqa: S101  (start)
+        assert self.fence is not None  # noqa: S101  (start)
+        mine, member = partial(self.stage.is_current, batch), partial(self.stage.is_member, batch)
+        if not await self.fence.hold(batch.partition, mine, member):
+            return None
         async with self.sending:
             self.stage.vitals.check_not_still()
-            if not self.stage.is_current(batch):
+            claim = self.fence.claim_of(batch.partition)
+            if claim is None or not self.stage.is_current(batch):
                 return None
-            changelog, pending = await self._publish(batch.partition, events)
-        assert self._events is not None  # noqa: S101  (start)
+            changelog, pending = await self._publish(batch.partition, events, claim)
         inserted = await self._events.add(rows)
         return self._durable(batch.partition, inserted, changelog, pending, letters)
 
-    async def _publish(self, partition: int, events: list[dict[str, Any]]) -> tuple[Pending, Pending]:
+    async def _publish(self, partition: int, events: list[dict[str, Any]], claim: Claim) -> tuple[Pending, Pending]:
         states, rows = absorb(
             events, self.table.store(partition).get, lambda prefix: self.table.scan(partition, prefix)
         )
-        changelog, messages = Outbox(self.stage.producer, STATE.name), Outbox(self.stage.producer, MESSAGES.name)
+        new_batch = partial(FencedBatch, claim, self.stage.vitals.check_not_still)
+        changelog = Outbox(self.stage.producer, STATE.name, new_batch)
+        messages = Outbox(self.stage.producer, MESSAGES.name, new_batch)
         for key, value in self.table.put(partition, states):
             changelog.add(partition, key, value)
         for key, row in rows.items():
@@ -174,8 +185,9 @@ class Load:
         assert self._dead is not None  # noqa: S101  (start)
         rows = []
         for record in batch.records:
-            if decode_object(record.value) is not None:
-                rows.append(record.value)
+            letter = decode_object(record.value)
+            if letter is not None:
+                rows.append(orjson.dumps({**letter, "letter_offset": record.offset}))
             elif record.value is not None:
                 await self._refuse_letter(record.value, 0)
         return await self._dead.add(rows)
@@ -186,6 +198,8 @@ class Load:
             try:
                 async with asyncio.timeout(self.stage.config.streams.session_seconds / 2), self.sending:
                     await self.stage.producer.flush()
+                    if self.fence is not None:
+                        self.fence.forget()
             except TimeoutError:
                 self.stage.vitals.die("Kafka did not take the last writes before the partitions were revoked")
 

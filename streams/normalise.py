@@ -1,4 +1,7 @@
-"""Stage 1: raw bodies become canonical events, keyed by source and message. IO around schemas.normalise; stateless."""
+"""Stage 1: raw bodies and sent records become canonical events, keyed by source and message. Stateless.
+
+IO around schemas.normalise and schemas.sent_topic.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,12 +10,16 @@ from zlib import crc32
 
 from aiokafka.structs import ConsumerRecord
 
+from schemas import provider_files
 from schemas.config import Config
+from schemas.formats import Formats
 from schemas.jsontext import dumps
-from schemas.normalise import normalise, resolved
-from schemas.topics import DEAD, EVENTS, RAW
+from schemas.normalise import Event, normalise, resolved
+from schemas.sent_topic import Record, named_sources, normalise_record, resolved_record
+from schemas.topics import DEAD, EVENTS, RAW, SENT
 from streams.app import Stage
 from streams.batches import Batch
+from streams.hold import Guard
 from streams.outbox import Outbox, stored
 
 NAME = "normalise"
@@ -46,19 +53,40 @@ def _position(record: ConsumerRecord) -> dict[str, Any]:
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
+def understood(record: ConsumerRecord, config: Config, formats: Formats) -> tuple[list[Event], list[dict[str, Any]]]:
+    """Events and dead letters of one record of wa.raw or wa.sent; `formats` are those of `config`. Never raises."""
+    if record.topic == SENT.name:
+        return normalise_record(_sent(record), config)
+    return normalise(headers_of(record), record.value or b"", _position(record), formats)
+
+
+def sources_of(record: ConsumerRecord) -> set[str]:
+    """The sources that a record of wa.raw or wa.sent speaks of; only one of the latter may have several. Pure."""
+    if record.topic == SENT.name:
+        return named_sources(_sent(record))
+    return {headers_of(record).get("source", "")}
+
+
+def _sent(record: ConsumerRecord) -> Record:
+    return Record(headers_of(record), record.value or b"", _position(record), record.timestamp)
+
+
 class Normaliser:
     """Normalises records into the two topics that follow; used by the stage and by a replay alike."""
 
-    def __init__(self, producer: Any, partitions: int) -> None:
+    def __init__(self, producer: Any, partitions: int, config: Config) -> None:
+        """Raises ConfigError for a provider or a mapping that cannot work."""
         self._events = Outbox(producer, EVENTS.name)
         self._dead = Outbox(producer, DEAD.name)
         self._partitions = partitions
+        self._config = config
+        self._formats = provider_files.load(config)
         self.events = 0
         self.dead = 0
 
     def take(self, record: ConsumerRecord) -> list[dict[str, Any]]:
-        """Adds what one raw record holds to the batches; its dead letters."""
-        events, dead = normalise(headers_of(record), record.value or b"", _position(record))
+        """Adds what one record holds to the batches; its dead letters."""
+        events, dead = understood(record, self._config, self._formats)
         for event in events:
             self._events.add(partition_of(event.key, self._partitions), event.key, event.value, record.timestamp)
         for letter in dead:
@@ -69,7 +97,10 @@ class Normaliser:
 
     def resolve(self, record: ConsumerRecord, index: int) -> None:
         """Adds the letter that takes the place of a dead one of this record."""
-        self._bury(resolved(headers_of(record), _position(record), index))
+        if record.topic == SENT.name:
+            self._bury(resolved_record(_sent(record), self._config, index))
+        else:
+            self._bury(resolved(headers_of(record), _position(record), index))
 
     def _bury(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
         key, value = dead_record(letter)
@@ -81,9 +112,12 @@ class Normaliser:
 
 
 def build(config: Config, instance: int) -> Stage:
-    """The stage, ready to run."""
+    """The stage, ready to run. Raises ConfigError for a provider or a mapping that cannot work."""
     # Stateless: an event that it sends late is one more arrival. And one hostile body of 4 MB can take it a minute.
+    provider_files.load(config)  # raises before anything is joined
     stage = Stage(config, NAME, instance, owns_state=False)
+    guard = Guard(config, stage.vitals)
+    stage.why_held = guard.why_held
 
     async def agent(stream: Any) -> None:
         normaliser: Normaliser
@@ -91,19 +125,23 @@ def build(config: Config, instance: int) -> Stage:
         async def start() -> None:
             nonlocal normaliser
             producer = await stage.start_producer()
-            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), config)
 
         async def work(batch: Batch) -> Any:
             size = 0
             for record in batch.records:
-                normaliser.take(record)
+                before = normaliser.events
+                letters = normaliser.take(record)
+                guard.add(record, normaliser.events > before, letters)
                 size += len(record.value or b"")
                 if size > TURN_BYTES:
                     size = 0
                     await asyncio.sleep(0)
+            guard.check()
             return stored(await normaliser.send())
 
         await stage.run_agent(stream, start, work)
 
     stage.app.agent(stage.topic(RAW.name), name="normalise")(agent)
+    stage.app.agent(stage.topic(SENT.name), name="normalise-sent")(agent)
     return stage

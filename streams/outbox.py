@@ -1,7 +1,7 @@
 """Writes record batches to Kafka: one request and one future a batch instead of one a record. IO."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -30,9 +30,11 @@ def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
 class Outbox:
     """Collects records for the partitions of one topic and sends them as record batches, in order of adding."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, topic: str, new_batch: Callable[[], Any] | None = None) -> None:
+        """`new_batch` makes the batches, if not the producer itself."""
         self._producer = producer
         self._topic = topic
+        self._new_batch = new_batch or producer.create_batch
         self._open: dict[int, Any] = {}
         self._full: list[tuple[int, Any]] = []
 
@@ -42,7 +44,7 @@ class Outbox:
         if builder is None or builder.append(key=key, value=value, timestamp=timestamp_ms) is None:
             if builder is not None:
                 self._full.append((partition, builder))
-            builder = self._open[partition] = self._producer.create_batch()
+            builder = self._open[partition] = self._new_batch()
             builder.append(key=key, value=value, timestamp=timestamp_ms)
 
     async def send(self) -> Pending:

@@ -21,11 +21,12 @@ FETCH_MS = 2_000
 
 @dataclass(slots=True, frozen=True)
 class Place:
-    """Where an element lies: a record of wa.raw, and its place in that body."""
+    """Where an element lies: a record of wa.raw or of wa.sent, and its place in that body."""
 
     partition: int
     offset: int
     index: int
+    topic: str = RAW.name
 
 
 @dataclass(slots=True)
@@ -45,14 +46,14 @@ async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progre
     """Retries the elements; progress after each body. Ends when Kafka has stored the last. Raises KafkaError."""
     wanted: dict[TopicPartition, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     for place in places:
-        wanted[TopicPartition(RAW.name, place.partition)][place.offset].add(place.index)
+        wanted[TopicPartition(place.topic, place.partition)][place.offset].add(place.index)
     consumer = _consumer(config)
     producer = new_producer(config.kafka.bootstrap, "ackstream-retry")
     progress = Progress()
     try:
         await consumer.start()
         await producer.start()
-        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)))
+        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), config)
         for partition, offsets in wanted.items():
             async for offset, record in _records(consumer, partition, sorted(offsets)):
                 _retry_one(normaliser, record, offsets[offset], progress)
@@ -68,7 +69,7 @@ async def body(config: Config, place: Place) -> bytes | None:
     consumer = _consumer(config)
     await consumer.start()
     try:
-        partition = TopicPartition(RAW.name, place.partition)
+        partition = TopicPartition(place.topic, place.partition)
         (record,) = [record async for _, record in _records(consumer, partition, [place.offset])]
         return None if record is None else bytes(record.value or b"")
     finally:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 EXIT_FAIL_STOP = 70
+# "Something must change before this can go on", by the convention of sysexits.h: no supervisor need try again.
+EXIT_HELD = 78
 BEAT_SECONDS = 1.0
 
 log = logging.getLogger("ackstream")
@@ -39,14 +41,14 @@ class Vitals:
         scratch.write_text(json.dumps(beat))
         scratch.replace(self.path)
 
-    def die(self, why: str) -> NoReturn:
+    def die(self, why: str, code: int = EXIT_FAIL_STOP) -> NoReturn:
         """Ends the process at once: nothing is acknowledged, so everything unfinished is read again."""
-        log.critical("fail-stop: %s", why)
+        log.critical("fail-stop: %s" if code == EXIT_FAIL_STOP else "%s", why)
         self.last_error = why
         try:
             self.write(ready=False)
         finally:
-            os._exit(EXIT_FAIL_STOP)
+            os._exit(code)
 
     def check_not_still(self) -> None:
         """Dies when the event loop stood still (SIGSTOP, a frozen machine) for more than half a session timeout.

@@ -1,6 +1,7 @@
 """`ackstream dead`: what could not be understood, and another try at it. IO."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from deploy.progress import progress
 from schemas.config import Config, load
 from schemas.reasons import Reason
 from schemas.times import to_iso
-from schemas.topics import RAW
+from schemas.topics import RAW, SENT
 from streams import retry
 from streams.retry import Place
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 COLUMNS = ("id", "source", "provider", "received_at", "reason", "detail", "request_id", "excerpt")
-_ID = "concat(toString(raw.partition), ':', toString(raw.offset), ':', toString(raw.index))"
+# Most lie in wa.raw: only another topic is part of the ID.
+_ID = f"concat(if(raw.topic = '{RAW.name}', '', concat(raw.topic, ':')), "
+_ID += "toString(raw.partition), ':', toString(raw.offset), ':', toString(raw.index))"
+_LETTER = re.compile(rf"(?:({re.escape(RAW.name)}|{re.escape(SENT.name)}):)?(\d{{1,9}}):(\d{{1,18}}):(\d{{1,9}})")
 READ_SECONDS = 15.0
 
 
@@ -134,8 +138,8 @@ def retry_(
             places = [
                 Place(*row)
                 for row in client.query(
-                    "SELECT raw.partition, raw.offset, raw.index FROM dead_letters "  # noqa: S608
-                    f"WHERE raw.topic = '{RAW.name}' AND {which.where} ORDER BY 1, 2, 3",
+                    "SELECT raw.partition, raw.offset, raw.index, raw.topic FROM dead_letters "  # noqa: S608
+                    f"WHERE raw.topic IN ('{RAW.name}', '{SENT.name}') AND {which.where} ORDER BY 4, 1, 2, 3",
                     parameters=which.parameters,
                 ).result_rows
             ]
@@ -169,17 +173,17 @@ def _iso(moment: Any) -> str | None:
 
 
 def _place(letter: str) -> Place:
-    try:
-        partition, offset, index = map(int, letter.split(":"))
-    except ValueError:
-        raise click.UsageError(f"{letter!r} is no ID: take one from `ackstream dead list`, such as 3:1207:0") from None
-    return Place(partition, offset, index)
+    found = _LETTER.fullmatch(letter)
+    if found is None:
+        raise click.UsageError(f"{letter!r} is no ID: take one from `ackstream dead list`, such as 3:1207:0")
+    topic, partition, offset, index = found.groups()
+    return Place(int(partition), int(offset), int(index), topic or RAW.name)
 
 
 def _body(config: Config, place: Place) -> bytes:
     with kafka_away(config.kafka.bootstrap):
         found = blocking.run(asyncio.wait_for(retry.body(config, place), READ_SECONDS))
     if found is None:
-        why = f"{RAW.name} has no record {place.offset} in partition {place.partition}: its retention has passed"
+        why = f"{place.topic} has no record {place.offset} in partition {place.partition}: its retention has passed"
         raise Failure(why)
     return found

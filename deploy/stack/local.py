@@ -240,7 +240,7 @@ class Local:
             for process in mine:
                 seen.setdefault(process.instance, set()).add(process.pid)
             deaths = max((len(pids - {0}) for pids in seen.values()), default=0)
-            if deaths > _DEATHS or time.monotonic() - start > limit:
+            if deaths > _DEATHS or time.monotonic() - start > limit or any(process.held for process in mine):
                 raise Failure(watch.why_unhealthy(part, mine, self._file))
             time.sleep(0.2)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
 from schemas.config import Config, Secret, Source
-from schemas.topics import DEAD, EVENTS, RAW
+from schemas.topics import DEAD, EVENTS, RAW, SENT
 
 ROOT = Path(__file__).parents[2]
 # Stands for the number of a process of a part with several.
@@ -128,24 +128,28 @@ def ingest(config: Config, layout: Layout, read: Reader) -> Part:
     listener = Listener(settings.host, settings.port, "ingest.port", "ACKSTREAM_INGEST_PORT")
     address = f"http://{settings.host}:{settings.port}"
     sources = [fact for name, source in sorted(config.sources.items()) for fact in _facts(name, source, read)]
-    stamp = digest([*code("ingest", "schemas"), settings.model_dump_json(), config.kafka.bootstrap, *sources])
+    loaded = [*code("ingest", "schemas"), *code(*config.providers)]
+    stamp = digest([*loaded, settings.model_dump_json(), config.kafka.bootstrap, *sources])
     given = _given([secret for source in config.sources.values() for secret in source_secrets(source)], read)
     return Part("ingest", address, command, settings.processes, (listener,), stamp, ("ingest", "kafka"), given)
 
 
 def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
     counts = {"normalise": config.streams.normalise_workers, "load": config.streams.load_workers}
-    addresses = {"normalise": RAW.name, "load": f"{EVENTS.name}, {DEAD.name}"}
+    addresses = {"normalise": f"{RAW.name}, {SENT.name}", "load": f"{EVENTS.name}, {DEAD.name}"}
     secrets = _those(config.clickhouse.password)
     facts = _told(config.streams, config.kafka, config.clickhouse)
-    stamp = digest([*code("streams", "schemas"), *facts, *map(read, secrets)])
+    common = [*code("streams", "schemas"), *facts, *map(read, secrets)]
+    # Which sources there are, and how each is read.
+    sources = [f"{name}={source.provider} {source.mapping}" for name, source in sorted(config.sources.items())]
+    stamps = {"normalise": digest([*common, *sources, *code(*config.providers)]), "load": digest(common)}
     return [
         Part(
             stage,
             addresses[stage],
             (*_program(layout, stage), "worker", stage, "--instance", INSTANCE),
             counts[stage],
-            stamp=stamp,
+            stamp=stamps[stage],
             reads=("streams", "kafka", "clickhouse"),
             given=_given(secrets, read),
         )
@@ -223,7 +227,7 @@ def digest(facts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
-def code(*folders: str) -> list[str]:
+def code(*folders: str | Path) -> list[str]:
     """Changes when a file that the processes have loaded changes, so that `up` after an upgrade restarts them."""
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in _LOADED)
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
@@ -237,7 +241,7 @@ def secret_variables(config: Config) -> frozenset[str]:
 
 
 def source_secrets(source: Source) -> tuple[Secret, ...]:
-    return (*source.secrets, *source.verify_tokens, *source.sent_tokens)
+    return (*source.secrets, *source.verify_tokens, *source.sent_tokens, *source.auth.places())
 
 
 def _facts(name: str, source: Source, read: Reader) -> list[str]:

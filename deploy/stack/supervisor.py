@@ -21,6 +21,7 @@ from deploy.cli import Failure
 from deploy.stack.layout import Layout, shown, write_private
 from deploy.stack.parts import STOP_SECONDS
 from deploy.stack.supervisor_conf import FILES, Daemon
+from streams.vitals import EXIT_HELD
 
 _START_SECONDS = 20.0
 
@@ -36,6 +37,13 @@ class Process:
     trouble: str = ""
     # Of its present start, in epoch seconds; None when unknown.
     since: float | None = None
+    # Of its last end.
+    exit_code: int = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether it ended because something must change before it can go on, so that nobody starts it again."""
+        return self.state == "EXITED" and self.exit_code == EXIT_HELD
 
 
 class Supervisor:
@@ -121,6 +129,7 @@ class Supervisor:
                 info["pid"],
                 info["spawnerr"],
                 float(info["start"]),
+                info["exitstatus"],
             )
             for info in self._call("supervisor.getAllProcessInfo")
         ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
 from deploy.stack.parts import INSTANCE, STOP_SECONDS, Part
+from streams.vitals import EXIT_HELD
 
 # The supervisor stops from the last to the first: who only reads, no new bodies, the workers, then what they write to.
 ORDER = ("kafka", "clickhouse", "normalise", "load", "analytics", "ingest", "dashboards")
@@ -96,7 +97,9 @@ process_name={part.name}-%(process_num)d
 numprocs={part.count}
 priority={ORDER.index(part.name) * 10 + 10}
 autostart=false
-autorestart=true
+; Whatever ends is started again, unless it says that something must change before.
+autorestart=unexpected
+exitcodes={EXIT_HELD}
 ; Each failed start waits a second longer than the one before.
 startsecs=2
 startretries=1000000

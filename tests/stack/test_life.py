@@ -19,6 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.stack import leftovers
 from deploy.stack.layout import Layout
 from deploy.stack.parts import mark
+from schemas.config import load
+from streams.hold import Note
 from tests.stack.installation import Installation, run
 from tests.support.waiting import came_true
 
@@ -253,6 +255,21 @@ def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Instal
     assert found["ingest"]["log"].endswith("ingest-1.log")
     others = PARTS - {"ingest"}
     assert {name: found[name]["pids"] for name in others} == {name: before[name] for name in others}
+
+
+def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installation) -> None:
+    note, why = Note(load(env=running.env)), "stopped with exit code 78: a sentence"
+    note.set(why)
+    os.kill(running.pids()["normalise"][0], signal.SIGKILL)
+    assert came_true(lambda: running.status()["normalise"]["last_error"] == why)
+    assert came_true(lambda: running.pids()["normalise"] == [])
+    line = running.refused()
+    assert line.startswith(f"ackstream: normalise does not get healthy: {why}")
+    found = running.status()
+    assert (found["normalise"]["health"], found["normalise"]["pids"]) == ("down", [])
+    assert {part["health"] for name, part in found.items() if name != "normalise"} == {"ok"}
+    assert note.remove()
+    running.up()
 
 
 def test_clean_asks_and_then_forgets_all_but_settings_and_secrets(running: Installation) -> None:

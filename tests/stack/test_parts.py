@@ -90,9 +90,27 @@ def test_a_new_secret_restarts_who_was_given_the_old_one(secret: str, concerned:
     assert differing(found(config()), found(config(), changed)) == concerned
 
 
-def test_a_new_source_concerns_ingest_and_who_names_sources() -> None:
+def test_a_new_source_concerns_who_reads_its_bodies_and_who_names_sources() -> None:
     more = SETTINGS + '\n[sources.desk]\nprovider = "zapini"\n'
-    assert differing(found(config()), found(config(more))) == {"ingest", "analytics", "dashboards"}
+    assert differing(found(config()), found(config(more))) == {"ingest", "normalise", "analytics", "dashboards"}
+
+
+def test_how_a_source_proves_its_sender_concerns_the_edge_alone() -> None:
+    proof = SETTINGS + 'auth.path = { secrets = [{ env = "SEGMENT" }] }\n'
+    assert differing(found(config()), found(config(proof))) == {"ingest"}
+    assert set(found(config(proof))["ingest"].given) == {"SHOP", "SEGMENT"}
+    assert "SEGMENT" in secret_variables(config(proof))
+
+
+def test_a_mapping_and_a_provider_file_concern_who_reads_bodies(tmp_path: Path) -> None:
+    generic = SETTINGS.replace('"meta"', '"generic"')
+    before = found(config(generic + 'mapping.events = "a"\n'))
+    assert differing(before, found(config(generic + 'mapping.events = "b"\n'))) == {"ingest", "normalise"}
+    own = config(f'providers = ["{tmp_path}"]\n' + SETTINGS)
+    (tmp_path / "acme.py").write_text("PROVIDER = 1\n")
+    before = found(own)
+    (tmp_path / "acme.py").write_text("PROVIDER = 2\n")
+    assert differing(before, found(own)) == {"ingest", "normalise"}
 
 
 def test_a_price_concerns_who_writes_the_rate_card() -> None:

@@ -1,0 +1,194 @@
+"""What a worker had under way when it was stopped never stands above what its successor wrote."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from schemas.topics import EVENTS, MESSAGES, STATE
+from streams import fence
+from streams.fence import Claim, Fence, FencedBatch
+from streams.normalise import partition_of
+from streams.outbox import Outbox, new_producer, stored
+from streams.vitals import EXIT_FAIL_STOP
+from tests.conftest import end
+from tests.e2e.valve import Valve
+from tests.support.events import NOON, event
+from tests.support.stack import Stack, wait_until
+
+KEY = orjson.dumps(["shop", "m"])
+UNIT = orjson.dumps(["shop", "m", ""])
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    whole = Stack(tmp_path_factory.mktemp("stack"))
+    whole.env["ACKSTREAM_STREAMS_SESSION_SECONDS"] = "6"
+    try:
+        whole.start("kafka")
+        yield whole
+    finally:
+        end(whole)
+
+
+def newest(stack: Stack, topic: str, key: bytes) -> Any:
+    """The value that compaction would keep of a key."""
+
+    async def read() -> Any:
+        consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            place = TopicPartition(topic, partition_of(KEY, stack.config.kafka.partitions))
+            consumer.assign([place])
+            await consumer.seek_to_beginning()
+            end_offset = (await consumer.end_offsets([place]))[place]
+            found = None
+            while await consumer.position(place) < end_offset:
+                for record in (await consumer.getmany(timeout_ms=500)).get(place, []):
+                    found = record.value if record.key == key else found
+            return None if found is None else orjson.loads(found)
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(read())
+
+
+def say(stack: Stack, status: str, at: int) -> None:
+    """One status of the message, on wa.events."""
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=stack.broker.bootstrap)
+        await producer.start()
+        try:
+            told = orjson.dumps(event("status", message_id="m", status=status, at=at, request=status))
+            place = partition_of(KEY, stack.config.kafka.partitions)
+            await producer.send_and_wait(EVENTS.name, told, key=KEY, partition=place)
+        finally:
+            await producer.stop()
+
+    asyncio.run(write())
+
+
+def status_of(stack: Stack) -> str | None:
+    row = newest(stack, MESSAGES.name, UNIT)
+    return None if row is None else str(row["status"])
+
+
+def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: Stack) -> None:
+    kafka.start_clickhouse(tables=True)
+    valve = Valve(kafka.broker.port)
+    kafka._spawn("load", "tests.e2e.valved_worker", str(valve.port), "0")
+    say(kafka, "sent", NOON)
+    wait_until("the first owner writes", lambda: status_of(kafka) == "sent")
+    valve.shut()
+    say(kafka, "delivered", NOON + 1000)
+    wait_until("its next row is on the way", lambda: b'"status":"delivered"' in valve.held)
+    kafka.kill("load", signal.SIGSTOP)
+    kafka.start("load-1")
+    wait_until("another owner has read the event too", lambda: status_of(kafka) == "delivered")
+    say(kafka, "read", NOON + 2000)
+    wait_until("and a newer one", lambda: status_of(kafka) == "read")
+    state = newest(kafka, STATE.name, UNIT)
+
+    before = valve.open()
+    wait_until("Kafka has got what was on the way", lambda: valve.answers > before)
+    assert status_of(kafka) == "read"
+    kafka.kill("load", signal.SIGCONT)
+    assert wait_until("the first owner ends itself", lambda: kafka.processes["load"].poll()) == EXIT_FAIL_STOP
+    assert status_of(kafka) == "read"
+    assert newest(kafka, STATE.name, UNIT) == state
+    assert kafka.processes["load-1"].poll() is None
+    valve.close()
+
+
+class Owner:
+    """A producer with a fence, and what a worker would know."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.producer = new_producer(bootstrap, "owner")
+        self.fence = Fence(self.producer, "owner", (MESSAGES.name,))
+        self.current = True
+        self.member = True
+
+    async def hold(self) -> bool:
+        async def is_member() -> bool:
+            return self.member
+
+        return await self.fence.hold(0, lambda: self.current, is_member)
+
+    @property
+    def claim(self) -> Claim:
+        found = self.fence.claim_of(0)
+        assert found is not None
+        return found
+
+    async def write(self, claim: Claim | None = None, *, records: int = 1) -> None:
+        outbox = Outbox(self.producer, MESSAGES.name, partial(FencedBatch, claim or self.claim, lambda: None))
+        for number in range(records):
+            outbox.add(0, b"%d" % number, b"row")
+        await stored(await outbox.send())
+
+
+async def test_only_the_last_who_claimed_a_partition_can_write_to_it(
+    kafka: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Owner(kafka.broker.bootstrap), Owner(kafka.broker.bootstrap)
+    for owner in (first, second):
+        await owner.producer.start()
+    try:
+        assert await first.hold()
+        await first.write(records=3)
+        held = first.claim
+        assert await first.hold()
+        assert first.claim is held
+
+        assert await second.hold()
+        await second.write()
+        with pytest.raises(ProducerFenced):
+            await first.write()
+        # The way of a worker that gets a partition back.
+        old = first.claim
+        first.fence.forget()
+        assert first.fence.claim_of(0) is None
+        assert await first.hold()
+        for _ in range(2):
+            await first.write(records=2)
+        with pytest.raises(ProducerFenced):
+            await second.write()
+        with pytest.raises(ProducerFenced):
+            await second.write(old)
+
+        monkeypatch.setattr(fence, "CLAIM_AGAIN_SECONDS", 0.0)
+        held = first.claim
+        assert await first.hold()
+        assert first.claim.epoch > held.epoch
+        await first.write()
+    finally:
+        for owner in (first, second):
+            await owner.producer.stop()
+
+
+async def test_who_is_no_member_any_more_shuts_nobody_out(kafka: Stack) -> None:
+    first, second = Owner(kafka.broker.bootstrap), Owner(kafka.broker.bootstrap)
+    for owner in (first, second):
+        await owner.producer.start()
+    try:
+        assert await first.hold()
+        await first.write()
+        second.member = False
+        waiting = asyncio.create_task(second.hold())
+        await asyncio.sleep(3 * fence.PAUSE_SECONDS)
+        await first.write()
+        second.current = False
+        assert not await waiting
+        assert second.fence.claim_of(0) is None
+        await first.write()
+    finally:
+        for owner in (first, second):
+            await owner.producer.stop()
