@@ -166,11 +166,12 @@ def test_helpers_of_a_folder_are_no_providers(tmp_path: Path) -> None:
     assert Formats().known == providers.load()
 
 
-def test_the_readme_shows_what_is_tested_here() -> None:
-    """Whatever block of it defines a provider is the file that the tests above run, and its mappings are sound."""
-    readme = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert [block for block in blocks if "PROVIDER" in block and block != ACME.read_text()] == []
-    for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL):
-        if '"generic"' in block:
-            provider_files.load(parse(block, ROOT / "ackstream.toml", {}))
+def test_the_docs_show_what_is_tested_here() -> None:
+    """The provider that they define is the file that the tests above run, and their mappings are sound."""
+    docs = "".join((ROOT / place).read_text() for place in ("README.md", "schemas/providers/README.md"))
+    shown = [block for block in re.findall(r"```python\n(.*?)```", docs, re.DOTALL) if "PROVIDER" in block]
+    assert set(shown) == {ACME.read_text()}
+    mappings = [block for block in re.findall(r"```toml\n(.*?)```", docs, re.DOTALL) if '"generic"' in block]
+    assert mappings
+    for block in mappings:
+        provider_files.load(parse(block, ROOT / "ackstream.toml", {}))
