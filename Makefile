@@ -19,10 +19,10 @@ export $(1)
 endif
 endef
 option = $${$(1):+$(2) "$$$(1)"}
-VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES RATE SEED TRUTH JSON YES KEEP ARGS
+VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES DURATION RATE SEED TRUTH FAULTS MINUTES JSON YES KEEP FILE ARGS TOPIC INTO SWAP DROP RESUME RESTART FAST WAIT REPAIR
 $(foreach name,$(VARIABLES),$(eval $(call pass,$(name))))
 
-.PHONY: help setup up status down clean demo query message replay test lint bench bench-panels screenshots grafana lock
+.PHONY: help setup up status down clean demo simulate chaos query message check replay diff sent test lint bench bench-panels screenshots grafana lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -46,18 +46,37 @@ demo: $(RUNTIME) ## Send made-up traffic and check every number (MESSAGES=20000 
 	@$(BIN)/ackstream demo $(call option,MESSAGES,--messages) $(call option,RATE,--rate) $(call option,SEED,--seed) \
 		$(call option,TRUTH,--truth)
 
+simulate: $(RUNTIME) ## Post what providers post, at their times (DURATION=10m RATE=100 SEED= TRUTH=file MESSAGES=)
+	@$(BIN)/ackstream simulate $(call option,MESSAGES,--messages) $(call option,DURATION,--duration) \
+		$(call option,RATE,--rate) $(call option,SEED,--seed) $(call option,TRUTH,--truth) $$ARGS
+
 query: $(RUNTIME) ## Run SQL on ClickHouse (SQL='SELECT ...' FORMAT=json)
 	@$(BIN)/ackstream query $(call option,FORMAT,--format) -- $${SQL:+"$$SQL"}
 
 message: $(RUNTIME) ## Show everything known about a message (ID=wamid... or PHONE=+49...)
 	@$(BIN)/ackstream message -- $${ID:+"$$ID"} $${PHONE:+"$$PHONE"}
 
-replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE=)
-	@$(BIN)/ackstream replay $(call option,FROM,--from) $(call option,TO,--to) $(call option,SOURCE,--source)
+check: $(RUNTIME) ## Prove that nothing is lost or counted twice (TRUTH=file FROM= TO= SOURCE= FAST=1 WAIT=1 REPAIR=1 JSON=1)
+	@$(BIN)/ackstream check $(call option,TRUTH,--truth) $(call option,FROM,--from) $(call option,TO,--to) \
+		$(call option,SOURCE,--source) $${FAST:+--fast} $${WAIT:+--wait} $${REPAIR:+--repair} $${JSON:+--json}
+
+replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE= TOPIC= RATE= INTO=name; SWAP=name; DROP=name)
+	@$(BIN)/ackstream replay $(call option,FROM,--from) $(call option,TO,--to) $(call option,SOURCE,--source) \
+		$(call option,TOPIC,--topic) $(call option,RATE,--rate) $(call option,INTO,--into) $(call option,SWAP,--swap) \
+		$(call option,DROP,--drop) $${RESUME:+--resume} $${RESTART:+--restart}
+
+diff: $(RUNTIME) ## Show which numbers a replay into tables of its own would change (INTO=name JSON=1)
+	@$(BIN)/ackstream diff $${JSON:+--json} -- $${INTO:+"$$INTO"}
+
+sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjson, SOURCE=)
+	@$(BIN)/ackstream sent $(call option,SOURCE,--source) -- $${FILE:+"$$FILE"}
 
 test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
 	@sh deploy/setup.sh browser
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $$ARGS
+
+chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
+	@$(BIN)/python -m tests.chaos $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)
 
 lint: $(DEV) ## Check style and types
 	@$(BIN)/ruff check .

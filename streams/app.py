@@ -118,6 +118,8 @@ class Stage:
         self.vitals.beat()
         if lost := consumer.skipped():
             self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
+        if consumer.uncoordinated and not self.app.should_stop:
+            self.vitals.die("Kafka's group has lost this worker for good")
         settled = not (self.app.in_recovery or self.app.rebalancing)
         self._drained_beats = self._drained_beats + 1 if settled and consumer.drained else 0
         if self._drained_beats > DRAINED_BEATS:

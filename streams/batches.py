@@ -228,6 +228,15 @@ class BatchConsumer(Consumer):
         """Whether Kafka, asked now, has this worker in that generation of the group."""
         return bool(await self._thread.call_thread(cast("_ConsumerThread", self._thread).is_member, generation))
 
+    @property
+    def uncoordinated(self) -> bool:
+        """Whether aiokafka has given up its part in the group, which it does without a word to Faust.
+
+        It does when a broker comes back and names no broker yet ("Did we not perform bootstrap?"). What was fetched
+        before may still arrive; nothing is committed and no partition comes or goes any more.
+        """
+        return cast("_ConsumerThread", self._thread).uncoordinated
+
     def skipped(self) -> list[TP]:
         """Partitions in which a batch was lost between consumer and agent; their commits would stand still."""
         return [tp for tp, flight in self.in_flight.items() if flight.skipped()]
@@ -239,6 +248,11 @@ class _ConsumerThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read when it starts; Faust has no setting for either
         consumer._fetch_min_bytes = FETCH_MIN_BYTES
         return consumer
+
+    @property
+    def uncoordinated(self) -> bool:
+        task = None if self._consumer is None else self._consumer._coordinator._coordination_task
+        return task is not None and bool(task.done())
 
     async def is_member(self, generation: int) -> bool:
         coordinator = self._ensure_consumer()._coordinator

@@ -1,17 +1,24 @@
 """The hand-written examples of every provider: reading them and comparing what came out. No tests."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES
-from schemas.explain import explain
+from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES, Parsed, Rejected
+from schemas.explain import Setup, explain
+from schemas.formats import Formats
 from schemas.jsontext import dumps, loads
+from schemas.provider_files import configured
+from schemas.providers import load
 
 ROOT = Path(__file__).parent / "examples"
+# The source of the tests, called `shop`, and that of `explain`, called like its provider, have a mapping.
+_MAPPED = configured(load()["generic"], tomllib.loads((ROOT / "generic" / "mapping.toml").read_text()))
+FORMATS = Formats(load(), {"shop": _MAPPED, "generic": _MAPPED})
 NOW = 1_795_176_100_000  # 2026-11-20T12:01:40Z, a little after every example
 
 Case = dict[str, Any]
@@ -35,7 +42,14 @@ def run(name: str, case: Case, body: bytes | None = None) -> dict[str, Any]:
     secrets = [case["secret"]] if "secret" in case else []
     given = body_of(case) if body is None else body
     url = case.get("url", "https://edge.example/w")
-    return explain(name.split("/")[0], case["headers"], given, secrets, url, NOW)
+    return explain(name.split("/")[0], case["headers"], given, secrets, url, NOW, setup=Setup(FORMATS))
+
+
+def parse(provider: str, body: bytes) -> list[Parsed | Rejected]:
+    """What the provider makes of a body; of the mapping of the examples where it needs one."""
+    found = FORMATS.of("shop", provider)
+    assert found is not None
+    return list(found.parse(body))
 
 
 def differences(expected: list[dict[str, Any]], events: list[dict[str, Any]]) -> list[str]:

@@ -1,22 +1,20 @@
 """`ackstream replay`. IO."""
 
 import asyncio
-import time
+from typing import Any
 
 import click
-from rich.progress import Progress
 
 from deploy.cli import Failure
+from deploy.clickhouse_client import ClickHouseError, reason
 from deploy.kafka_away import kafka_away
-from deploy.progress import progress
+from deploy.replaying import begin, finish_swap, remove, unfinished
 from schemas.config import Config, load
-from schemas.times import from_any, to_iso
-from streams.replay import Wanted, loading, replay
+from schemas.times import from_any
+from schemas.topics import EVENTS, RAW, SENT
+from streams.replay import Wanted
 
 BEGINNING = "beginning"
-# Without any event taken for this long the load worker is taken for dead.
-PATIENCE_SECONDS = 60.0
-POLL_SECONDS = 0.3
 
 
 def moment_of(option: str, text: str | None) -> int | None:
@@ -29,44 +27,84 @@ def moment_of(option: str, text: str | None) -> int | None:
     return moment
 
 
+class _Offset(click.ParamType):
+    name = "PARTITION:OFFSET"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        partition, _, offset = str(value).partition(":")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            self.fail(f"{value!r}: give a partition and an offset, such as 3:1207", param, ctx)
+        return int(partition), int(offset)
+
+
+_OFFSET = _Offset()
+
+
 @click.command()
-@click.option("--from", "start", required=True, metavar="TIME", help="`beginning`, or an ISO time (UTC by default).")
+@click.option("--from", "start", metavar="TIME", help="`beginning`, or an ISO time (UTC by default).")
 @click.option("--to", "end", metavar="TIME", help="Only what was received before.")
+@click.option("--from-offset", "starts", type=_OFFSET, multiple=True, help="From there on. May be repeated.")
+@click.option(
+    "--to-offset",
+    "ends",
+    type=_OFFSET,
+    multiple=True,
+    help="What stands before it. Only partitions that one of these names are read.",
+)
+@click.option(
+    "--topic",
+    type=click.Choice([RAW.name, SENT.name, EVENTS.name]),
+    help=f"Read this one alone: bodies, sent records, or events as they were understood then. "
+    f"[default: {RAW.name} and {SENT.name}]",
+)
 @click.option("--source", help="Only what this source received.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many records a second.")
+@click.option("--into", metavar="NAME", help="Into tables of its own instead of the live ones, for `ackstream diff`.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the load workers have taken the events.")
-def command(start: str, end: str | None, source: str | None, no_wait: bool) -> None:
-    """Read wa.raw again from a time on and process it once more. All numbers stay the same."""
+@click.option("--resume", is_flag=True, help="Go on with the replay that was cut off; its arguments do the same.")
+@click.option("--restart", is_flag=True, help="Begin anew, even if such a replay was begun.")
+@click.option("--swap", metavar="NAME", help="Put the tables of --into NAME in the place of the live ones.")
+@click.option("--drop", metavar="NAME", help="Remove the tables of --into NAME, after a swap those of before.")
+def command(swap: str | None, drop: str | None, **given: Any) -> None:
+    """Process again what is stored in Kafka. All numbers stay the same, unless this version understands more.
+
+    Nothing else happens: nothing is downloaded, answered or forwarded. A replay that was cut off goes on where it was
+    when it is started again with the same arguments.
+
+    With --into NAME the live tables and topics are not touched: `ackstream diff NAME` shows what would change, --swap
+    NAME makes it so. Readers see each table change at once.
+    """
     config = load()
+    alone = [bool(swap), bool(drop), given["resume"]]
+    asked = any(given[name] for name in ("start", "starts", "ends"))
+    if sum(alone) + asked != 1 or (any(alone) and any(given[name] for name in ("end", "into", "topic", "source"))):
+        raise click.UsageError("say what: --from or an offset with what narrows it, or one of --resume, --swap, --drop")
+    if drop:
+        remove(config, drop)
+        return
+    try:
+        with kafka_away(config.kafka.bootstrap):
+            if swap:
+                asyncio.run(finish_swap(config, swap))
+            else:
+                asyncio.run(_replay(config, given))
+    except ClickHouseError as error:
+        raise Failure(f"ClickHouse does not take part, start the same command again later: {reason(error)}") from None
+
+
+async def _replay(config: Config, given: dict[str, Any]) -> None:
+    wanted, into = unfinished(config) if given["resume"] else (_wanted(config, given), given["into"] or "")
+    await begin(config, wanted, into, rate=given["rate"] or 0.0, restart=given["restart"], wait=not given["no_wait"])
+
+
+def _wanted(config: Config, given: dict[str, Any]) -> Wanted:
+    source, topic = given["source"], given["topic"]
     if source is not None and source not in config.sources:
         raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
-    wanted = Wanted(moment_of("--from", start), moment_of("--to", end), source)
-    with kafka_away(config.kafka.bootstrap):
-        asyncio.run(_run(config, wanted, wait=not no_wait))
-
-
-async def _run(config: Config, wanted: Wanted, *, wait: bool) -> None:
-    with progress() as bar:
-        task = bar.add_task("replaying", total=None)
-        async for step in replay(config, wanted):
-            bar.update(task, completed=step.done, total=step.total)
-        if wait:
-            await _wait(config, bar)
-    since = BEGINNING if wanted.from_ms is None else to_iso(wanted.from_ms)
-    click.echo(f"replayed {step.done:,} bodies from {since}: {step.events:,} events, {step.dead:,} dead letters")
-
-
-async def _wait(config: Config, bar: Progress) -> None:
-    task = None
-    first = last = 0
-    moved = time.monotonic()
-    async for left in loading(config):
-        if task is None:
-            first = last = left
-            task = bar.add_task("loading", total=first)
-        if left < last:
-            last, moved = left, time.monotonic()
-        bar.update(task, completed=first - left)
-        if time.monotonic() - moved > PATIENCE_SECONDS:
-            raise Failure(f"the load worker takes no events, {left:,} are waiting in Kafka: see `make status`")
-        if left:
-            await asyncio.sleep(POLL_SECONDS)
+    starts, ends = dict(given["starts"]), dict(given["ends"])
+    if (starts or ends) and topic is None:
+        topic = RAW.name  # offsets are those of one topic
+    if given["into"] and topic == EVENTS.name and (starts or ends):
+        raise click.UsageError(f"--into takes no offsets of {EVENTS.name}: events of one body are in many partitions")
+    topics = (RAW.name, SENT.name) if topic is None else (topic,)
+    return Wanted(moment_of("--from", given["start"]), moment_of("--to", given["end"]), source, topics, starts, ends)

@@ -25,8 +25,12 @@ _LEAVE_SECONDS = 3.0
 class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs `work` while this process holds the lease; before that is given away `work` is cancelled and has ended."""
 
-    def __init__(self, config: Config, work: Callable[[], Awaitable[None]], on_state: OnState) -> None:
+    def __init__(
+        self, config: Config, work: Callable[[], Awaitable[None]], on_state: OnState, client_id: str = GROUP
+    ) -> None:
+        """Of members that stand by, the one whose `client_id` is first in the order of text gets the lease."""
         self._config = config
+        self._client_id = client_id
         self._work = work
         self._patience = Patience(on_state)
         self._consumer: AIOKafkaConsumer | None = None
@@ -57,7 +61,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
         session_ms = int(self._config.streams.session_seconds * 1000)
         return AIOKafkaConsumer(
             bootstrap_servers=self._config.kafka.bootstrap,
-            client_id=GROUP,
+            client_id=self._client_id,
             group_id=GROUP,
             enable_auto_commit=False,
             auto_offset_reset="latest",

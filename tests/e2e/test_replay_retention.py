@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import RAW
 from streams.replay import Wanted, replay
+from streams.replay_sinks import ToStreams
 from tests.e2e.test_garbage import HEADERS, put
 from tests.support.stack import Stack
 
@@ -20,13 +21,14 @@ def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(bare_kafka: Sta
     put(bare_kafka, [(RAW.name, body, {**HEADERS, "kind": "sent"}) for body in bodies])
 
     async def run() -> tuple[int, int]:
-        steps = replay(bare_kafka.config, Wanted())
-        first = await anext(steps)
-        admin = AIOKafkaAdminClient(bootstrap_servers=bare_kafka.broker.bootstrap)
-        await admin.start()
-        await admin.delete_records({TopicPartition(RAW.name, 0): RecordsToDelete(before_offset=len(bodies) - kept)})
-        await admin.close()
-        return first.total, [step.events async for step in steps][-1]
+        async with ToStreams(bare_kafka.config) as sink:
+            steps = replay(bare_kafka.config, Wanted(), sink)
+            total = (await anext(steps)).total
+            admin = AIOKafkaAdminClient(bootstrap_servers=bare_kafka.broker.bootstrap)
+            await admin.start()
+            await admin.delete_records({TopicPartition(RAW.name, 0): RecordsToDelete(before_offset=len(bodies) - kept)})
+            await admin.close()
+            return total, [step.events async for step in steps][-1]
 
     total, events = asyncio.run(asyncio.wait_for(run(), 60))
     assert total == len(bodies)

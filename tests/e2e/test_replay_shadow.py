@@ -1,0 +1,306 @@
+"""A replay into tables of its own: killed and gone on with, compared, swapped with a death at every step.
+
+What "an older version understood otherwise" is made by hand: events in the live tables that the bodies do not say.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from click.testing import CliRunner
+
+from deploy import replay_state
+from deploy.cli import cli
+from deploy.replay_state import READY, SWAPPED, SWAPPING
+from deploy.shadow import swap as swapping
+from deploy.shadow.database import KEPT, database_of, tables
+from schemas.events import Arrival, Parsed, finish
+from schemas.tables import EVENT_LOG, INSERT_SETTINGS
+from schemas.topics import EVENTS, RAW, TOPICS
+from streams.lag import GROUPS
+from streams.replay import Wanted, replay
+from streams.replay_sinks import ToStreams, ToTables
+from tests.conftest import end
+from tests.e2e.test_garbage import put
+from tests.support.stack import Stack, wait_until
+
+NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
+PHONE = "+5511955550001"
+BODIES = 120
+UNDERSTOOD = "SELECT count() AS n FROM events"
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Kafka and ClickHouse with some bodies in both; the tests say what workers do."""
+    stack = Stack(tmp_path_factory.mktemp("replay"))
+    try:
+        stack.start("kafka")
+        stack.start("clickhouse")
+        with stack.environ():
+            send(stack, range(BODIES))
+            work(stack)
+            yield stack
+    finally:
+        end(stack)
+
+
+def send(stack: Stack, numbers: range) -> None:
+    """One body a message: delivered; every tenth cannot be understood."""
+    records: list[tuple[str, bytes | None, dict[str, Any]]] = []
+    for number in numbers:
+        data = {"uuid": f"m{number}", "to": PHONE, "timestamp": "2026-11-20T12:00:00Z"}
+        body = orjson.dumps({"event": "message.delivered", "instance_id": "i", "data": data})
+        headers = {"source": "zapini", "provider": "zapini", "received_at": "2026-11-20T12:00:01.000Z"}
+        records.append((RAW.name, body if number % 10 else body[:20], {**headers, "request_id": f"r{number}"}))
+    put(stack, records)
+
+
+def work(stack: Stack, wanted: Wanted | None = None) -> None:
+    """What the workers would do: bodies become rows of the live tables."""
+
+    async def fill() -> None:
+        async with ToTables(stack.config, None) as sink:
+            async for _ in replay(stack.config, wanted or Wanted(), sink):
+                pass
+
+    asyncio.run(fill())
+
+
+def load(stack: Stack, kind: str, request_id: str, **fields: Any) -> None:
+    """A row of the live tables of which the bodies in Kafka know nothing."""
+    arrival = Arrival("zapini", "zapini", request_id, NOON + 1000, {"topic": RAW.name, "partition": 0, "offset": 0})
+    event = finish(Parsed(kind, {"occurred_at": NOON, **fields}, element=fields), arrival, 0)  # type: ignore[arg-type]
+    stack.client.raw_insert(EVENT_LOG, insert_block=orjson.dumps(event), fmt="JSONEachRow", settings=INSERT_SETTINGS)
+
+
+def topic_ends(stack: Stack) -> dict[str, int]:
+    """How many records every topic has had."""
+
+    async def ask() -> dict[str, int]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets([TopicPartition(one.name, 0) for one in TOPICS])
+            return {tp.topic: offset for tp, offset in ends.items()}
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(ask())
+
+
+def groups(stack: Stack) -> set[str]:
+    async def ask() -> set[str]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=stack.broker.bootstrap)
+        await admin.start()
+        try:
+            return {name for name, _ in await admin.list_consumer_groups()}
+        finally:
+            await admin.close()
+
+    return asyncio.run(ask())
+
+
+def live(stack: Stack) -> dict[str, str]:
+    """What each live table holds, as one hash."""
+    names = [row["name"] for row in stack.query("SELECT name FROM system.tables WHERE database = 'ackstream'")]
+    kept = [name for name in names if name.endswith("_log")]
+    one = "SELECT sum(cityHash64(toString(tuple(*)))) AS h FROM "
+    return {name: stack.query(one + name)[0]["h"] for name in kept}
+
+
+def run(stack: Stack, *arguments: str, code: int = 0) -> str:
+    """What `ackstream ...` prints in this process, which starts faster; on stderr where it prints nothing else."""
+    done = CliRunner().invoke(cli, arguments, env={"ACKSTREAM_CONFIG": str(stack.folder / "ackstream.toml")})
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.stdout or done.stderr
+
+
+def diff(stack: Stack, name: str, code: int) -> Any:
+    return json.loads(run(stack, "diff", name, "--json", code=code))
+
+
+def test_a_killed_replay_goes_on_where_it_was_and_touches_nothing_but_its_tables(parts: Stack) -> None:
+    before, ends = live(parts), topic_ends(parts)
+    arguments = ("replay", "--from", "beginning", "--into", "slow", "--rate", "10")
+    parts._spawn("replay", "deploy.cli", *arguments)
+    wait_until("some are done", lambda: (known := state(parts, "slow")) is not None and known.run.done > 0)
+    parts.kill("replay")
+    done = state(parts, "slow")
+    assert done is not None
+    assert 0 < done.run.done < BODIES
+    assert "is still being read" in run(parts, "diff", "slow", code=2)
+    other = ("replay", "--from", "beginning", "--source", "meta", "--into", "slow")
+    assert "was begun with other arguments" in run(parts, *other, code=1)
+
+    said = run(parts, "replay", "--resume")
+    assert "going on with the replay begun" in said
+    assert f"{done.run.done} of {BODIES} records are done" in said
+    assert f"replayed {BODIES} bodies from beginning: {BODIES * 9 // 10} events, {BODIES // 10} dead letters" in said
+    assert "no replay was cut off" in run(parts, "replay", "--resume", code=1)
+    assert diff(parts, "slow", 0)["messages_compared"] == BODIES * 9 // 10
+    assert (live(parts), topic_ends(parts), groups(parts)) == (before, ends, set())
+    run(parts, "replay", "--drop", "slow")
+    assert parts.query("SELECT count() AS n FROM system.databases WHERE name = 'ackstream_slow'") == [{"n": 0}]
+
+
+def test_offsets_choose_partitions_and_a_rate_limits(parts: Stack) -> None:
+    async def read() -> list[tuple[int, int]]:
+        wanted = Wanted(topics=(RAW.name,), from_offsets={0: 10}, to_offsets={0: 30, 1: 5})
+        async with ToStreams(parts.config) as sink:
+            return [(step.done, step.total) async for step in replay(parts.config, wanted, sink, rate=200)]
+
+    before, began = topic_ends(parts), time.monotonic()
+    assert asyncio.run(read())[-1] == (20, 20)  # all bodies are in partition 0
+    assert time.monotonic() - began > 0.05
+    after = topic_ends(parts)
+    assert {name for name in after if after[name] != before[name]} <= {"wa.events", "wa.dead"}
+
+
+def test_events_of_the_topic_fill_the_live_tables(parts: Stack) -> None:
+    asyncio.run(to_streams(parts))
+    parts.client.command("TRUNCATE TABLE event_log")
+    ends = topic_ends(parts)
+    run(parts, "replay", "--from", "beginning", "--topic", EVENTS.name, "--source", "zapini")
+    assert parts.query(UNDERSTOOD) == [{"n": BODIES * 9 // 10}]
+    assert topic_ends(parts) == ends
+
+
+def test_a_difference_is_shown_with_its_reason_and_a_swap_survives_a_death_at_every_step(parts: Stack) -> None:
+    load(parts, "status", "r1", message_id="m1", status="read")  # a reader that the body does not speak of
+    load(parts, "status", "r2", message_id="ghost", status="failed", error_code="1")  # nor of this message
+    load(parts, "sent", "gone", message_id="m3", template="spring", to=PHONE, origin="api")  # its body is deleted
+    load(parts, "status", "gone too", message_id="old", status="read")
+    parts.client.command("DELETE FROM event_log WHERE message_id = 'm4'")
+    parts.client.command("DELETE FROM lifecycle_log WHERE message_id = 'm4'")
+    run(parts, "replay", "--from", "beginning", "--into", "better")
+
+    found = diff(parts, "better", 1)
+    assert found["units"] == {"added": 1, "removed": 1, "changed": 1}
+    assert {"status", "read_at"} <= set(found["columns"]) <= {"status", "read_at", "last_event_at", "first_seen_at"}
+    assert found["messages_not_covered"] == 1  # old
+    (rate,) = found["rates"]
+    assert rate["cohort_day"] == "2026-11-20"
+    assert [after - before for before, after in zip(rate["before"], rate["after"], strict=True)] == [0, 1, -1, -1]
+    assert {(change, word) for _, change, _, word, _ in found["events"]} == {
+        ("removed", "read"), ("removed", "failed"), ("added", "delivered"),
+    }  # fmt: skip
+    shown = run(parts, "diff", "better", code=1)
+    assert "read_at" in shown
+    assert PHONE[1:] not in shown + json.dumps(found)
+
+    asyncio.run(load_workers_are_done(parts))
+    swap_with_deaths(parts, "better")
+    assert parts.query("SELECT status FROM messages WHERE message_id = 'm1'") == [{"status": "delivered"}]
+    assert parts.query("SELECT count() AS n FROM messages WHERE message_id = 'ghost'") == [{"n": 0}]
+    assert parts.query("SELECT template FROM messages WHERE message_id = 'm3'") == [{"template": "spring"}]
+    assert parts.query("SELECT status FROM messages WHERE message_id = 'old'") == [{"status": "read"}]
+    assert "has been swapped" in run(parts, "diff", "better", code=2)
+    run(parts, "replay", "--drop", "better")
+    run(parts, "replay", "--from", "beginning", "--into", "again")
+    assert diff(parts, "again", 0)["units"] == {"added": 0, "removed": 0, "changed": 0}
+
+
+def swap_with_deaths(parts: Stack, name: str) -> None:
+    """A body comes, and is loaded into the live tables, before every death and after the last."""
+    count = BODIES + 1
+    for step in ("caught up", "complete", "marked", "marked", "half", "exchanged", "noted", "done"):
+        if step == "half":  # as if the server had died between two tables
+            exchange_some(parts, name)
+        else:
+            asyncio.run(swap_until(parts, name, step))
+        known = state(parts, name)
+        assert known is not None
+        if step in ("marked", "half", "noted"):
+            assert known.step not in (READY, SWAPPED)
+            refused = run(parts, "replay", "--from", "beginning", "--into", "other", code=1)
+            assert f"finish it first with `ackstream replay --swap {name}`" in refused
+        if step != "done":
+            send(parts, range(count, count + 1))
+            work(parts, Wanted(topics=(RAW.name,), from_offsets={0: count - 1}))
+            count += 1
+    newest = [f"m{number}" for number in range(BODIES + 1, count)]
+    there = parts.query("SELECT message_id FROM messages WHERE message_id IN {ids:Array(String)}", ids=newest)
+    assert sorted(row["message_id"] for row in there) == newest
+    known = state(parts, name)
+    assert known is not None
+    assert known.step == SWAPPED
+
+
+async def swap_until(parts: Stack, name: str, last: str) -> None:
+    """Swaps, and dies after this step."""
+    known = state(parts, name)
+    assert known is not None
+    async with aclosing(swapping.swap(parts.config, known, lambda _: None)) as steps:
+        async for step in steps:
+            if step == last:
+                return
+    raise AssertionError(f"there was no step {last}")
+
+
+def exchange_some(parts: Stack, name: str) -> None:
+    known = state(parts, name)
+    assert known is not None
+    assert known.step == SWAPPING
+    for table in ("cohort_log", "delivery_log"):
+        parts.client.command(f"EXCHANGE TABLES ackstream.{table} AND ackstream_{name}.{table}")
+
+
+def state(parts: Stack, name: str) -> replay_state.State | None:
+    return replay_state.find(parts.config, replay_state.shadow_id(name))
+
+
+async def load_workers_are_done(parts: Stack) -> None:
+    """What the group of the load workers says once they have taken everything."""
+    group, topics = GROUPS["load"]
+    consumer = AIOKafkaConsumer(bootstrap_servers=parts.broker.bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(one.name, number) for one in topics for number in range(4)]
+        consumer.assign(partitions)
+        await consumer.commit(await consumer.end_offsets(partitions))
+    finally:
+        await consumer.stop()
+
+
+async def to_streams(parts: Stack) -> None:
+    async with ToStreams(parts.config) as sink:
+        async for _ in replay(parts.config, Wanted(), sink):
+            pass
+
+
+def test_every_table_is_either_exchanged_or_said_to_stay(parts: Stack) -> None:
+    """A table that is made of events belongs to the first, a measurement or a setting to the second."""
+    made_of_events = {
+        "event_log", "delivery_log", "dead_letter_log", "letter_log", "lifecycle_log", "touched_log", "copied_log",
+        "copy_state", "cohort_log", "recent_log", "failure_log", "system_log", "changed_log", "rebuilt_log",
+        "outbound_log", "inbound_log", "turn_log", "customer_log", "customer_slot_log", "suspect_log",
+        "delivery_time_log", "arrival_log", "repeat_log",
+    }  # fmt: skip
+    found = set(tables(parts.client, "ackstream"))
+    assert found == made_of_events
+    assert not found & KEPT
+    assert database_of(parts.config, "x") == "ackstream_x"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("replay", "--from-offset", "3"), "give a partition and an offset, such as 3:1207"),
+        (("replay", "--swap", "x", "--from", "beginning"), "say what: --from or an offset"),
+        (("replay", "--from", "beginning", "--into", "No-Name"), "'No-Name' names no shadow"),
+        (("replay", "--from-offset", "0:1", "--topic", "wa.events", "--into", "x"), "takes no offsets of wa.events"),
+        (("diff", "nothing"), "there is no shadow nothing"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_said_in_one_sentence(
+    parts: Stack, arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in run(parts, *arguments, code=2)
