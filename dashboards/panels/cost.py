@@ -11,6 +11,7 @@ from dashboards.panels.free import ALLOWANCE, FREE, FREE_BY_TYPE
 from schemas.costs import FREE_SERVICE_MESSAGES
 
 _NOW: Final = sql.is_now("slot")
+_STEP: Final = f"{sql.bucket('slot')} AS step"
 _BILLABLE: Final = (
     "Billable: delivered, the provider names a pricing type that is not free, and for service messages beyond the "
     f"first {FREE_SERVICE_MESSAGES:,} of the number and month. Groups count by member, as they are billed."
@@ -78,12 +79,12 @@ FROM ({priced("1 AS one")})""",
 
 
 def _over_time(identifier: str, title: str, value: Column, rows: str, *, meaning: str, red: str) -> Panel:
-    """A stack by category of the sum of the column `value` of `rows`, which have slot as well."""
+    """A stack by category of the sum of the column `value` of `rows`, which have the start of their step as well."""
     return Panel(
         id=identifier,
         title=title,
         kind="stack",
-        sql=f"""SELECT {sql.bucket("slot")} AS at, category AS series, sum({value.name}) AS {value.name}_sum
+        sql=f"""SELECT step AS at, category AS series, sum({value.name}) AS {value.name}_sum
 FROM ({rows})
 GROUP BY at, series
 HAVING {value.name}_sum > 0
@@ -103,7 +104,7 @@ _BILLED_OVER_TIME: Final = _over_time(
     "billable-over-time",
     "Billable messages over time",
     Column("messages", "Billable"),
-    charged(),
+    f"SELECT {_STEP}, category, messages FROM ({charged()})",
     meaning=f"By the time of sending and the category of the bill. {_BILLABLE}",
     red="A category that you did not plan: the provider has re-categorised a template; see Senders for its notice.",
 )
@@ -112,7 +113,7 @@ _COST_OVER_TIME: Final = _over_time(
     "cost-over-time",
     "Cost over time",
     Column("cost", "Cost", "money"),
-    priced("slot"),
+    priced(_STEP),
     meaning=f"{_MONEY} Messages without a price are left out.",
     red="A step up without more messages: a new price version, or a dearer category.",
 )

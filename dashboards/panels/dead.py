@@ -21,7 +21,7 @@ DEAD_COUNT: Final = Panel(
     meaning="Bodies, or single elements of one, that could not be understood. Nothing is lost: each stays in wa.raw.",
     red="Any: the newest are below, with their reason.",
     layer="live",
-    width=3,
+    width=2,
     threshold=Threshold("letters", "above", 0),
 )
 

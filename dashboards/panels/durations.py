@@ -10,20 +10,20 @@ from typing import Final
 from dashboards import columns, sql
 from dashboards.panel import Column, Panel
 from dashboards.panels.shapes import ONE_TO_ONE
+from schemas.horizons import HORIZONS_MS
 
-_HORIZONS_MS: Final = (3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000)
-_NOW_MS: Final = "toUnixTimestamp64Milli(now64(3, 'UTC'))"
-# Who has read a message has got it: without a delivery of its own the reading says by when at the latest.
-_DELIVERED_AFTER: Final = "least(ifNull(to_delivered_ms, to_read_ms), ifNull(to_read_ms, to_delivered_ms))"
-
-
-def _steps(ms: str, comparison: str) -> str:
-    """How many of the horizons compare so with `ms`."""
-    return " + ".join(f"({ms} {comparison} {limit})" for limit in _HORIZONS_MS)
+# How many of the horizons the end of a row's quarter of an hour is old: its youngest message is no younger.
+_AGE: Final = " + ".join(
+    f"(slot + toIntervalSecond({sql.SLOT_SECONDS + limit // 1000}) <= now('UTC'))" for limit in HORIZONS_MS
+)
 
 
-# Each message has three small numbers: how many horizons old it is, and the first of the five rows in which it counts
-# as delivered and as read, 0 for none; what nobody timed is in the last row alone.
+def _reached(word: str) -> str:
+    """How many have been delivered, or read, within each horizon and ever. One by one: sumForEach takes longer."""
+    within = (f"sum({word}_within[{place}])" for place, _ in enumerate(HORIZONS_MS, 1))
+    return f"[{', '.join(within)}, sum(outbound.{word})]"
+
+
 MATURITY: Final = Panel(
     id="maturity",
     title="Maturity",
@@ -31,25 +31,18 @@ MATURITY: Final = Panel(
     sql=f"""SELECT
     ['1 hour', '24 hours', '7 days', '30 days', 'Now'][step] AS within,
     sumIf(units, age >= step OR step = 5) AS sent,
-    sumIf(units, (age >= step OR step = 5) AND delivered_in BETWEEN 1 AND step) AS delivered,
+    sumIf(all_delivered[step], age >= step OR step = 5) AS delivered,
     {sql.share("delivered", "sent")} AS delivery_rate,
-    sumIf(units, (age >= step OR step = 5) AND read_in BETWEEN 1 AND step) AS read,
+    sumIf(all_read[step], age >= step OR step = 5) AS read,
     {sql.share("read", "delivered")} AS read_rate
 FROM
 (
-    WITH
-        ifNull({_DELIVERED_AFTER}, -1) AS delivered_after,
-        ifNull(to_read_ms, -1) AS read_after,
-        {_NOW_MS} - toUnixTimestamp64Milli(cohort_at) AS old
-    SELECT
-        {_steps("old", ">=")} AS age,
-        multiIf(status NOT IN ('delivered', 'read', 'played'), 0, delivered_after < 0, 5,
-            1 + {_steps("delivered_after", ">")}) AS delivered_in,
-        multiIf(status NOT IN ('read', 'played'), 0, read_after < 0, 5, 1 + {_steps("read_after", ">")}) AS read_in,
-        count() AS units
-    FROM cohorts
-    WHERE counted AND {sql.ONE_TO_ONE} AND {sql.in_range("cohort_at")} AND {sql.FILTERS}
-    GROUP BY age, delivered_in, read_in
+    SELECT {_AGE} AS age, sum(outbound.sent) AS units,
+        {_reached("delivered")} AS all_delivered,
+        {_reached("read")} AS all_read
+    FROM outbound
+    WHERE {sql.in_range("slot")} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}
+    GROUP BY age
 )
 ARRAY JOIN [1, 2, 3, 4, 5] AS step
 GROUP BY step
@@ -63,12 +56,13 @@ ORDER BY step""",
         Column("read_rate", "Read / delivered", "share", "cell"),
     ),
     meaning="What was reached within 1 hour, 24 hours, 7 and 30 days of sending, and up to now. A row counts only "
-    "messages that are at least that old, so rows are comparable although young messages are still under way. "
-    "Deliveries without a time of the provider at both ends, or with a negative one, count under Now alone. "
+    "messages whose quarter of an hour ended at least so long ago, so rows are comparable although young messages are "
+    "still under way. Deliveries without a time of the provider at both ends, or with a negative one, count under Now "
+    "alone. "
     f"{ONE_TO_ONE}",
     red="24 hours far below Now: phones are off for long or the provider is slow; do not judge a campaign on its "
     "first day.",
-    layer="copy",
+    layer="rollup",
 )
 
 _LEVELS: Final = "0.5, 0.95, 0.99"

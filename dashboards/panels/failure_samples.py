@@ -9,17 +9,11 @@ from dashboards.panel import Column, Panel
 from schemas.error_codes import class_sql
 
 _LIMIT: Final = 100
-# Rows are many: read are those sent since the quarter of an hour that holds the hundredth failure from the end.
+_WHICH: Final = f"counted AND {sql.in_range('cohort_at')} AND {sql.FILTERS}"
+# Failures are many and their words long: of those since the hundredth from the end the words are read.
 _SINCE: Final = f"""(
-    SELECT if(count() = 0, {sql.END}, min(slot))
-    FROM
-    (
-        SELECT slot, sum(outbound.failed) AS here, sum(here) OVER (ORDER BY slot DESC) AS since
-        FROM outbound
-        WHERE {sql.in_range("slot")} AND {sql.FILTERS} AND outbound.failed > 0
-        GROUP BY slot
-    )
-    WHERE since - here < {_LIMIT}
+    SELECT min(cohort_at)
+    FROM (SELECT cohort_at FROM failures WHERE {_WHICH} ORDER BY cohort_at DESC LIMIT {_LIMIT})
 )"""
 
 SAMPLES: Final = Panel(
@@ -29,8 +23,8 @@ SAMPLES: Final = Panel(
     sql=f"""SELECT cohort_at AS sent, failed_at, source, {sql.masked_in("message_id", "customer")} AS message,
     {sql.masked("customer")} AS recipient, error_code AS code, {sql.masked_digits("error_title")} AS title,
     {class_sql("provider", "error_code")} AS class, template, campaign
-FROM cohorts
-WHERE counted AND {sql.in_range("cohort_at")} AND cohort_at >= {_SINCE} AND {sql.FILTERS} AND status = 'failed'
+FROM failures
+WHERE {_WHICH} AND cohort_at >= {_SINCE}
 ORDER BY cohort_at DESC, message_id, participant
 LIMIT {_LIMIT}""",
     columns=(

@@ -77,7 +77,7 @@ def _codes(identifier: str, title: str, units: str, *, meaning: str, red: str, w
         title=title,
         kind="table",
         sql=f"""SELECT
-    error_code AS code, {title_sql(*_CODE)} AS says, class, {action_sql(*_CODE)} AS action,
+    error_code AS code, provider, {title_sql(*_CODE)} AS says, class, {action_sql(*_CODE)} AS action,
     failures, {sql.share("failures", "all_failures")} AS part, all_failures
 FROM
 (
@@ -91,6 +91,7 @@ ORDER BY failures DESC, code, provider
 LIMIT 200""",
         columns=(
             columns.text("code", "Code"),
+            columns.text("provider", "Provider"),
             columns.text("says", "Says"),
             columns.text("class", "Class"),
             columns.text("action", "What to do"),

@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Panel, Threshold
-from dashboards.panels.charges import MONTH, MONTHS, SERVICE, charged, service_range
+from dashboards.panels.charges import MONTH, MONTHS, allowance, service_range
 from schemas.costs import FREE_SERVICE_MESSAGES
 
 FREE: Final = Panel(
@@ -15,7 +15,7 @@ FREE: Final = Panel(
     kind="stat",
     sql=f"""SELECT
     {sql.share("free", "delivered")} AS rate,
-    delivered - (SELECT sum(messages) FROM ({charged()})) AS free,
+    delivered - sum(outbound.billable) + (SELECT sum(billable) - sum(messages) FROM ({allowance()})) AS free,
     sum(outbound.delivered) AS delivered
 FROM outbound
 WHERE {sql.in_range("slot")} AND (pricing_type != '' OR outbound.billable > 0) AND {sql.FILTERS}""",
@@ -35,20 +35,7 @@ FREE_BY_TYPE: Final = Panel(
     id="free-by-type",
     title="Free messages",
     kind="table",
-    sql=f"""WITH regular AS
-(
-    SELECT {MONTH} AS first_day, pricing_category AS category, sum(outbound.billable) AS messages
-    FROM outbound
-    WHERE {sql.in_range("slot")} AND {sql.FILTERS}
-    GROUP BY first_day, category
-),
-charged AS
-(
-    SELECT {MONTH} AS first_day, category, sum(rows.messages) AS messages
-    FROM ({charged()}) AS rows
-    GROUP BY first_day, category
-)
-SELECT formatDateTime(first_day, '%Y-%m') AS month, category, reason, messages
+    sql=f"""SELECT formatDateTime(first_day, '%Y-%m') AS month, category, reason, messages
 FROM
 (
     SELECT {MONTH} AS first_day, pricing_category AS category,
@@ -58,9 +45,10 @@ FROM
     WHERE {sql.in_range("slot")} AND {sql.FILTERS}
     GROUP BY first_day, category, reason
     UNION ALL
-    SELECT first_day, category, 'first {FREE_SERVICE_MESSAGES:,} of the month' AS reason,
-        regular.messages - charged.messages AS messages
-    FROM regular LEFT JOIN charged USING (first_day, category)
+    SELECT {MONTH} AS first_day, 'service' AS category, 'first {FREE_SERVICE_MESSAGES:,} of the month' AS reason,
+        toInt64(sum(rows.billable) - sum(rows.messages)) AS messages
+    FROM ({allowance()}) AS rows
+    GROUP BY first_day
 )
 WHERE messages > 0
 ORDER BY month DESC, messages DESC, category, reason
@@ -82,11 +70,11 @@ ALLOWANCE: Final = Panel(
     title=f"The {FREE_SERVICE_MESSAGES:,} free service messages",
     kind="table",
     sql=f"""SELECT formatDateTime(first_day, '%Y-%m') AS month, source, account,
-    sum(outbound.delivered) AS used,
+    sum(outbound_service.delivered) AS used,
     greatest({FREE_SERVICE_MESSAGES} - toInt64(used), 0) AS remaining,
     greatest(toInt64(used) - {FREE_SERVICE_MESSAGES}, 0) AS beyond
-FROM outbound
-WHERE {SERVICE} AND {service_range()} AND {sql.SOURCES}
+FROM outbound_service
+WHERE {service_range()} AND {sql.SOURCES}
 GROUP BY {MONTH} AS first_day, source, account
 HAVING used > 0
 ORDER BY month DESC, remaining, used DESC, source, account

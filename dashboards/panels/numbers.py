@@ -32,9 +32,12 @@ FROM number_evidence
 WHERE {sql.in_range("last_evidence_at")} AND {sql.SOURCES}"""
 _NEVER: Final = "toDateTime64(0, 3, 'UTC')"
 _SIGNS: Final = [f"ifNull({name}, {_NEVER})" for name in ("last_delivered_at", "last_read_at", "last_inbound_at")]
-# Whoever was sent anything on a UTC day that the range touches: evidence of numbers is kept by day.
-_RECIPIENTS: Final = f"""FROM number_signs
-WHERE day >= toDate({sql.START}, 'UTC') AND day <= toDate({sql.END} - 1, 'UTC') AND sends > 0 AND {sql.SOURCES}"""
+# Whoever was sent anything on a UTC day that the range touches. Counted source by source, which takes a third of the
+# time that counting pairs of source and number does.
+_RECIPIENTS: Final = f"""SELECT source, uniqExact(customer_key) AS recipients
+FROM recipients
+WHERE day >= toDate({sql.START}, 'UTC') AND day <= toDate({sql.END} - 1, 'UTC') AND {sql.SOURCES}
+GROUP BY source"""
 
 
 def _count(identifier: str, title: str, value: str, *, meaning: str, red: str) -> Panel:
@@ -84,8 +87,8 @@ _SHARE: Final = Panel(
     sql=f"""SELECT
     {sql.share("dead", "recipients")} AS rate,
     (SELECT countIf(confidence IN ('high', 'medium')) FROM ({_EVIDENCE})) AS dead,
-    uniqExact(source, customer_key) AS recipients
-{_RECIPIENTS}""",
+    sum(of_source.recipients) AS recipients
+FROM ({_RECIPIENTS}) AS of_source""",
     columns=(
         Column("rate", "Dead / recipients", "share"),
         Column("dead", "High and medium", role="numerator"),
@@ -152,7 +155,7 @@ _BY_SOURCE: Final = Panel(
     kind="table",
     sql=f"""SELECT source, high, medium, low, wasted, recipients, {sql.share("(high + medium)", "recipients")} AS rate
 FROM (SELECT source, {_TALLY} FROM ({_EVIDENCE}) GROUP BY source) AS dead
-LEFT JOIN (SELECT source, uniqExact(customer_key) AS recipients {_RECIPIENTS} GROUP BY source) AS sent USING (source)
+LEFT JOIN ({_RECIPIENTS}) AS sent USING (source)
 ORDER BY high + medium DESC, low DESC, source
 LIMIT 300""",
     columns=(

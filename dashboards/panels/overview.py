@@ -227,13 +227,13 @@ _CONSERVATION: Final = Panel(
     title="Conservation",
     kind="table",
     sql=f"""SELECT
-    sent - delivered - failed - pending AS residual,
-    count() AS sent,
-    countIf(status IN ('delivered', 'read', 'played')) AS delivered,
-    countIf(status = 'failed') AS failed,
-    countIf(status IN ('sent', 'pending', '')) AS pending
-FROM cohorts
-WHERE counted AND {sql.in_range("cohort_at")} AND {sql.FILTERS}""",
+    toInt64(sent) - delivered - failed - pending AS residual,
+    sum(outbound.sent) AS sent,
+    sum(outbound.delivered) AS delivered,
+    sum(outbound.failed) AS failed,
+    sum(outbound.pending) AS pending
+FROM outbound
+WHERE {sql.in_range("slot")} AND {sql.FILTERS}""",
     columns=(
         columns.count("residual", "Residual"),
         columns.SENT,
@@ -245,7 +245,7 @@ WHERE counted AND {sql.in_range("cohort_at")} AND {sql.FILTERS}""",
     "included. It must be 0: every message is in exactly one state.",
     red="Not 0: the tables are wrong, not your messages. Do not decide from these numbers; see the log of the "
     "analytics worker and report it.",
-    layer="copy",
+    layer="rollup",
     threshold=Threshold("residual", "above", 0),
 )
 

@@ -7,6 +7,7 @@ from typing import Final
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.dead import DEAD_COUNT, DEAD_NEWEST, DEAD_OVER_TIME
+from dashboards.panels.ledger import LEDGER, RESIDUAL
 
 _PRESENT: Final = "The present moment, whatever range is chosen."
 _SAMPLED: Final = f"{sql.in_range('slot')} AND {sql.SOURCES}"
@@ -29,7 +30,7 @@ WHERE name = 'store_up' AND {_RECENT}""",
     red="0: `make status` says whether Kafka or the edge is down. Providers repeat for hours to days, not for ever. "
     "Empty: the analytics worker is not running.",
     layer="samples",
-    width=3,
+    width=2,
     threshold=Threshold("up", "below", 1),
 )
 
@@ -179,7 +180,7 @@ WHERE {sql.in_range("slot")} AND {sql.SOURCES}""",
     "and replays do not count.",
     red="Above 10 seconds: see which stage waits, and whether ClickHouse is busy.",
     layer="rollup",
-    width=3,
+    width=2,
     threshold=Threshold("p95", "above", 10_000),
 )
 
@@ -260,6 +261,7 @@ DASHBOARD: Final = Dashboard(
         _REFUSED,
         _LATENCY,
         DEAD_COUNT,
+        RESIDUAL,
         _STAGES,
         _LAYERS,
         _OUTCOMES,
@@ -269,6 +271,7 @@ DASHBOARD: Final = Dashboard(
         _LATENCY_OVER_TIME,
         _REPEATS,
         DEAD_OVER_TIME,
+        LEDGER,
         DEAD_NEWEST,
     ),
 )

@@ -27,15 +27,20 @@ _PRESENT: Final = (
 
 
 def _chats(hours: int) -> str:
-    """A row a chat in which a customer wrote within so many hours; `waiting`: times that no answer of ours follows."""
-    return f"""SELECT source, customer, argMax(cohorts.account, {_AT}) AS account, max(cohorts.country) AS country,
+    """A row a chat in which a customer wrote within so many hours; `waiting`: times that no answer of ours follows.
+
+    Most customers were sent something and wrote nothing: those are left out before messages are grouped.
+    """
+    since = f"cohort_at >= {_NOW} - toIntervalHour({hours})"
+    return f"""SELECT source, customer, argMax(recent.account, {_AT}) AS account, max(recent.country) AS country,
         maxIf(cohort_at, direction = 'out' AND status != 'failed') AS answered_at,
         arraySort(groupArrayIf({_AT}, {_ASKS})) AS written,
         arrayFilter(x -> x > answered_at, written) AS waiting,
         written[-1] + toIntervalHour({WINDOW_HOURS}) AS window_ends_at
-    FROM cohorts
-    WHERE cohort_at >= {_NOW} - toIntervalHour({hours}) AND NOT is_group AND customer != '' AND origin != 'history'
+    FROM recent
+    WHERE {since} AND NOT is_group AND customer != '' AND origin != 'history'
         AND (direction = 'out' OR {_ASKS}) AND {sql.SOURCES}
+        AND customer IN (SELECT customer FROM recent WHERE {since} AND direction = 'in' AND {sql.SOURCES})
     GROUP BY source, customer
     HAVING notEmpty(written)"""
 

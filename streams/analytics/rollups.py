@@ -1,7 +1,7 @@
 """Keeps the rollups up to date: which days are due, in which order, how often. IO: ClickHouse.
 
-The view `rebuilds` says what is due by the counters of `changed_log` and `rebuilt_log`, so nothing is remembered here:
-a pass may be cut off anywhere, be repeated, or run twice at once.
+The view `rebuild_days` says what is due by the counters of `changed_log` and `rebuilt_log`, so nothing is remembered
+here: a pass may be cut off anywhere, be repeated, or run twice at once.
 """
 
 import time
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.analytics.rollup_sql import ROLLUPS, note
+from streams.analytics.rebuild_sql import note
+from streams.analytics.rollup_sql import ROLLUPS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -41,7 +42,7 @@ WITH
     AS generation
 SELECT name, source, day, changes,
     multiIf(changes <= rebuilt_changes, 2, day >= toDate(now('UTC')) - 1, 0, 1) AS queue, generation
-FROM rebuilds
+FROM rebuild_days
 WHERE changes > rebuilt_changes OR rebuilt_at < now64(9) - INTERVAL 1 DAY
 ORDER BY queue, rand()
 LIMIT {_DAYS + 1} BY name, queue"""  # noqa: S608  (a number; one more than is taken, so that the rest shows)

@@ -12,6 +12,7 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 # 2026-11-20T00:00:00Z
 MIDNIGHT = 1_795_132_800_000
+HORIZONS = (HOUR, DAY, 7 * DAY, 30 * DAY)
 NUMBER_CODES = ("131026", "131021")
 
 
@@ -42,6 +43,7 @@ class Unit:
     read_at: int | None = None
     played_at: int | None = None
     failed_at: int | None = None
+    said_at: int | None = None
     to_delivered_ms: int | None = None
     to_read_ms: int | None = None
     error_code: str = ""
@@ -53,6 +55,12 @@ class Unit:
     @property
     def slot(self) -> int:
         return self.at // QUARTER * QUARTER
+
+    @property
+    def spoke_at(self) -> int:
+        """Of a conversation's message: what the customer's phone says, unless that is more than a day off."""
+        told = self.said_at if self.direction == "in" else None
+        return told if told is not None and abs(told - self.at) <= DAY else self.at
 
     @property
     def delivered(self) -> bool:
@@ -96,13 +104,25 @@ def _outbound_values(found: list[Unit]) -> Row:
         sum(unit.delivered for unit in found),
         sum(unit.read for unit in found),
         sum(unit.status == "failed" for unit in found),
+        sum(unit.pending for unit in found),
         sum(unit.origin == "none" for unit in found),
         sum(unit.is_billable for unit in found),
         tuple(sorted(ms for ms in to_delivered if ms >= 0)),
         tuple(sorted(ms for ms in to_read if ms >= 0)),
         sum(ms < 0 for ms in to_delivered),
         sum(ms < 0 for ms in to_read),
+        tuple(
+            sum(unit.delivered and _soon(limit, unit.to_delivered_ms, unit.to_read_ms) for unit in found)
+            for limit in HORIZONS
+        ),
+        tuple(sum(unit.read and _soon(limit, unit.to_read_ms) for unit in found) for limit in HORIZONS),
     )
+
+
+def _soon(limit: int, *durations: int | None) -> bool:
+    """The first of those that are known is within the limit, and not negative."""
+    known = [ms for ms in durations if ms is not None]
+    return bool(known) and 0 <= min(known) <= limit
 
 
 def inbound(units: Iterable[Unit]) -> set[Row]:
@@ -124,16 +144,16 @@ def turns(units: Iterable[Unit]) -> set[Row]:
             chats[unit.source, unit.customer].append(unit)
     found: dict[Row, list[int | None]] = defaultdict(list)
     for chat in chats.values():
-        chat.sort(key=lambda unit: (unit.at, unit.direction == "out", unit.account, unit.country))
+        chat.sort(key=lambda unit: (unit.spoke_at, unit.direction == "out", unit.account, unit.country))
         for place, unit in enumerate(chat):
             if unit.direction == "out":
                 continue
             before = chat[place - 1] if place else None
-            if before is not None and before.direction == "in" and unit.at - before.at <= DAY:
+            if before is not None and before.direction == "in" and unit.spoke_at - before.spoke_at <= DAY:
                 continue
             answer = next((later for later in chat[place:] if later.direction == "out"), None)
-            waited = answer.at - unit.at if answer is not None and answer.at - unit.at <= DAY else None
-            found[unit.source, unit.slot, unit.account, unit.country].append(waited)
+            waited = answer.at - unit.spoke_at if answer is not None and answer.at - unit.spoke_at <= DAY else None
+            found[unit.source, unit.spoke_at // QUARTER * QUARTER, unit.account, unit.country].append(waited)
     rows = set()
     for words, waits in found.items():
         answered = tuple(sorted(waited for waited in waits if waited is not None))

@@ -17,8 +17,8 @@ from tests.support.engine import Engine
 DATABASE = "rollups_test"
 COLUMNS = {
     "outbound": "source, slot, account, provider, template, campaign, category, country, is_group, pricing_category, "
-    "pricing_type, error_code, sent, delivered, read, failed, orphan, billable, to_delivered_ms, to_read_ms, "
-    "negative_delivered, negative_read",
+    "pricing_type, error_code, sent, delivered, read, failed, pending, orphan, billable, to_delivered_ms, to_read_ms, "
+    "negative_delivered, negative_read, delivered_within, read_within",
     "inbound": "source, slot, account, country, type, is_group, messages",
     "turns": "source, slot, account, country, turns, answered, response_ms",
     "number_evidence": "source, customer, country, sends, undeliverable, silent, first_evidence_at, last_evidence_at, "

@@ -29,7 +29,9 @@ def random_unit(rng: random.Random, identifier: str) -> Unit:
         "type": rng.choice(["text", "text", "reaction", "edit"]),
     }
     if inbound:
-        return Unit(**common, direction="in", counted=False, origin=rng.choice(["none", "none", "history"]), status="")
+        said = rng.choice([None, at, at - 1, at + HOUR, at - DAY, at - DAY - 1])
+        origin = rng.choice(["none", "none", "history"])
+        return Unit(**common, direction="in", counted=False, origin=origin, status="", said_at=said)
     status = rng.choice(["pending", "sent", "delivered", "read", "played", "failed"])
     wait = rng.choice([-1000, 0, 1, 999, HOUR, 3 * DAY])
     return Unit(
@@ -147,6 +149,13 @@ def test_answers_across_midnight_and_at_the_edges_of_24_hours(tables: Tables) ->
         "SELECT sum(t.turns), sum(t.answered), arraySort(groupArrayArray(response_ms)) FROM turns AS t"
     )
     assert found.first_row == (8, 4, [0, 3, 5, DAY])
+
+
+def test_a_webhook_that_came_hours_late_counts_from_when_the_customer_wrote(tables: Tables) -> None:
+    told = {"at": MIDNIGHT + HOUR, "said_at": MIDNIGHT - 3 * HOUR}  # the receipt lies on the next day
+    tables.put(replace(asked(MIDNIGHT, "i"), **told), Unit(message_id="o", at=MIDNIGHT + 2 * HOUR))
+    tables.settle()
+    assert tables.rows("turns") == {("shop", MIDNIGHT - 3 * HOUR, "1", "DE", 1, 1, (5 * HOUR,))}
 
 
 def test_an_answer_that_comes_the_next_day_changes_the_day_before(tables: Tables) -> None:

@@ -199,7 +199,7 @@ def test_a_day_that_no_counter_speaks_of_is_looked_at_after_a_day(tables: Tables
     tables.client.insert("changed_log", counted, column_names=["layer", "source", "day", "changes"])
     tables.client.command("TRUNCATE TABLE rebuilt_log")
     tables.client.command(
-        "INSERT INTO rebuilt_log SELECT name, source, day, changes, now64(9) - INTERVAL 25 HOUR FROM rebuilds"
+        "INSERT INTO rebuilt_log SELECT name, source, day, changes, now64(9) - INTERVAL 25 HOUR FROM rebuild_days"
     )
     assert Rollups(tables.client).pass_once() > 0
     tables.check()

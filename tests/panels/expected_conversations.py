@@ -41,10 +41,20 @@ def _answers(unit: Unit) -> bool:
     return unit.direction == "out" and not unit.failed
 
 
+def _said(unit: Unit) -> int:
+    """By the customer's phone, unless that is more than a day off."""
+    late = unit.said_at is None or unit.direction == "out" or abs(unit.said_at - unit.cohort_at) > _DAY
+    return unit.cohort_at if late or unit.said_at is None else unit.said_at
+
+
+def _wrote(unit: Unit) -> int:
+    return unit.cohort_at if unit.said_at is None else unit.said_at
+
+
 def _chats(units: Iterable[Unit]) -> dict[tuple[str, str], list[Unit]]:
     """Direct chats, their messages in order; of one millisecond the customer's first."""
     chats: dict[tuple[str, str], list[Unit]] = {}
-    for unit in sorted(units, key=lambda u: (u.cohort_at, u.direction == "out", u.account, u.country)):
+    for unit in sorted(units, key=lambda u: (_said(u), u.direction == "out", u.account, u.country)):
         if not unit.is_group and unit.customer and (_asks(unit) or _answers(unit)):
             chats.setdefault((unit.source, unit.customer), []).append(unit)
     return chats
@@ -55,12 +65,12 @@ def turns(units: Iterable[Unit]) -> Iterator[Turn]:
     for chat in _chats(units).values():
         for place, unit in enumerate(chat):
             before = chat[place - 1] if place else None
-            goes_on = before is not None and _asks(before) and unit.cohort_at - before.cohort_at <= _DAY
+            goes_on = before is not None and _asks(before) and _said(unit) - _said(before) <= _DAY
             if _asks(unit) and not goes_on:
-                answers = (later.cohort_at - unit.cohort_at for later in chat[place:] if _answers(later))
+                answers = (_said(later) - _said(unit) for later in chat[place:] if _answers(later))
                 response = next(answers, None)
                 kept = response if response is not None and response <= _DAY else None
-                yield Turn(unit.source, unit.account, unit.country, unit.cohort_at, kept)
+                yield Turn(unit.source, unit.account, unit.country, _said(unit), kept)
 
 
 def _of(units: Iterable[Unit], q: Question, *, before: bool = False) -> list[Turn]:
@@ -183,12 +193,12 @@ class Chat:
 def _present(units: Iterable[Unit], q: Question) -> Iterator[Chat]:
     for (source, customer), chat in _chats(u for u in units if u.cohort_at >= q.now - 7 * _DAY).items():
         chat = [unit for unit in chat if unit.origin != "history"]
-        asked = [unit.cohort_at for unit in chat if _asks(unit)]
+        asked = sorted(_wrote(unit) for unit in chat if _asks(unit))
         answered = max((unit.cohort_at for unit in chat if _answers(unit)), default=0)
         if asked and (not q.sources or source in q.sources):
             country = max(unit.country for unit in chat)
             waiting = [at for at in asked if at > answered]
-            yield Chat(source, customer, chat[-1].account, country, waiting, asked[-1] + _DAY)
+            yield Chat(source, customer, max(chat, key=_wrote).account, country, waiting, asked[-1] + _DAY)
 
 
 def _row(chat: Chat, q: Question) -> Row:

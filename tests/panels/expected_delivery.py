@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tests.panels.expected import Answer, Question, Row, by, rates, rates_table, share
-from tests.panels.model import Unit, first_moment
+from tests.panels.model import QUARTER, Unit, first_moment
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -117,7 +117,7 @@ def _maturity(units: list[Unit], q: Question) -> list[Row]:
     found = q.sent(units)
     rows = []
     for name, limit in (("1 hour", HOUR), ("24 hours", DAY), ("7 days", 7 * DAY), ("30 days", 30 * DAY)):
-        old = [unit for unit in found if q.now - unit.cohort_at >= limit]
+        old = [unit for unit in found if q.now // 1000 >= (unit.slot + QUARTER + limit) // 1000]
         delivered = sum(u.delivered and _reached_within(limit, u.to_delivered, u.to_read) for u in old)
         rows.append((name, len(old), delivered, sum(u.read and _reached_within(limit, u.to_read) for u in old)))
     rows.append(("Now", len(found), sum(u.delivered for u in found), sum(u.read for u in found)))

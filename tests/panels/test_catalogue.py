@@ -119,7 +119,7 @@ def test_sql_binds_parameters_alone_and_reads_exact_views(panel: Panel) -> None:
 
 @each_panel
 def test_the_layer_is_where_it_reads(panel: Panel) -> None:
-    from_rows = bool(re.search(r"(?:FROM|JOIN)\s+cohorts\b", panel.sql))
+    from_rows = bool(re.search(r"(?:FROM|JOIN)\s+(?:cohorts|recent|failures)\b", panel.sql))
     assert from_rows == (panel.layer == "copy")
 
 

@@ -199,7 +199,7 @@ def _events(draw: st.DrawFn, base: int, days: int, unit: int) -> dict[str, Any]:
         "source": source,
         "account": f"{source}-1",
         "at": at,
-        "received": at,
+        "received": at + draw(st.sampled_from([0, 0, HOUR, DAY, DAY + HOUR])),
         "is_group": draw(st.sampled_from([None, None, None, None, True])),
         "from" if kind == "inbound" else "to": customer,
     }

@@ -217,6 +217,38 @@ def test_a_letter_without_a_time_of_arrival_stands_where_it_was_stored(tables: T
     assert rows(tables, "dead-letters", start=START - HOUR, end=START) == [{"letters": 0}]
 
 
+# --- the ledger ---
+
+
+def ledger(tables: Tables, *found: dict[str, Any]) -> None:
+    lines = [json.dumps({"source": "shop", "checked_at": utc(START + DAY).isoformat(), **each}) for each in found]
+    settings = {"date_time_input_format": "best_effort"}
+    tables.engine.run("\n".join(lines).encode(), query="INSERT INTO ledger_log FORMAT JSONEachRow", **settings)
+
+
+def test_the_ledger_adds_up_the_hours_as_they_were_last_checked(tables: Tables) -> None:
+    hour = {"stored": 10, "understood": 9, "dead_bodies": 1, "split": 12, "loaded": 12, "events": 11, "duplicates": 1}
+    ledger(
+        tables,
+        {"hour": START // 1000, **hour, "residual": 3, "kinds": "lost 3"},
+        {"hour": START // 1000 + 3600, **hour, "spooled": 4, "joined": 5, "orphan": 2, "dead": 1, "waiting": 7},
+        {"hour": START // 1000, **hour, "source": "crm", "residual": 1, "kinds": "copy 1"},
+        {"hour": START // 1000 + 7200},
+    )
+    ledger(tables, {"hour": START // 1000, **hour, "checked_at": utc(START + 2 * DAY).isoformat()})
+    found = rows(tables, "ledger")
+    crm, shop = found
+    assert [shop[name] for name in ("at", "source", "stored", "spooled", "loaded", "events", "duplicates")] == [
+        utc(START), "shop", 20, 4, 24, 22, 2,
+    ]  # fmt: skip
+    assert [shop[name] for name in ("joined", "orphan", "dead", "waiting", "residual", "what")] == [5, 2, 1, 7, 0, ""]
+    assert (crm["residual"], crm["what"], shop["checked_at"]) == (1, "copy 1", utc(START + 2 * DAY))
+    assert [row["stored"] for row in rows(tables, "ledger", bucket="hour", sources=["shop"])] == [10, 10]
+    assert rows(tables, "residual") == [{"residuals": 1}]
+    assert rows(tables, "residual", sources=["shop"]) == [{"residuals": 0}]
+    assert rows(tables, "residual", start=START + DAY, end=START + 2 * DAY) == [{"residuals": None}]
+
+
 # --- nothing ---
 
 _NOTHING = {
@@ -224,6 +256,7 @@ _NOTHING = {
     "refused-share": [{"rate": None, "refused": 0, "requests": 0}],
     "queryable-after": [{"p95": None}],
     "dead-letters": [{"letters": 0}],
+    "residual": [{"residuals": None}],
 }
 
 
