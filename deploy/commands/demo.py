@@ -5,17 +5,17 @@ import time
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 
 from deploy.cli import Failure
 from deploy.clickhouse_client import ClickHouseError, connect
-from deploy.demo.facts import run_name
 from deploy.demo.post import PostError
 from deploy.demo.run import Demo, accounts
 from deploy.demo.tables import Tables
-from deploy.demo.traffic import Traffic, plan
-from deploy.demo.truth import lines
+from deploy.simulate.book import Book
+from deploy.simulate.facts import run_name
+from deploy.simulate.traffic import Traffic, plan
+from deploy.simulate.truth_file import Header, TruthWriter
 from schemas.config import Config, load
 from schemas.times import from_iso
 
@@ -82,9 +82,14 @@ def _first_line(error: Exception) -> str:
 
 def _write(file: Path, traffic: Traffic) -> None:
     try:
-        with file.open("wb") as out:
-            for line in lines(traffic.truth):
-                out.write(orjson.dumps(line) + b"\n")
+        with TruthWriter(file) as out:
+            out.write(Header(traffic.run, traffic.seed, traffic.sources, traffic.prefixes))
+            book = Book(out.write)
+            for request in traffic.requests:
+                book.expect(request.facts)
+            for request in traffic.requests:
+                book.stored(request)
+            book.close()
     except OSError as error:
         raise Failure(f"{file} cannot be written ({error.strerror}): give another path to --truth") from None
 

@@ -1,4 +1,4 @@
-"""The demo: realistic traffic through the public endpoints, and the truth about it that the tables have to equal.
+"""The demo: realistic traffic through the public endpoints, and every number in the tables compared with its truth.
 
-Generator and truth are pure and know nothing of how the system counts; `post`, `tables` and `report` do the IO.
+The traffic and its truth come of `deploy.simulate`; `compare` is pure; `post`, `tables` and `report` do the IO.
 """

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from deploy.demo.facts import Answer
-from deploy.demo.truth import EDGE, Counts, Group, Truth, Unit
+from deploy.simulate.facts import Answer
+from deploy.simulate.truth import EDGE, Counts, Group, Truth, Unit
 
 Row = dict[str, Any]
 Key = tuple[str, str, str]
@@ -66,7 +66,7 @@ def units(truth: dict[Key, Unit], table: dict[Key, Row], posted: Posted) -> list
         else:
             found += [
                 Difference(f"{name}: {column}", wanted, got)
-                for column, wanted, got in _columns(truth[key], table[key], posted)
+                for column, wanted, got in columns(truth[key], table[key], posted)
             ]
     return found
 
@@ -77,7 +77,8 @@ def _shown(key: Key) -> tuple[str, ...]:
     return (source, message_id, f"…{participant[-4:]}") if participant else (source, message_id)
 
 
-def _columns(unit: Unit, row: Row, posted: Posted) -> list[tuple[str, Any, Any]]:
+def columns(unit: Unit, row: Row, posted: Posted) -> list[tuple[str, Any, Any]]:
+    """(column, truth, table) of each column of one row that differs."""
     wrong = []
     for name in WORDS:
         wanted, got = getattr(unit, name), row[name]

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from deploy.demo.facts import Answer, Request
+from deploy.simulate.facts import Answer, Request
 
 # As many as keep two cores busy; providers use more, but the answers then only take longer.
 CONCURRENCY = 32

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.demo.compare import Difference
-from deploy.demo.truth import Counts, Group
+from deploy.simulate.truth import Counts, Group
 
 SHOWN = 20  # differences that are printed; the first ones say enough
 _NUMBERS = ("sent", "deliv.", "read", "failed", "pending", "orphan")

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.cli import Failure
 from deploy.demo import compare, post, report
 from deploy.demo.compare import Difference, Posted, Totals
-from deploy.demo.facts import Account, Accounts, Answer
 from deploy.demo.tables import Tables
-from deploy.demo.traffic import Traffic
+from deploy.simulate.facts import Account, Answer
+from deploy.simulate.traffic import Traffic
 from schemas.config import Config, ConfigError
 
 SOURCES = {"meta": "demo-meta", "wasender": "demo-wasender", "zapini": "demo-zapini"}
@@ -24,9 +24,9 @@ _POLL_SECONDS = 1.0
 _SETTLE_SECONDS = 2.0
 
 
-def accounts(config: Config) -> Accounts:
+def accounts(config: Config) -> tuple[Account, ...]:
     """The demo's sources with their secrets. Raises ConfigError for one that is missing or cannot be posted to."""
-    return Accounts(*(_account(config, provider, source) for provider, source in SOURCES.items()))
+    return tuple(_account(config, provider, source) for provider, source in SOURCES.items())
 
 
 def _account(config: Config, provider: str, source: str) -> Account:
@@ -36,6 +36,7 @@ def _account(config: Config, provider: str, source: str) -> Account:
     if not settings.sent_tokens:
         raise ConfigError(f"sources.{source} has no sent_tokens: the demo posts sent records too, so add one")
     return Account(
+        provider,
         source,
         secret=settings.secrets[0].read() if settings.secrets else "",
         token=settings.sent_tokens[0].read(),

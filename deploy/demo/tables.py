@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from deploy.demo.compare import TIMES, WORDS, Row, Totals
-from deploy.demo.truth import Counts, Group
+from deploy.simulate.truth import Counts, Group
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -8,7 +8,7 @@ from multidict import MultiDict
 from dashboards.catalogue import DASHBOARDS
 from dashboards.page.question import Extent, ask
 from deploy.demo.run import page_query
-from tests.demo.sample import NOW, make
+from tests.simulate.sample import NOW, make
 
 
 def test_the_page_shows_every_day_of_the_demo_and_its_sources_alone() -> None:

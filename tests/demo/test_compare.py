@@ -8,8 +8,8 @@ import pytest
 
 from deploy.demo import compare
 from deploy.demo.compare import TIMES, WORDS, Difference, Posted, Row, Totals
-from deploy.demo.facts import Answer, Fact, Request
-from deploy.demo.truth import EDGE, Counts, Group, Truth, Unit, tell
+from deploy.simulate.facts import Answer, Fact, Request
+from deploy.simulate.truth import EDGE, Counts, Group, Truth, Unit, tell
 
 T = 1_795_000_000_000
 POSTED = Posted(T + 10**9, T + 10**9 + 5000)

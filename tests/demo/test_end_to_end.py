@@ -1,6 +1,5 @@
 """`ackstream demo` against the real stack: equal numbers, also with parts dying under it, and the courage to say no."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.simulate import truth_file
 from tests.support.stack import Stack, wait_until
 
 SOURCES = "".join(
@@ -41,12 +41,13 @@ def test_every_number_equals_the_truth_and_the_truth_can_be_read(demo_stack: Sta
     verdict, address = done.stdout.splitlines()[-2:]
     assert verdict.endswith("dead letters: every number equals the truth")
     assert address.startswith(f"Dashboards: {demo_stack.config.dashboards.url}/overview?from=")
-    lines = [json.loads(line) for line in told.read_text().splitlines()]
-    units = sum("unit" in line for line in lines)
+    lines = list(truth_file.read(told))
+    units = sum(isinstance(line, truth_file.Expected) for line in lines)
     stored = demo_stack.query("SELECT count() AS units FROM messages WHERE startsWith(source, 'demo-')")[0]["units"]
     assert units == stored
-    assert sum(line["rates"]["sent"] for line in lines if "rates" in line) > 200
-    assert lines[-1]["totals"]["repeated"] > 0
+    assert sum(line.least.sent for line in lines if isinstance(line, truth_file.Rates)) > 200
+    events = sum(line.count for line in lines if isinstance(line, truth_file.Events))
+    assert sum(line.count for line in lines if isinstance(line, truth_file.Deliveries)) > events
 
 
 def test_a_used_stack_and_dying_parts_change_no_number(demo_stack: Stack) -> None:

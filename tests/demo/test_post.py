@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from deploy.demo import post
-from deploy.demo.facts import Fact, Request
+from deploy.simulate.facts import Fact, Request
 
 FACT = Fact("sent", "s", 1, 0, message_id="m", origin="api")
 HOOK = Request("/webhooks/s", b"{}", (("X-Proof", "1"),), 0)

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from deploy.demo.compare import Difference
 from deploy.demo.report import SHOWN, print_differences, rates_table
-from deploy.demo.truth import Counts, Group
-from tests.demo.sample import make
+from deploy.simulate.truth import Counts, Group
+from tests.simulate.sample import make
 
 GROUP = Group("s", "2026-11-20", "t", "campaign", "utility", False)
 

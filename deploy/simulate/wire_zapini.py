@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.demo.facts import Account, Fact, Request
+from deploy.simulate.facts import Account, Fact, Request
 
 
 def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
@@ -21,8 +21,8 @@ def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
 def posted(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
     """A POST of these bytes; a bearer token where the source has one, since Zapini signs nothing."""
     headers = [("Content-Type", "application/json")]
-    if account.secret:
-        headers.append(("Authorization", f"Bearer {account.secret}"))
+    if secret := account.secret_at(arrival):
+        headers.append(("Authorization", f"Bearer {secret}"))
     return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)
 
 
@@ -35,8 +35,13 @@ def event(fact: Fact) -> dict[str, Any]:
         }  # fmt: skip
         if fact.message_id:
             data["message_id"] = fact.message_id
-        return {"event": "message.received", "instance_id": told["account"], "data": data}
-    data = {"uuid": fact.message_id, "to": "+" + told["spelled"], "timestamp": iso(fact.at or 0)}
+        return {"event": "message.received", "instance_id": told["account"], "data": data, **told.get("extra", {})}
+    data = {
+        **told.get("extra", {}),
+        "uuid": fact.message_id,
+        "to": "+" + told["spelled"],
+        "timestamp": iso(fact.at or 0),
+    }
     if told.get("code"):
         data["error_code"] = told["code"]
     if told["form"] == 2 or fact.status in ("pending", "played", "warehoused"):

@@ -4,7 +4,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import Any
 
-from deploy.demo.facts import SECOND, Fact
+from deploy.simulate.facts import SECOND, Fact
 
 _MIME = {
     "image": "image/jpeg", "audio": "audio/ogg; codecs=opus", "video": "video/mp4", "document": "application/pdf",
@@ -17,6 +17,7 @@ def message(fact: Fact) -> dict[str, Any]:
     told, who = fact.told, fact.told["who"]
     assert fact.at is not None  # noqa: S101  (Meta's messages always have a time)
     said: dict[str, Any] = {"id": fact.message_id, "timestamp": str(fact.at // SECOND), "from_user_id": who.bsuid}
+    said |= told.get("extra", {})
     if not told.get("anonymous"):  # a user with a username may come without a phone
         said["from"] = who.digits
     if fact.status == "deleted":

@@ -6,12 +6,11 @@ from random import Random
 
 import pytest
 
-from deploy.demo.facts import DAY, Account, Accounts, Fact, run_name
-from deploy.demo.people import person
-from deploy.demo.traffic import Traffic
-from deploy.demo.wire_meta import NUMBERS, signature
-from deploy.demo.world import SPAN
-from tests.demo.sample import ACCOUNTS, NOW, make
+from deploy.simulate.facts import DAY, Account, Fact, run_name
+from deploy.simulate.people import person
+from deploy.simulate.traffic import SPAN, Traffic
+from deploy.simulate.wire_meta import NUMBERS, signature
+from tests.simulate.sample import ACCOUNTS, NOW, make
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +126,8 @@ def test_meta_signs_escaped_bytes(traffic: Traffic) -> None:
 
 
 def test_a_source_without_a_secret_gets_no_proof_and_no_forgery() -> None:
-    zapini = Account("demo-zapini", "", "zapini-token")
-    traffic = make(300, accounts=Accounts(ACCOUNTS.meta, ACCOUNTS.wasender, zapini))
+    zapini = Account("zapini", "demo-zapini", "", "zapini-token")
+    traffic = make(300, accounts=(*ACCOUNTS[:2], zapini))
     asked = [request for request in traffic.requests if request.path == "/webhooks/demo-zapini"]
     assert asked
     assert all(request.answer == 200 and "Authorization" not in dict(request.headers) for request in asked)

@@ -2,24 +2,28 @@
 
 from typing import Any
 
-from deploy.demo.facts import DAY, HOUR, MINUTE, SECOND, Fact
-from deploy.demo.people import EMOJI, TEXTS, person
-from deploy.demo.world import Voice, World
+from deploy.simulate.facts import DAY, HOUR, MINUTE, SECOND, Fact
+from deploy.simulate.people import EMOJI, TEXTS, person
+from deploy.simulate.world import Voice, World
 
-# What each provider's body says -> our type. WasenderApi and Zapini are documented for fewer.
-TYPES = {
-    "meta": {
-        "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
-        "sticker": "sticker", "location": "location", "contacts": "contacts", "reaction": "reaction",
-        "button": "button", "interactive": "interactive", "order": "order", "unsupported": "unsupported",
-        "hologram": "unknown", "edit": "edit",
-    },
-    "wasender": {
-        "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
-        "sticker": "sticker", "location": "location", "contacts": "contacts", "reaction": "reaction",
-    },
-    "zapini": {"text": "text"},
+# What each provider's body says -> our type. Those that are not Meta's are documented for fewer.
+_CLOUD = {
+    "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
+    "sticker": "sticker", "location": "location", "contacts": "contacts", "reaction": "reaction",
+    "button": "button", "interactive": "interactive", "order": "order", "unsupported": "unsupported",
+    "hologram": "unknown", "edit": "edit",
 }  # fmt: skip
+_BAILEYS = {
+    "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
+    "sticker": "sticker", "location": "location", "contacts": "contacts",
+}  # fmt: skip
+TYPES = {
+    "meta": _CLOUD,
+    "360dialog": _CLOUD,
+    "wasender": {**_BAILEYS, "reaction": "reaction"},
+    "evolution": _BAILEYS,
+    "zapini": {"text": "text"},
+}
 # WasenderApi tells of one message under every event name that is subscribed.
 _NAMES = ("messages.received", "messages-personal.received", "messages.upsert")
 
@@ -42,7 +46,7 @@ def from_customer(world: World, voice: Voice) -> None:
         world.tell(fact)
     if voice.provider == "wasender" and word != "reaction" and world.chance(0.4):
         own_read(world, voice, message_id, at, told)
-    if voice.provider == "meta" and word == "text" and world.chance(0.03):
+    if voice.cloud and word == "text" and world.chance(0.03):
         world.status(voice, message_id, "deleted", at + MINUTE, {**told, "type": ""}, participant="")
 
 
@@ -91,8 +95,8 @@ def from_group(world: World, voice: Voice) -> None:
 def backfill(world: World, voice: Voice) -> None:
     """A message of before our time, told by the provider's history: ours with a status, or a customer's."""
     who, message_id = person(world.dice), voice.new_id()
-    at = (world.now - world.dice.randint(20 * DAY, 150 * DAY)) // SECOND * SECOND
-    arrival = world.now - 9 * DAY + world.dice.randint(0, HOUR)
+    at = (world.begin - world.dice.randint(20 * DAY, 150 * DAY)) // SECOND * SECOND
+    arrival = world.begin + world.within(0, HOUR)
     told = {
         "who": who, "account": voice.accounts[0], "historical": True, "type": "text", "word": "text",
         "text": f"antigo {world.ids.mark}", "spelled": who.digits,
@@ -116,6 +120,6 @@ def backfill(world: World, voice: Voice) -> None:
             voice,
             message_id,
             "read",
-            world.now - world.dice.randint(HOUR, DAY),
+            arrival + world.within(HOUR, DAY),
             {**told, "historical": False, "pricing": "service", "callback": ""},
         )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from deploy.demo.facts import DAY, HOUR, MINUTE, SECOND, Fact
-from deploy.demo.people import Person, Plan, person
-from deploy.demo.world import Voice, World
+from deploy.simulate.facts import DAY, HOUR, MINUTE, SECOND, Fact
+from deploy.simulate.people import Person, Plan, person
+from deploy.simulate.world import Voice, World
 
 _OUTCOMES = {
     "read": 47, "delivered": 24, "read_at_once": 6, "played": 3, "failed": 7, "failed_first": 2, "sent": 7,
@@ -113,7 +113,7 @@ def burst(world: World, voice: Voice) -> int:
     """Some messages to one person, who opens the chat later and reads them all at one moment; how many they were."""
     who, plan, count = person(world.dice), world.dice.choice(voice.plans), world.dice.randint(2, 5)
     told = {**_told(world, voice, who, plan), "burst": world.ids.serial()}
-    accepted = min(world.moment(), world.now - HOUR)
+    accepted = world.moment()
     read = world.later(accepted + 10 * MINUTE, 20 * MINUTE, 2 * DAY)
     for number in range(count):
         message_id, at = voice.new_id(), accepted + number * world.dice.randint(SECOND, MINUTE)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
-from deploy.demo.facts import Account, Fact, Request
+from deploy.simulate.facts import Account, Fact, Request
 
 _BRAZIL = timezone(timedelta(hours=-3))
 
@@ -39,6 +39,7 @@ def record(fact: Fact) -> dict[str, Any]:
     """One record; words that the program does not have are left out, null or empty, as programs do."""
     told = fact.told
     said: dict[str, Any] = {"message_id": fact.message_id, "to": told.get("to"), "our_order": len(fact.message_id)}
+    said |= told.get("extra", {})
     for name in ("template", "campaign", "category"):
         if told.get(name):
             said[name] = told[name]

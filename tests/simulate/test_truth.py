@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from deploy.demo.facts import DAY, SECOND, Fact
-from deploy.demo.truth import EDGE, Counts, Group, Unit, day, tell, units_of
+from deploy.simulate.facts import DAY, SECOND, Fact
+from deploy.simulate.truth import EDGE, Counts, Group, Unit, day, tell, units_of
 
 T = 1_795_000_000_000
 SOURCE = "demo-meta"
@@ -98,6 +98,11 @@ def test_members_share_the_sending_and_the_parent_leaves_the_rates() -> None:
 
 def test_a_group_without_members_counts_as_itself() -> None:
     assert only(record(T), status("sent", T + 1, group="g")).counted
+
+
+def test_a_record_to_a_jid_of_a_group_is_a_groups_without_any_status() -> None:
+    assert only(record(T, to="120363000000000001@g.us")).is_group
+    assert not only(record(T, to="Y2FwaV9ncm91cDox000000001")).is_group
 
 
 def test_a_backfill_is_left_out_until_something_live_is_told() -> None:

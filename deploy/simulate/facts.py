@@ -1,4 +1,4 @@
-"""What happens in the demo's world and how it is posted: facts, requests, ids. Pure."""
+"""What happens in the simulated world and how it is posted: facts, requests, ids. Pure."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
@@ -65,6 +65,11 @@ class Request:
     refused: tuple[int, ...] = ()
     method: str = "POST"
 
+    @property
+    def source(self) -> str:
+        """The source that is posted to."""
+        return self.path.partition("?")[0].rpartition("/")[2]
+
 
 @dataclass(slots=True, frozen=True)
 class Answer:
@@ -79,22 +84,22 @@ class Answer:
 
 @dataclass(slots=True, frozen=True)
 class Account:
-    """One configured source as its provider sees it. Empty `secret` or `token` = none configured."""
+    """One configured source as its provider sees it. Empty `secret` or `token` = none configured.
 
+    From `rotates_at` (ms, the provider's clock) on the provider proves itself with `next_secret`.
+    """
+
+    provider: str
     source: str
     secret: str
     token: str
     verify_token: str = ""
+    next_secret: str = ""
+    rotates_at: int | None = None
 
-
-@dataclass(slots=True, frozen=True)
-class Accounts:
-    meta: Account
-    wasender: Account
-    zapini: Account
-
-    def __iter__(self) -> Any:
-        return iter((self.meta, self.wasender, self.zapini))
+    def secret_at(self, moment: int) -> str:
+        """What a body posted at this moment is proven with."""
+        return self.secret if self.rotates_at is None or moment < self.rotates_at else self.next_secret
 
 
 class Ids:
@@ -134,9 +139,9 @@ class Ids:
         return self._hex
 
 
-def run_name(seed: int, now: int) -> str:
-    """The run's id: same seed and same start, same id."""
-    return blake2b(f"{seed} {now}".encode(), digest_size=5).hexdigest()
+def run_name(*words: object) -> str:
+    """The run's id: same words, same id. They have to be all that decides the bodies: ids of two runs must not meet."""
+    return blake2b(" ".join(map(str, words)).encode(), digest_size=5).hexdigest()
 
 
 def dice(seed: int, now: int, run: str) -> Random:

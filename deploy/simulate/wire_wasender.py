@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.demo.facts import SECOND, Account, Fact, Request
+from deploy.simulate.facts import SECOND, Account, Fact, Request
 
 _NUMBERS = {"failed": 0, "pending": 1, "sent": 2, "delivered": 3, "read": 4, "played": 5}
 _RECEIPTS = {"delivered": "receiptTimestamp", "read": "readTimestamp", "played": "playedTimestamp"}
@@ -29,15 +29,15 @@ def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
 
 def signed(account: Account, facts: list[Fact], content: dict[str, Any]) -> Request:
     """A POST with WasenderApi's header, which is the secret itself. Bodies name the session by its credential."""
-    body = {**content, "sessionId": "sk-demo-session-fictional"}
+    body = {**facts[0].told.get("extra", {}), **content, "sessionId": "sk-demo-session-fictional"}
     return posted(account, json.dumps(body, ensure_ascii=False).encode(), facts[0].arrival, facts=tuple(facts))
 
 
 def posted(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
     """A POST of these bytes with the source's header."""
     headers = [("Content-Type", "application/json")]
-    if account.secret:
-        headers.append(("X-Webhook-Signature", account.secret))
+    if secret := account.secret_at(arrival):
+        headers.append(("X-Webhook-Signature", secret))
     return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)
 
 
@@ -48,21 +48,23 @@ def event(fact: Fact) -> dict[str, Any]:
     if fact.kind == "sent":
         return _echo(fact)
     if fact.status == "deleted":
-        return {"event": "messages.delete", "timestamp": fact.at, "data": {"keys": [_key(fact, ours=True)]}}
+        return {"event": "messages.delete", "timestamp": fact.at, "data": {"keys": [key(fact, ours=True)]}}
     if fact.participant:
         return _receipt(fact)
     return _update_array([fact]) if fact.told["form"] == 1 else _update(fact)
 
 
-def _jid(fact: Fact) -> str:
+def jid(fact: Fact) -> str:
+    """The chat, as this fact happens to spell it."""
     told, who = fact.told, fact.told["who"]
     if told.get("group"):
         return str(told["group"])
     return f"{who.lid}@lid" if told.get("by_lid") else f"{told.get('spelled', who.digits)}@s.whatsapp.net"
 
 
-def _key(fact: Fact, *, ours: bool) -> dict[str, Any]:
-    return {"remoteJid": _jid(fact), "id": fact.message_id, "fromMe": ours}
+def key(fact: Fact, *, ours: bool) -> dict[str, Any]:
+    """Baileys' name of a message."""
+    return {"remoteJid": jid(fact), "id": fact.message_id, "fromMe": ours}
 
 
 def _update(fact: Fact) -> dict[str, Any]:
@@ -70,13 +72,13 @@ def _update(fact: Fact) -> dict[str, Any]:
     at = fact.at or 0
     word: Any = _NUMBERS.get(fact.status, fact.status) if fact.told["form"] == 0 else fact.status
     when = at // SECOND if at % SECOND == 0 and fact.told["form"] == 2 else at
-    data = {"update": {"status": word}, "key": _key(fact, ours=not fact.own)}
+    data = {"update": {"status": word}, "key": key(fact, ours=not fact.own)}
     return {"event": "messages.update", "timestamp": when, "data": data}
 
 
 def _update_array(facts: list[Fact]) -> dict[str, Any]:
     """The SDKs' form: an array and words, all of one moment."""
-    data = [{"key": _key(fact, ours=not fact.own), "update": {"status": fact.status}} for fact in facts]
+    data = [{"key": key(fact, ours=not fact.own), "update": {"status": fact.status}} for fact in facts]
     return {"event": "messages.update", "timestamp": facts[0].at, "data": data}
 
 
@@ -85,32 +87,32 @@ def _receipt(fact: Fact) -> dict[str, Any]:
     told, who, at = fact.told, fact.told["who"], (fact.at or 0) // SECOND
     device = f":{1 + at % 20}" if at % 2 else ""
     member = f"{who.lid}{device}@lid" if told["member_by_lid"] else f"{who.digits}{device}@s.whatsapp.net"
-    key = {**_key(fact, ours=True), "participant": member}
+    named = {**key(fact, ours=True), "participant": member}
     if told["form"] == 2:
-        data: Any = [{"key": key, "receipt": {"userJid": member, "status": fact.status, "t": at}}]
+        data: Any = [{"key": named, "receipt": {"userJid": member, "status": fact.status, "t": at}}]
     else:
-        data = {"message": {"key": key, "receipt": {"userJid": member, _RECEIPTS[fact.status]: at}}}
+        data = {"message": {"key": named, "receipt": {"userJid": member, _RECEIPTS[fact.status]: at}}}
     return {"event": "message-receipt.update", "timestamp": fact.arrival, "data": data}
 
 
 def _received(fact: Fact) -> dict[str, Any]:
     told, who, at = fact.told, fact.told["who"], (fact.at or 0) // SECOND
-    key = _key(fact, ours=False)
+    named = key(fact, ours=False)
     if told.get("group"):
-        key |= {"participant": f"{who.digits}@s.whatsapp.net", "cleanedParticipantPn": who.digits}
+        named |= {"participant": f"{who.digits}@s.whatsapp.net", "cleanedParticipantPn": who.digits}
     elif told["by_lid"]:
-        key |= {
+        named |= {
             "addressingMode": "lid", "senderPn": f"{who.digits}@s.whatsapp.net", "cleanedSenderPn": who.digits,
             "senderLid": f"{who.lid}@lid",
         }  # fmt: skip
-    said: dict[str, Any] = {"key": key, "message": _content(fact), "pushName": who.name}
+    said: dict[str, Any] = {"key": named, "message": content(fact), "pushName": who.name}
     if told["event"] != "messages.upsert":
         return {"event": told["event"], "timestamp": at, "data": {"messages": {**said, "messageBody": told["text"]}}}
     said["messageTimestamp"] = {"low": at, "high": 0, "unsigned": True} if told["form"] == 2 else at
     return {"event": "messages.upsert", "timestamp": fact.arrival, "data": {"messages": [said]}}
 
 
-def _content(fact: Fact) -> dict[str, Any]:
+def content(fact: Fact) -> dict[str, Any]:
     """`message` with the content keys of Baileys."""
     told, word = fact.told, fact.told["word"]
     if word in _MEDIA:
@@ -128,8 +130,8 @@ def _content(fact: Fact) -> dict[str, Any]:
 
 def _reaction(fact: Fact) -> dict[str, Any]:
     """An emoji on a message of ours; an empty one takes the last one back."""
-    target = {"remoteJid": _jid(fact), "id": fact.told["target"], "fromMe": True}
-    reaction = {"text": fact.told["emoji"], "key": _key(fact, ours=False), "senderTimestampMs": fact.at}
+    target = {"remoteJid": jid(fact), "id": fact.told["target"], "fromMe": True}
+    reaction = {"text": fact.told["emoji"], "key": key(fact, ours=False), "senderTimestampMs": fact.at}
     data = [{"key": target, "reaction": reaction}]
     return {"event": "messages.reaction", "timestamp": fact.arrival, "data": data}
 
@@ -137,7 +139,7 @@ def _reaction(fact: Fact) -> dict[str, Any]:
 def _echo(fact: Fact) -> dict[str, Any]:
     told, at = fact.told, (fact.at or 0) // SECOND
     said: dict[str, Any] = {
-        "key": _key(fact, ours=True),
+        "key": key(fact, ours=True),
         "message": {"conversation": told["text"]},
         "messageTimestamp": at,
     }

@@ -6,10 +6,10 @@ the code that it checks.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
-from deploy.demo.facts import Fact
+from deploy.simulate.facts import Fact
 
 # The provider told no time, so the row holds the moment at which our edge received it, which only the edge knows.
 EDGE = -1
@@ -153,10 +153,15 @@ def _unit(own: list[Fact], about_all: list[Fact], participant: str, *, is_parent
         sent_at=times["sent"], delivered_at=times["delivered"], read_at=times["read"], played_at=times["played"],
         failed_at=times["failed"], deleted_at=deleted,
         error_code=failure.told.get("code", "") if failure else "",
-        is_group=bool(participant) or any(fact.told.get("group") for fact in own),
+        is_group=bool(participant) or any(fact.told.get("group") or _to_group(fact) for fact in own),
         cohort_at=_cohort(times, deleted),
         counted=direction == "out" and not is_parent and not all(fact.told.get("historical") for fact in everything),
     )  # fmt: skip
+
+
+def _to_group(fact: Fact) -> bool:
+    """Of a sent record: only a JID says by its form that it is a group's."""
+    return str(fact.told.get("to", "")).endswith("@g.us")
 
 
 def _direction(facts: list[Fact]) -> str:
@@ -200,29 +205,23 @@ def rates(units: Iterable[Unit]) -> dict[Group, Counts]:
     """The rows of `delivery_rates` that these units make."""
     table: dict[Group, Counts] = defaultdict(Counts)
     for unit in units:
-        if not unit.counted:
-            continue
-        row = table[Group(unit.source, day(unit.cohort_at), unit.template, unit.campaign, unit.category, unit.is_group)]
-        row.sent += 1
-        row.delivered += unit.status in ("delivered", "read", "played")
-        row.read += unit.status in ("read", "played")
-        row.failed += unit.status == "failed"
-        row.pending += unit.status in ("pending", "sent", "")
-        row.orphan += unit.origin == "none"
+        if unit.counted:
+            table[group_of(unit, day(unit.cohort_at))] += counts_of(unit)
     return dict(table)
 
 
-def lines(truth: Truth) -> Iterable[dict[str, object]]:
-    """The truth as JSON objects: one a unit, one a row of rates, one of totals."""
-    for unit in truth.units.values():
-        yield {"unit": asdict(unit)}
-    for group, counts in sorted(truth.rates.items()):
-        yield {"rates": {**asdict(group), **asdict(counts)}}
-    yield {
-        "totals": {
-            "events": [[*key, count] for key, count in sorted(truth.events.items())],
-            "deliveries": truth.deliveries,
-            "repeated": truth.repeated,
-            "dead_letters": [[*key, count] for key, count in sorted(truth.dead.items())],
-        }
-    }
+def group_of(unit: Unit, cohort_day: str) -> Group:
+    """The row of `delivery_rates` that a unit stands in."""
+    return Group(unit.source, cohort_day, unit.template, unit.campaign, unit.category, unit.is_group)
+
+
+def counts_of(unit: Unit) -> Counts:
+    """What one counted unit adds to its row."""
+    return Counts(
+        sent=1,
+        delivered=unit.status in ("delivered", "read", "played"),
+        read=unit.status in ("read", "played"),
+        failed=unit.status == "failed",
+        pending=unit.status in ("pending", "sent", ""),
+        orphan=unit.origin == "none",
+    )

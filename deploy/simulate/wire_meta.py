@@ -2,14 +2,15 @@
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from random import Random
 from typing import Any
 
-from deploy.demo.facts import DAY, SECOND, Account, Fact, Request
-from deploy.demo.wire_meta_content import message
+from deploy.simulate.facts import DAY, SECOND, Account, Fact, Request
+from deploy.simulate.wire_meta_content import message
 
 # phone_number_id -> (WhatsApp Business Account, our number as Meta prints it); customers' numbers end below 90 and 900
 NUMBERS = {
@@ -17,31 +18,58 @@ NUMBERS = {
     "700600500400302": ("100200300400501", "447700900991"),
     "700600500400303": ("100200300400502", "1 212-555-0199"),
 }
-BATCHES = ((1, 1), (2, 10), (11, 60), (61, 200))  # sizes; Meta promises none, and goes up to 1,000
-_SHARES = (30, 40, 25, 5)
+MAX_UPDATES = 1000  # Meta promises no size of a batch, and goes up to this one
+MAX_BYTES = 3_000_000  # and to bodies of 3 MB
 
 
-def requests(facts: list[Fact], account: Account, dice: Random) -> Iterator[Request]:
-    """The facts in order of arrival, cut into batches; each batch is one body of entries by account and number."""
+@dataclass(slots=True, frozen=True)
+class Batches:
+    """Sizes of batches with their shares, and how many of the largest are blown up to nearly MAX_BYTES."""
+
+    sizes: tuple[tuple[int, int], ...]
+    shares: tuple[int, ...]
+    heavy: float = 0.0
+
+
+SMALL = Batches(((1, 1), (2, 10), (11, 60), (61, 200)), (30, 40, 25, 5))
+LARGE = Batches(((1, 1), (2, 10), (11, 60), (61, 200), (201, MAX_UPDATES)), (44, 40, 12, 3, 1), heavy=0.5)
+
+
+def requests(
+    facts: list[Fact], account: Account, dice: Random, batches: Batches, post: Callable[..., Request]
+) -> Iterator[Request]:
+    """The facts in order of arrival, cut into batches; each batch is one body of entries by account and number.
+
+    `post` makes the request of a body: Meta's own signature, or the proof of a provider that passes its bodies on.
+    """
     for historical, part in (
         (False, [fact for fact in facts if not fact.told.get("historical")]),
         (True, [fact for fact in facts if fact.told.get("historical")]),
     ):
-        for batch in _batches(part, dice):
+        for batch in _batches(part, dice, batches):
             entries, told = (history if historical else live)(batch)
-            yield signed(account, envelope(entries), batch[-1].arrival, facts=told)
+            if len(batch) > SMALL.sizes[-1][1] and dice.random() < batches.heavy:
+                _fill(entries)
+            yield post(account, envelope(entries), batch[-1].arrival, facts=told)
 
 
-def _batches(facts: list[Fact], dice: Random) -> Iterator[list[Fact]]:
+def _batches(facts: list[Fact], dice: Random, batches: Batches) -> Iterator[list[Fact]]:
     at = 0
     while at < len(facts):
-        low, high = dice.choices(BATCHES, weights=_SHARES)[0]
+        low, high = dice.choices(batches.sizes, weights=batches.shares)[0]
         size = dice.randint(low, high)
         # What a backfill tells of one message is one element of its body, so a batch never ends inside it.
         while at + size < len(facts) and facts[at + size].told.get("with_message"):
             size += 1
         yield facts[at : at + size]
         at += size
+
+
+def _fill(entries: list[dict[str, Any]]) -> None:
+    """Blows a body up to nearly MAX_BYTES by a field that nobody knows."""
+    room = MAX_BYTES - len(envelope(entries)) - 100
+    if room > 0:
+        entries[0]["changes"][0]["value"]["x_attachment"] = "A" * room
 
 
 def envelope(entries: list[dict[str, Any]]) -> bytes:
@@ -53,8 +81,8 @@ def envelope(entries: list[dict[str, Any]]) -> bytes:
 def signed(account: Account, content: bytes, arrival: int, **more: Any) -> Request:
     """A POST whose signature covers the bytes as they are."""
     headers = [("Content-Type", "application/json"), ("User-Agent", "facebookexternalua")]
-    if account.secret:
-        headers.append(("X-Hub-Signature-256", signature(account.secret, content)))
+    if secret := account.secret_at(arrival):
+        headers.append(("X-Hub-Signature-256", signature(secret, content)))
     return Request(f"/webhooks/{account.source}", content, tuple(headers), arrival, **more)
 
 
@@ -148,6 +176,7 @@ def status(fact: Fact) -> dict[str, Any]:
     told, who = fact.told, fact.told["who"]
     assert fact.at is not None  # noqa: S101  (only a backfill tells statuses without a time)
     said: dict[str, Any] = {"id": fact.message_id, "status": fact.status, "timestamp": str(fact.at // SECOND)}
+    said |= told.get("extra", {})
     if told.get("group"):
         said |= {"recipient_type": "group", "recipient_id": told["group"]}
         if fact.participant:
