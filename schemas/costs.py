@@ -44,3 +44,25 @@ def double(rates: Iterable[Rate]) -> Rate | None:
             return rate
         seen.add(key)
     return None
+
+
+def steps(rates: Iterable[Rate], countries: Iterable[str]) -> list[tuple[date, str, str, Decimal]]:
+    """The card written out: (first day, category, country, price), a row wherever a price begins.
+
+    `countries` are those that messages may have. From its first own rate on a country has its own rates alone.
+    """
+    common: dict[str, list[Rate]] = {}
+    own: dict[tuple[str, str], list[Rate]] = {}
+    for rate in rates:
+        if rate.country == ANY_COUNTRY:
+            common.setdefault(rate.category, []).append(rate)
+        else:
+            own.setdefault((rate.category, rate.country), []).append(rate)
+    pairs = own.keys() | {(category, country) for category in common for country in countries}
+    found = []
+    for category, country in sorted(pairs):
+        mine = own.get((category, country), [])
+        first = min((rate.valid_from for rate in mine), default=date.max)
+        valid = [*mine, *(rate for rate in common.get(category, ()) if rate.valid_from < first)]
+        found += [(rate.valid_from, category, country, rate.price) for rate in valid]
+    return found

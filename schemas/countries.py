@@ -40,6 +40,11 @@ _DIGITS = 8
 _PHONE = r"[+][1-9][0-9]{6,14}"
 
 
+def known() -> tuple[str, ...]:
+    """Every country that a number may have."""
+    return tuple(word for word in PREFIXES.split() if word.isalpha())
+
+
 def country(phone: str) -> str:
     """ISO 3166 alpha-2 of a number written as `+digits`; "" for a number of no country and for what is no number."""
     if not re.fullmatch(_PHONE, phone):

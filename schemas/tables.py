@@ -11,6 +11,7 @@ from importlib.resources import files
 EVENT_LOG = "event_log"
 DEAD_LETTER_LOG = "letter_log"
 RATE_LOG = "rate_log"
+RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"
 
 # What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block

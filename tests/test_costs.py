@@ -5,8 +5,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.config import ConfigError, Costs, parse
+from schemas.costs import Rate, steps
 
 PATH = Path("/nowhere/ackstream.toml")
 RATE = 'from = 2026-10-01\ncategory = "marketing"\ncountry = "BR"\nprice = 0.0625\n'
@@ -64,3 +67,30 @@ def test_two_prices_for_one_day_are_refused() -> None:
     with pytest.raises(ConfigError, match="two prices for marketing, BR from 2026-10-01: keep one"):
         costs(block + block.replace("0.0625", "0.07"))
     assert len(costs(block + block.replace('"BR"', '"*"') + block.replace("2026-10", "2026-11")).rates) == 3
+
+
+RATES = st.builds(
+    lambda day, category, country, price: Rate.model_validate(
+        {"from": date(2026, 1, day), "category": category, "country": country, "price": price}
+    ),
+    st.integers(1, 9),
+    st.sampled_from(["marketing", "utility"]),
+    st.sampled_from(["*", "BR", "DE"]),
+    st.integers(0, 99),
+)
+
+
+@given(st.lists(RATES, unique_by=lambda rate: (rate.valid_from, rate.category, rate.country), max_size=12))
+def test_written_out_every_day_has_the_price_of_the_country_or_else_the_common_one(rates: list[Rate]) -> None:
+    countries = ("", "BR", "DE", "FR")
+    found = steps(rates, countries)
+    assert len({row[:3] for row in found}) == len(found)
+    for category in ("marketing", "utility"):
+        for country in countries:
+            for day in (date(2026, 1, number) for number in range(1, 11)):
+                begun = [rate for rate in rates if rate.category == category and rate.valid_from <= day]
+                own = [rate for rate in begun if rate.country == country]
+                common = [rate for rate in begun if rate.country == "*"]
+                wanted = max(own or common, key=lambda rate: rate.valid_from, default=None)
+                shown = [row for row in found if row[1:3] == (category, country) and row[0] <= day]
+                assert max(shown, default=(None,) * 4)[3] == (wanted and wanted.price)

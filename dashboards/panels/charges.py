@@ -9,7 +9,7 @@ time of a message is its quarter of an hour and its day the UTC day of its sendi
 from typing import Final
 
 from dashboards import sql
-from schemas.costs import ANY_COUNTRY, FREE_SERVICE_MESSAGES, FREE_SERVICE_SINCE
+from schemas.costs import FREE_SERVICE_MESSAGES, FREE_SERVICE_SINCE
 
 SERVICE: Final = "pricing_category = 'service'"
 ALLOWANCE_STARTS: Final = f"toDateTime('{FREE_SERVICE_SINCE} 00:00:00', 'UTC')"
@@ -81,24 +81,19 @@ def priced(keys: str, start: str = sql.START) -> str:
     `keys` are expressions over the columns of `charged`, each with its name. A rate of the country wins over one of
     all countries; of each kind the newest that was valid on the day.
     """
-    return f"""SELECT charged.*,
-        multiIf(own.found = 1, own.amount, other.found = 1, other.amount, NULL) AS price,
-        price * messages AS cost
+    return f"""SELECT charged.*, amount AS price, price * messages AS cost
     FROM
     (
         SELECT {keys}, toDate(slot, 'UTC') AS day, category, country, sum(messages) AS messages
         FROM ({charged(start)})
         GROUP BY ALL
     ) AS charged
-    ASOF LEFT JOIN ({_rates(f"country != '{ANY_COUNTRY}'")}) AS own
-        ON charged.category = own.of_category AND charged.country = own.of_country AND charged.day >= own.valid_from
-    ASOF LEFT JOIN ({_rates(f"country = '{ANY_COUNTRY}'")}) AS other
-        ON charged.category = other.of_category AND charged.day >= other.valid_from"""
-
-
-def _rates(which: str) -> str:
-    names = "category AS of_category, country AS of_country"
-    return f"SELECT {names}, valid_from, CAST(price, '{_MONEY}') AS amount, 1 AS found FROM rate_card WHERE {which}"
+    ASOF LEFT JOIN
+    (
+        SELECT category AS of_category, country AS of_country, valid_from, CAST(price, 'Nullable({_MONEY})') AS amount
+        FROM rate_steps
+    ) AS rates
+        ON charged.category = of_category AND charged.country = of_country AND charged.day >= valid_from"""
 
 
 CURRENCY: Final = "(SELECT max(currency) FROM rate_card)"  # '' while the card is empty

@@ -292,3 +292,21 @@ WHERE failed_at IS NOT NULL OR (gone AND last_event_at = toDateTime64(0, 3, 'UTC
 DROP VIEW IF EXISTS rebuilds SYNC;
 DROP VIEW IF EXISTS number_changes_mv SYNC;
 DROP TABLE IF EXISTS number_log SYNC;
+
+-- The rate card written out: the price of every category in every country from each day on which it changes, so that one
+-- look-up finds it. Written beside rate_log, in the same way.
+CREATE TABLE IF NOT EXISTS rate_step_log
+(
+    written_at DateTime64(6, 'UTC'),
+    valid_from Date,
+    category LowCardinality(String),
+    country LowCardinality(String),
+    price Decimal(18, 8)
+)
+ENGINE = MergeTree
+ORDER BY (written_at, category, country, valid_from);
+
+CREATE OR REPLACE VIEW rate_steps AS
+SELECT valid_from, category, country, price
+FROM rate_step_log
+WHERE category != '' AND written_at = (SELECT max(written_at) FROM rate_step_log);

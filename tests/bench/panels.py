@@ -21,11 +21,15 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from dashboards.catalogue import DASHBOARDS
+from schemas.config import Costs
+from schemas.costs import ANY_COUNTRY, Rate
+from schemas.countries import known
 from schemas.tables import migrations
-from streams.analytics import rollups
+from streams.analytics import rate_card, rollups
 from tests.support import many_messages
 from tests.support.clickhouse import VIEWER, Server, basic
 
@@ -101,9 +105,22 @@ def filled(folder: Path, messages: int) -> Iterator[Server]:
         if server.ok(f"EXISTS TABLE {DATABASE}.reference").strip() != "1":
             make(server, messages)
         server.ok("SYSTEM STOP MERGES cohort_log", database=DATABASE)
+        rate_card.publish(server.client(database=DATABASE), card())
         yield server
     finally:
         server.stop()
+
+
+def card() -> Costs:
+    """Prices of four categories in every country and elsewhere, each changed twice: some 3,000 rates."""
+    return Costs(
+        rates=tuple(
+            Rate.model_validate({"from": day, "category": category, "country": country, "price": f"0.{place + 10}"})
+            for category in ("marketing", "utility", "authentication", "service")
+            for place, country in enumerate((ANY_COUNTRY, *known()))
+            for day in (date(2025, 1, 1), date(2026, 9, 1), date(2026, 10, 1))
+        )
+    )
 
 
 def make(server: Server, messages: int) -> None:
