@@ -147,3 +147,11 @@ def run_name(*words: object) -> str:
 def dice(seed: int, now: int, run: str) -> Random:
     """The run's only source of chance."""
     return Random(f"{seed} {now} {run}")  # noqa: S311  (a simulation, not a secret)
+
+
+def with_bearer(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
+    """A POST to a source whose provider signs nothing: the header that the user gave it, where there is a secret."""
+    headers = [("Content-Type", "application/json")]
+    if secret := account.secret_at(arrival):
+        headers.append(("Authorization", f"Bearer {secret}"))
+    return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from deploy.simulate import wire_meta, wire_sent, wire_wasender, wire_zapini
-from deploy.simulate.facts import MINUTE, SECOND, Account, Fact, Request
+from deploy.simulate.facts import MINUTE, SECOND, Account, Fact, Request, with_bearer
 from deploy.simulate.wire import posted
 from deploy.simulate.world import World
 
@@ -63,7 +63,7 @@ def _notices(world: World, account: Account) -> Iterator[Request]:
                 fact = _notice(world, account, _when(world) // SECOND * SECOND)
                 data = {"timestamp": wire_zapini.iso(fact.at or 0), "mark": mark}
                 body = json.dumps({"event": event, "instance_id": "777", "data": data}).encode()
-                yield wire_zapini.posted(account, body, fact.arrival, facts=(fact,))
+                yield with_bearer(account, body, fact.arrival, facts=(fact,))
         case _:
             return
 

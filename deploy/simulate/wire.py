@@ -5,15 +5,15 @@ from random import Random
 from typing import Any
 
 from deploy.simulate import wire_360dialog, wire_evolution, wire_meta, wire_sent, wire_wasender, wire_zapini
-from deploy.simulate.facts import Account, Fact, Request
+from deploy.simulate.facts import Account, Fact, Request, with_bearer
 from deploy.simulate.wire_meta import Batches
 
 _POSTED: dict[str, Callable[..., Request]] = {
     "meta": wire_meta.signed,
     "360dialog": wire_360dialog.posted,
     "wasender": wire_wasender.posted,
-    "evolution": wire_evolution.posted,
-    "zapini": wire_zapini.posted,
+    "evolution": with_bearer,
+    "zapini": with_bearer,
 }
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.simulate.facts import SECOND, Account, Fact, Request
+from deploy.simulate.facts import SECOND, Account, Fact, Request, with_bearer
 from deploy.simulate.wire_wasender import content, jid, key
 
 _WORDS = {
@@ -17,15 +17,7 @@ def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
     """One body a fact."""
     for fact in facts:
         body = json.dumps(event(fact), ensure_ascii=False).encode()
-        yield posted(account, body, fact.arrival, facts=(fact,))
-
-
-def posted(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
-    """A POST with the header that the user gave the instance."""
-    headers = [("Content-Type", "application/json")]
-    if secret := account.secret_at(arrival):
-        headers.append(("Authorization", f"Bearer {secret}"))
-    return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)
+        yield with_bearer(account, body, fact.arrival, facts=(fact,))
 
 
 def event(fact: Fact) -> dict[str, Any]:

@@ -8,22 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.simulate.facts import Account, Fact, Request
+from deploy.simulate.facts import Account, Fact, Request, with_bearer
 
 
 def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
     """One body a fact."""
     for fact in facts:
         content = json.dumps(event(fact), ensure_ascii=fact.told["form"] == 0).encode()
-        yield posted(account, content, fact.arrival, facts=(fact,))
-
-
-def posted(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
-    """A POST of these bytes; a bearer token where the source has one, since Zapini signs nothing."""
-    headers = [("Content-Type", "application/json")]
-    if secret := account.secret_at(arrival):
-        headers.append(("Authorization", f"Bearer {secret}"))
-    return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)
+        yield with_bearer(account, content, fact.arrival, facts=(fact,))
 
 
 def event(fact: Fact) -> dict[str, Any]:
