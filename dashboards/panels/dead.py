@@ -16,9 +16,10 @@ DEAD_COUNT: Final = Panel(
     id="dead-letters",
     title="Dead letters",
     kind="stat",
-    sql=f"SELECT count() AS letters {_DEAD}",
+    sql=f"SELECT {sql.LETTERS} AS letters {_DEAD}",
     columns=(Column("letters", "Dead letters"),),
-    meaning="Bodies, or single elements of one, that could not be understood. Nothing is lost: each stays in wa.raw.",
+    meaning="Bodies, or single elements of one, that could not be understood. Nothing is lost: each stays in wa.raw, "
+    "or in wa.sent.",
     red="Any: the newest are below, with their reason.",
     layer="live",
     width=2,
@@ -29,7 +30,7 @@ DEAD_OVER_TIME: Final = Panel(
     id="dead-letters-over-time",
     title="Dead letters by reason",
     kind="stack",
-    sql=f"""SELECT {sql.bucket(_DEAD_AT)} AS at, reason AS series, count() AS letters
+    sql=f"""SELECT {sql.bucket(_DEAD_AT)} AS at, reason AS series, {sql.LETTERS} AS letters
 {_DEAD}
 GROUP BY at, series
 ORDER BY at, series""",

@@ -50,9 +50,10 @@ _EVENTS: Final = f"""
 SELECT toString(source), toString(kind), count() FROM events
 WHERE source IN {{sources:Array(String)}} AND event_id IN (SELECT event_id FROM deliveries WHERE {_THEN})
 GROUP BY source, kind"""
-_DEAD: Final = (
-    f"SELECT toString(source), toString(reason), count() FROM dead_letters WHERE {_THEN} GROUP BY source, reason"
-)
+# A body that was spooled while Kafka took it after all lies in wa.raw twice, under one request_id.
+_DEAD: Final = f"""
+SELECT toString(source), toString(reason), uniqExact(request_id, raw.index) FROM dead_letters WHERE {_THEN}
+GROUP BY source, reason"""
 
 
 @dataclass(slots=True, frozen=True)

@@ -211,7 +211,8 @@ def test_codes_of_the_account_and_codes_that_nobody_knows(tables: Tables) -> Non
 def dead(tables: Tables, source: str, count: int, at: int, reason: str = "invalid_json") -> None:
     rows = [
         {
-            "source": source, "provider": "meta", "received_at": utc(at).isoformat(), "request_id": "r", "detail": "",
+            "source": source, "provider": "meta", "received_at": utc(at).isoformat(), "detail": "",
+            "request_id": f"r{at + place}",
             "raw": {"topic": f"wa.{source}", "partition": 0, "offset": at + place, "index": 0}, "reason": reason,
             "excerpt": "",
         }

@@ -178,7 +178,8 @@ def test_events_stored_and_the_share_of_repeats(tables: Tables) -> None:
 def dead(tables: Tables, *found: dict[str, Any]) -> None:
     lines = [
         json.dumps({
-            "source": "shop", "provider": "meta", "request_id": "r", "excerpt": "{}", "detail": "", **each,
+            "source": "shop", "provider": "meta", "excerpt": "{}", "detail": "",
+            "request_id": f"r{each['raw']}", **each,
             "raw": {"topic": "wa.raw", "partition": 1, "offset": each["raw"], "index": 0},
         })
         for each in found
@@ -209,6 +210,16 @@ def test_dead_letters_once_each_by_reason_and_never_their_content(tables: Tables
         "arrived_at": utc(START + DAY), "reason": "bad_element", "source": "shop", "provider": "meta",
         "what": "… is no object", "topic": "wa.raw", "partition": 1, "position": 3, "element": 0,
     }  # fmt: skip
+
+
+def test_a_body_that_lies_in_kafka_twice_is_one_letter_in_every_count(tables: Tables) -> None:
+    at = utc(START).isoformat()
+    spooled = {"reason": "bad_element", "received_at": at, "request_id": "same"}
+    unknown = {"reason": "bad_envelope", "received_at": at, "request_id": ""}
+    dead(tables, {**spooled, "raw": 1}, {**spooled, "raw": 2}, {**unknown, "raw": 3}, {**unknown, "raw": 4})
+    assert rows(tables, "dead-letters") == [{"letters": 3}]
+    over_time = rows(tables, "dead-letters-over-time")
+    assert {row["series"]: row["letters"] for row in over_time} == {"bad_element": 1, "bad_envelope": 2}
 
 
 def test_a_letter_without_a_time_of_arrival_stands_where_it_was_stored(tables: Tables) -> None:
