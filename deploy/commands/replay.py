@@ -74,11 +74,11 @@ def command(swap: str | None, drop: str | None, **given: Any) -> None:
     With --into NAME the live tables and topics are not touched: `ackstream diff NAME` shows what would change, --swap
     NAME makes it so. Readers see each table change at once.
     """
-    config = load()
     alone = [bool(swap), bool(drop), given["resume"]]
     asked = any(given[name] for name in ("start", "starts", "ends"))
     if sum(alone) + asked != 1 or (any(alone) and any(given[name] for name in ("end", "into", "topic", "source"))):
         raise click.UsageError("say what: --from or an offset with what narrows it, or one of --resume, --swap, --drop")
+    config = load()
     if drop:
         remove(config, drop)
         return

@@ -193,9 +193,9 @@ def test_secrets_of_the_environment_concern_the_parts_that_read_them_alone(runni
     with running.settings(lambda text: text + SHOP):
         running.up(SHOP_TOKEN=token)
         during = running.pids()
-        # Ingest takes it, analytics counts it under its own name, and the page names it.
+        # Ingest takes it, normalise reads its format, analytics counts it under its own name, and the page names it.
         changed = {name for name in PARTS if during[name] != before[name]}
-        assert changed == {"ingest", "analytics", "dashboards"}
+        assert changed == {"ingest", "normalise", "analytics", "dashboards"}
         request = urllib.request.Request(
             f"http://127.0.0.1:{running.env['ACKSTREAM_INGEST_PORT']}/sent/shop",
             b'{"message_id": "m", "to": "+5511955554444", "sent_at": "2026-11-20T12:00:00Z"}',
