@@ -135,8 +135,3 @@ def masked_digits(column: str) -> str:
 def _digits(at_least: int) -> str:
     """A pattern without braces, which clients take for parameters."""
     return "[0-9]" * at_least + "+"
-
-
-# Of dead_letters: how many elements. A body that was spooled while Kafka took it after all lies in wa.raw twice, with a
-# letter for each place, under one request_id; what came without one is told by its place.
-LETTERS: Final = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"

@@ -14,6 +14,10 @@ RATE_LOG = "rate_log"
 RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"
 
+# Of dead_letters: how many elements. A body that was spooled while Kafka took it after all lies in wa.raw twice, with a
+# letter for each place, under one request_id; what came without one is told by its place.
+LETTERS = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"
+
 # What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
 # must reach the materialized views, which absorb it (a replicated table would drop it before them).
 INSERT_SETTINGS = {

@@ -5,7 +5,7 @@
 from typing import Final
 
 from dashboards.alerts.rule import NOW, Rule
-from dashboards.sql import LETTERS
+from schemas.tables import LETTERS
 
 _MINUTE: Final = 60.0
 

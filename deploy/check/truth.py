@@ -20,6 +20,7 @@ from deploy.demo.compare import TIMES, WORDS, Posted, Row, columns
 from deploy.simulate import truth_file
 from deploy.simulate.truth import Counts, Group
 from deploy.simulate.truth_file import Dead, Deliveries, End, Events, Expected, Header, Rates
+from schemas.tables import LETTERS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -50,10 +51,9 @@ _EVENTS: Final = f"""
 SELECT toString(source), toString(kind), count() FROM events
 WHERE source IN {{sources:Array(String)}} AND event_id IN (SELECT event_id FROM deliveries WHERE {_THEN})
 GROUP BY source, kind"""
-# A body that was spooled while Kafka took it after all lies in wa.raw twice, under one request_id.
-_DEAD: Final = f"""
-SELECT toString(source), toString(reason), uniqExact(request_id, raw.index) FROM dead_letters WHERE {_THEN}
-GROUP BY source, reason"""
+_DEAD: Final = (
+    f"SELECT toString(source), toString(reason), {LETTERS} FROM dead_letters WHERE {_THEN} GROUP BY source, reason"
+)
 
 
 @dataclass(slots=True, frozen=True)

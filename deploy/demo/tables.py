@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.demo.compare import TIMES, WORDS, Row, Totals
 from deploy.simulate.truth import Counts, Group
+from schemas.tables import LETTERS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -30,7 +31,7 @@ class Tables:
         """(deliveries, dead letters)."""
         counts = self._rows(
             "SELECT (SELECT count() FROM deliveries WHERE source IN {sources:Array(String)}), "
-            "(SELECT count() FROM dead_letters WHERE source IN {sources:Array(String)})"
+            f"(SELECT {LETTERS} FROM dead_letters WHERE source IN {{sources:Array(String)}})"  # noqa: S608  (ours)
         )[0]
         return int(counts[0]), int(counts[1])
 
@@ -96,7 +97,8 @@ class Tables:
 
     def dead(self, request_ids: Iterable[str]) -> Counter[tuple[str, str]]:
         """Dead letters of these requests by (source, reason)."""
-        return Counter(self._by_request("SELECT source, reason FROM dead_letters", request_ids))
+        letters = set(self._by_request("SELECT source, reason, request_id, raw.index FROM dead_letters", request_ids))
+        return Counter((source, reason) for source, reason, *_ in letters)
 
     def _by_request(self, select: str, request_ids: Iterable[str]) -> Iterable[tuple[Any, ...]]:
         ids = iter(request_ids)

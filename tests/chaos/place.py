@@ -16,27 +16,11 @@ from deploy.kafka_broker import HOST, Broker, command, prepare
 from deploy.ports import free_ports
 from tests.chaos.plan import LINKS, PARTS, SOURCES
 from tests.chaos.proxy import Proxies
-from tests.support.stack import Stack
+from tests.support.stack import COMMON, Stack
 
-_SETTINGS = """
+_INGEST = """
 [ingest]
 port = {ingest}
-
-[kafka]
-bootstrap = "{bootstrap}"
-partitions = 4
-
-[clickhouse]
-url = "http://127.0.0.1:{clickhouse}"
-password = {{ env = "TEST_CLICKHOUSE_PASSWORD" }}
-reader_password = {{ env = "TEST_READER_PASSWORD" }}
-
-[dashboards]
-port = {dashboards}
-
-[streams]
-insert_seconds = 0.2
-session_seconds = 10
 """
 _SOURCE = """
 [sources.{name}]
@@ -98,7 +82,7 @@ class Place(Stack):
         blocks = [
             _SOURCE.format(name=name, provider=provider_of(name), number=number) for number, name in enumerate(SOURCES)
         ]
-        settings = _SETTINGS.format(bootstrap=self.broker.bootstrap, **self.ports)
+        settings = (_INGEST + COMMON).format(bootstrap=self.broker.bootstrap, **self.ports)
         (folder / "ackstream.toml").write_text(settings + "".join(blocks))
         self._secrets |= {
             f"CHAOS_{age}_{number}": f"{age.lower()}-{secrets.token_hex(8)}"

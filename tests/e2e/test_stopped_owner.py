@@ -115,9 +115,11 @@ class Owner:
         self.fence = Fence(self.producer, "owner", (MESSAGES.name,))
         self.current = True
         self.member = True
+        self.asked = 0
 
     async def hold(self) -> bool:
         async def is_member() -> bool:
+            self.asked += 1
             return self.member
 
         return await self.fence.hold(0, lambda: self.current, is_member)
@@ -183,7 +185,7 @@ async def test_who_is_no_member_any_more_shuts_nobody_out(kafka: Stack) -> None:
         await first.write()
         second.member = False
         waiting = asyncio.create_task(second.hold())
-        await asyncio.sleep(3 * fence.PAUSE_SECONDS)
+        await asyncio.to_thread(wait_until, "it has asked again and again", lambda: second.asked > 3)
         await first.write()
         second.current = False
         assert not await waiting

@@ -32,11 +32,8 @@ WASENDER_SECRET = "wasender-" + secrets.token_hex(8)
 TOKEN = "token-" + secrets.token_hex(8)
 START_SECONDS = 60.0
 
-SETTINGS = """
-[ingest]
-port = {ingest}
-answer_within_seconds = 5
-
+# All that stacks of tests have in common; what ingest does and which sources there are, each says itself.
+COMMON = """
 [kafka]
 bootstrap = "{bootstrap}"
 partitions = 4
@@ -52,7 +49,13 @@ port = {dashboards}
 [streams]
 insert_seconds = 0.2
 session_seconds = 10
-
+"""
+_INGEST = """
+[ingest]
+port = {ingest}
+answer_within_seconds = 5
+"""
+_SOURCES = """
 [sources.meta]
 provider = "meta"
 secrets = [{{ env = "TEST_META_SECRET" }}]
@@ -101,7 +104,9 @@ class Stack:
         }
         self.env = {**os.environ, "ACKSTREAM_CONFIG": str(folder / "ackstream.toml"), **self._secrets}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        (folder / "ackstream.toml").write_text(SETTINGS.format(bootstrap=self.broker.bootstrap, **self.ports))
+        (folder / "ackstream.toml").write_text(
+            (_INGEST + COMMON + _SOURCES).format(bootstrap=self.broker.bootstrap, **self.ports)
+        )
         users = {name: {"password": word, "readonly": name == "dashboards"} for name, word in self.passwords.items()}
         (folder / "users.json").write_text(json.dumps(users))
         (folder / "users.json").chmod(0o600)
