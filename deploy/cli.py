@@ -19,6 +19,12 @@ class Failure(click.ClickException):
         click.echo(f"ackstream: {self.format_message()}", err=True, file=file)
 
 
+class CannotLook(Failure):
+    """What was to be compared could not be looked at: the answer is neither yes nor no."""
+
+    exit_code = 2
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return sorted(found.name.replace("_", "-") for found in iter_modules(commands.__path__))

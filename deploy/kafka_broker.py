@@ -173,13 +173,16 @@ class Broker:
     def start(self) -> Self:
         found = java.find()
         jars = kafka_jars.ensure(found)
-        prepare(self.folder, self.port, self._controller_port, found.binary, jars)
+        self._prepare(found.binary, jars)
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 command(self.folder, found.binary, jars), stdout=log, stderr=log, start_new_session=True
             )
         self._wait_ready()
         return self
+
+    def _prepare(self, binary: Path, jars: Path) -> None:
+        prepare(self.folder, self.port, self._controller_port, binary, jars)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""

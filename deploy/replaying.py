@@ -1,7 +1,6 @@
 """The course of a replay, from its begin or its resumption to its end, as a person sees it. IO."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
@@ -20,7 +19,7 @@ from schemas.config import Config
 from schemas.times import to_iso
 from schemas.topics import EVENTS
 from streams.replay import Wanted, replay
-from streams.replay_sinks import REPLAYED, Sink, ToStreams, ToTables
+from streams.replay_sinks import REPLAYED, ToStreams, ToTables
 
 REPAIR = "wa.messages says what it said before: `ackstream check --repair` publishes again what differs"
 
@@ -153,17 +152,13 @@ async def _read(config: Config, state: State, rate: float, bar: Progress) -> Non
     replay_state.save(config, state)
 
 
-@asynccontextmanager
-async def _sink(config: Config, state: State, on_state: Callable[[str | None], None]) -> AsyncIterator[Sink]:
+def _sink(config: Config, state: State, on_state: Callable[[str | None], None]) -> ToTables | ToStreams:
     if state.into:
         replayed = f"{database.database_of(config, state.into)}.{REPLAYED}"
-        made: ToTables | ToStreams = ToTables(database.config_of(config, state.into), replayed, on_state)
-    elif EVENTS.name in state.wanted.topics:
-        made = ToTables(config, None, on_state)
-    else:
-        made = ToStreams(config)
-    async with made as sink:
-        yield sink
+        return ToTables(database.config_of(config, state.into), replayed, on_state)
+    if EVENTS.name in state.wanted.topics:
+        return ToTables(config, None, on_state)
+    return ToStreams(config)
 
 
 def _make_ready(config: Config, state: State, bar: Progress) -> None:

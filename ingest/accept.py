@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ingest.answers import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
 from schemas.auth import NONE, Auth
-from schemas.providers import Provider, Request, Verdict, key_id, matching_secret
+from schemas.providers import Provider, Request, Verdict, matching_secret, proven
 from schemas.times import to_iso
 
 RecordHeaders = list[tuple[str, bytes]]
@@ -30,10 +30,13 @@ class Source:
     sent_tokens: tuple[str, ...] = field(default=(), repr=False)
     auth: Auth = field(default=NONE, repr=False)
     _names: RecordHeaders = field(init=False, repr=False)
+    proof_headers: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         names = [("source", self.name.encode()), ("provider", self.provider.name.encode())]
+        proofs = (*self.provider.proof_headers, *self.auth.proof_headers)
         object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "proof_headers", tuple(name for name in proofs if name not in _NEVER_STORED))
 
     def envelope(self, received_ms: int, request_id: str, verdict: Verdict) -> RecordHeaders:
         """The headers that every record has: who, when, which delivery, and by which proof."""
@@ -60,9 +63,9 @@ def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders 
     if verdict.auth == "reject":
         return BAD_SIGNATURE
     headers = source.envelope(request.now_ms, request_id, verdict)
-    for name in (*source.provider.proof_headers, *source.auth.proof_headers):
+    for name in source.proof_headers:
         value = request.headers.get(name)
-        if value is not None and name not in _NEVER_STORED:
+        if value is not None:
             headers.append((name, value.encode("utf-8", "surrogateescape")))
     encoding = request.headers.get("content-encoding")
     if encoding is not None and encoding.lower() != "identity":
@@ -80,5 +83,4 @@ def sent_token(source: Source, headers: Mapping[str, str]) -> str | Refusal:
 
 def sent(source: Source, token: str, now_ms: int, request_id: str, kind: RecordHeaders) -> RecordHeaders:
     """The record headers of a /sent body that `token` opened; `kind` says how it is to be read."""
-    verdict = Verdict("ok", "bearer", key_id(token))
-    return [*source.envelope(now_ms, request_id, verdict), *kind]
+    return [*source.envelope(now_ms, request_id, proven("bearer", token)), *kind]

@@ -32,6 +32,11 @@ class Refusal:
         return dumps({"error": self.code, "detail": self.detail})
 
 
+def bad_parameter(detail: str) -> Refusal:
+    """400 for a query that cannot be taken."""
+    return Refusal(400, "bad_parameter", detail)
+
+
 _RETRY = (("Retry-After", str(RETRY_SECONDS)),)
 
 BAD_REQUEST = Refusal(400, "bad_request", "This is not a valid HTTP request.")
@@ -43,7 +48,7 @@ NO_RAW_ANSWERS = Refusal(
     "no_raw_answers",
     "What this source's provider answers to a send is not known; post the record itself, without raw.",
 )
-RAW_IS_1 = Refusal(400, "bad_parameter", "raw is 1 when the body is the provider's own answer; else leave it out.")
+RAW_IS_1 = bad_parameter("raw is 1 when the body is the provider's own answer; else leave it out.")
 BAD_SIGNATURE = Refusal(
     401,
     "bad_credentials",
@@ -70,11 +75,6 @@ NOT_STORED = Refusal(503, "not_stored", "The body could not be stored durably in
 OVERLOADED = Refusal(503, "overloaded", "Too many bodies are waiting to be stored; send it again.", _RETRY)
 
 TOO_MANY_CONNECTIONS = Refusal(503, "overloaded", "Too many connections are open; send it again.", _RETRY)
-
-
-def bad_parameter(detail: str) -> Refusal:
-    """400 for a query that cannot be taken."""
-    return Refusal(400, "bad_parameter", detail)
 
 
 def too_many(seconds: int) -> Refusal:

@@ -56,8 +56,9 @@ def create_app(
     app[MAX_BODY_BYTES] = settings.max_body_bytes
     app.cleanup_ctx.append(_run_store)
     for name, source in sources.items():
+        webhooks = Webhooks(source, edge).__call__
         for path in (f"/webhooks/{name}", *([f"/webhooks/{name}/{{tail:.+}}"] if source.has_subpaths else [])):
-            app.router.add_route("*", path, Webhooks(source, edge).__call__, expect_handler=expect_continue)
+            app.router.add_route("*", path, webhooks, expect_handler=expect_continue)
         app.router.add_route("*", f"/sent/{name}", Sent(source, edge).__call__, expect_handler=expect_continue)
     app.router.add_route("*", "/healthz", probes.healthz)
     app.router.add_route("*", "/readyz", probes.readyz)

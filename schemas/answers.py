@@ -4,18 +4,17 @@ The file of a provider whose answers are documented offers `sent_answer(body)`: 
 `answered` makes of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
-from schemas.bodies import elements_of
+from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.identity import address, chat_id, is_group
 from schemas.lenient import ident, items
 from schemas.reasons import Reason
 
 Fields = dict[str, Any]
-Elements = Iterator[Parsed | Rejected]
 
 _SHARED = ("account", "message_id", "from", "to", "chat_id", "is_group")
 

@@ -13,7 +13,7 @@ from re import fullmatch
 from typing import Literal
 
 from schemas import auth_settings, jwt
-from schemas.providers import REJECT, Provider, Request, Verdict, key_id, matching_secret, proving_secret
+from schemas.providers import REJECT, Provider, Request, Verdict, matching_secret, proven, proving_secret
 from schemas.section import ConfigError, Secret
 from schemas.static_auth import basic, bearer
 
@@ -127,8 +127,7 @@ def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _matches(scheme: str, given: str, secrets: Sequence[str]) -> Verdict:
-    secret = matching_secret(given, secrets)
-    return REJECT if secret is None else Verdict("ok", scheme, key_id(secret))
+    return proven(scheme, matching_secret(given, secrets))
 
 
 def _header(request: Request, name: str, secrets: Sequence[str]) -> Verdict:
@@ -154,7 +153,7 @@ def _jwt(settings: auth_settings.Jwt) -> Check:
         found = jwt.signer(
             bearer(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
         )
-        return REJECT if found is None else Verdict("ok", f"jwt-{algorithm.lower()}", key_id(found))
+        return proven(f"jwt-{algorithm.lower()}", found)
 
     return Check(verify, "sender")
 
@@ -170,8 +169,7 @@ def _hmac(request: Request, settings: auth_settings.Hmac, secrets: Sequence[str]
         made = hmac.digest(key, request.body, settings.algorithm)
         return (made.hex() if settings.encoding == "hex" else b64encode(made).decode(),)
 
-    secret = proving_secret(digest, secrets, sign)
-    return REJECT if secret is None else Verdict("ok", f"hmac-{settings.algorithm}", key_id(secret))
+    return proven(f"hmac-{settings.algorithm}", proving_secret(digest, secrets, sign))
 
 
 def _name(settings: auth_settings.Hmac) -> str:

@@ -3,7 +3,6 @@
 WasenderApi and Evolution API pass them on with small changes of their own; what each prints differently is read here.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from schemas.baileys import (
     status_fields,
 )
 from schemas.baileys_content import as_edit, content, reaction_fields, revoked_key
+from schemas.bodies import Elements
 from schemas.events import Parsed, Rejected
 from schemas.identity import is_group, member
 from schemas.lenient import first_text, ident, items, mapping, text
@@ -24,7 +24,6 @@ from schemas.reasons import Reason
 from schemas.times import from_any, from_epoch
 
 Fields = dict[str, Any]
-Elements = Iterator[Parsed | Rejected]
 
 _UNDECRYPTED = (None, 0, 2, "UNKNOWN", "CIPHERTEXT")  # messageStubType of a message whose content did not open
 _REVOKED = (1, "REVOKE")

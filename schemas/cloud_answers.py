@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from schemas.answers import Elements, answered, answers_of, recipient
+from schemas.answers import answered, answers_of, recipient
+from schemas.bodies import Elements
 from schemas.lenient import first, ident, items, mapping
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from schemas.baileys_content import content, revoked_key
-from schemas.baileys_elements import Elements, Envelope, read_deletion, read_message, read_update
+from schemas.baileys_elements import Envelope, read_deletion, read_message, read_update
+from schemas.bodies import Elements
 from schemas.events import Parsed, Rejected
 from schemas.identity import is_group
 from schemas.lenient import first, ident, mapping

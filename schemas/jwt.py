@@ -6,13 +6,13 @@ being used for ever: one without an expiry is refused.
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from schemas.jsontext import InvalidJSON, loads
-from schemas.lenient import mapping
+from schemas.lenient import items, mapping
 from schemas.providers import proving_secret
 
 _CLOCK_SKEW_SECONDS = 300
@@ -46,8 +46,7 @@ def signer(
     header, claims = _object(parts[0]), _object(parts[1])
     if header.get("alg") != algorithm or "crit" in header or not _holds(claims, now_ms / 1000, leeway_seconds):
         return None
-    named = claims.get("aud")
-    if (issuer and claims.get("iss") != issuer) or (audience and audience != named and audience not in _listed(named)):
+    if (issuer and claims.get("iss") != issuer) or (audience and audience not in items(claims.get("aud"))):
         return None
     signed = f"{parts[0]}.{parts[1]}".encode()  # _object has made sure of ASCII
     if algorithm == "HS256":
@@ -92,10 +91,6 @@ def _is_by(key: Any, signature: bytes, signed: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def _listed(value: Any) -> Iterator[str]:
-    yield from (each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _holds(claims: dict[str, Any], now: float, leeway: int) -> bool:

@@ -12,21 +12,27 @@ import jmespath
 from jmespath.visitor import TreeInterpreter
 
 from schemas.bodies import Elements, elements_of
-from schemas.events import FIELDS, STATES, STATUSES, TYPES, WRITTEN, Parsed, Rejected
+from schemas.events import FIELDS, STATES, STATUSES, TYPES, WRITTEN, Kind, Parsed, Rejected
 from schemas.identity import address, chat_id, is_bsuid, is_group, is_lid, member
 from schemas.lenient import ident, text
-from schemas.mapping import KIND_FIELDS, BodyMapping, Paths, Rule
+from schemas.mapping import KIND_FIELDS, NEEDED, BodyMapping, Paths, Rule
 from schemas.reasons import Reason
 from schemas.times import from_epoch, from_iso
 
 Fields = dict[str, Any]
 Read = Callable[[Any], Any]
+Fact = tuple[str, Read, Read]  # its name, what finds it, what reads it
 
 _PER_SECOND = {"auto": None, "s": 1, "ms": 1_000, "us": 1_000_000}
 _LONG = WRITTEN | {"media_url", "error_text", "error_title"}
 _PARTIES: dict[str, Read] = {"from": address, "to": address, "chat_id": chat_id, "participant": member}
 _SAID_WHEN_TRUE = ("is_group", "forwarded", "historical", "reaction_removed")
 _WORDS = {"status": STATUSES, "type": TYPES, "state": STATES}
+_LACKS: dict[Kind, str] = {
+    "status": "a status names no message or no status",
+    "sent": "a sent message names no id",
+    "system": "a system event has no name",
+}
 
 
 class Reader:
@@ -34,10 +40,9 @@ class Reader:
 
     def __init__(self, mapping: BodyMapping) -> None:
         self._events = _search(mapping.events)
-        self._body = _searches(mapping.body)
-        self._whens = [None if rule.when is None else _search(rule.when) for rule in mapping.rules]
-        self._rules = [_Rule(rule, mapping) for rule in mapping.rules]
-        self._reads = _readers(mapping.time_unit)
+        reads = _readers(mapping.time_unit)
+        self._body = _facts(mapping.body, reads)
+        self._rules = [_Rule(rule, mapping, reads) for rule in mapping.rules]
 
     def parse(self, body: bytes) -> Elements:
         """Every element of a body in its order. Never raises."""
@@ -49,7 +54,7 @@ class Reader:
             yield Rejected(Reason.UNKNOWN_SHAPE, "there is nothing at the mapping's path to the events", root)
             return
         # Bounded, since they are repeated in every event: a megabyte of name is no name.
-        told = {name: self._reads[name](search(root)) for name, search in self._body.items()}
+        told = {name: read(search(root)) for name, search, read in self._body}
         shared = {name: value for name, value in told.items() if _is_short(value)}
         for raw in found if isinstance(found, list) else [found]:
             yield self._element(raw, shared)
@@ -57,16 +62,17 @@ class Reader:
     def _element(self, raw: Any, shared: Fields) -> Parsed | Rejected:
         if not isinstance(raw, dict):
             return Rejected(Reason.BAD_ELEMENT, "an event is no object", raw)
-        for when, rule in zip(self._whens, self._rules, strict=True):
-            if when is None or _is_true(when(raw)):
-                return rule.read(raw, shared, self._reads)
+        for rule in self._rules:
+            if rule.when is None or _is_true(rule.when(raw)):
+                return rule.read(raw, shared)
         return Rejected(Reason.UNKNOWN_SHAPE, "no rule of the mapping takes the event", raw)
 
 
 class _Rule:
-    def __init__(self, rule: Rule, mapping: BodyMapping) -> None:
+    def __init__(self, rule: Rule, mapping: BodyMapping, reads: dict[str, Read]) -> None:
+        self.when = None if rule.when is None else _search(rule.when)
         self._kind = rule.kind
-        self._facts = _searches(rule.fields)
+        self._facts = _facts(rule.fields, reads)
         self._allowed = KIND_FIELDS[rule.kind]
         values = {"status": mapping.values.status, "type": mapping.values.type, "state": mapping.values.state}
         self._words = {
@@ -75,8 +81,8 @@ class _Rule:
             if name in self._allowed
         }
 
-    def read(self, raw: Any, shared: Fields, reads: dict[str, Read]) -> Parsed | Rejected:
-        told = {name: reads[name](search(raw)) for name, search in self._facts.items()}
+    def read(self, raw: Any, shared: Fields) -> Parsed | Rejected:
+        told = {name: read(search(raw)) for name, search, read in self._facts}
         own = {name: value for name, value in told.items() if value is not None}
         fields = {name: value for name, value in shared.items() if name in self._allowed} | own
         for name in self._words:
@@ -95,12 +101,9 @@ class _Rule:
         return {name: known, f"raw_{name}": word if known == "unknown" or name == "state" else None}
 
     def _lacks(self, fields: Fields, own: Fields) -> str | None:
-        if self._kind == "status" and (fields.get("message_id") is None or fields.get("status") is None):
-            return "a status names no message or no status"
-        if self._kind == "sent" and fields.get("message_id") is None:
-            return "a sent message names no id"
-        if self._kind == "system" and fields.get("event") is None:
-            return "a system event has no name"
+        for name in NEEDED[self._kind]:
+            if fields.get(name) is None:
+                return _LACKS[self._kind]
         # A comparison says false of nothing at all.
         told = any(value is not False for name, value in own.items() if name != "type")
         if not told and fields.get("type") in (None, "unknown"):
@@ -123,8 +126,8 @@ class _Rule:
             fields.setdefault("sender_bsuid", sender)
 
 
-def _searches(paths: Paths) -> dict[str, Read]:
-    return {name: _search(path) for name, path in paths.items()}
+def _facts(paths: Paths, reads: dict[str, Read]) -> list[Fact]:
+    return [(name, _search(path), reads[name]) for name, path in paths.items()]
 
 
 def _search(path: str) -> Read:

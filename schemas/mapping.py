@@ -33,7 +33,8 @@ KIND_FIELDS: dict[Kind, frozenset[str]] = {
     "sent": _OF_MESSAGES | _CONTENT | _CAMPAIGN | {"category"},
     "system": _OF_ALL | _ERROR | {"event", "state", "reason_code"},
 }
-_NEEDED: dict[Kind, tuple[str, ...]] = {
+# Without these an event of the kind says nothing.
+NEEDED: dict[Kind, tuple[str, ...]] = {
     "inbound": (),
     "status": ("message_id", "status"),
     "sent": ("message_id",),
@@ -86,7 +87,7 @@ class Rule(Section):
         for name in self.fields:
             if name not in allowed:
                 raise ValueError(f"fields.{name}: a rule of {self.kind} fills {', '.join(sorted(allowed))}")
-        missing = [name for name in _NEEDED[self.kind] if name not in self.fields]
+        missing = [name for name in NEEDED[self.kind] if name not in self.fields]
         if missing:
             raise ValueError(f"fields: a rule of {self.kind} needs {' and '.join(missing)} too: say where it is")
         return self

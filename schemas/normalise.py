@@ -57,11 +57,7 @@ def normalise(
     index = 0
     try:
         for index, element in enumerate(parse(body), 1):
-            outcome = element if isinstance(element, Rejected) else event_of(element, arrival, index - 1)
-            if not isinstance(outcome, Rejected):
-                events.append(outcome)
-            elif len(dead) < MAX_DEAD:
-                dead.append(dead_letter(arrival, index - 1, outcome))
+            sort_in(element, arrival, index - 1, events, dead)
     except Exception as error:  # the parser's: everything else in the loop keeps its own
         dead.append(dead_letter(arrival, index, Rejected(Reason.PARSER_ERROR, type(error).__name__)))
     if not events and not dead:
@@ -69,10 +65,21 @@ def normalise(
     return events, dead
 
 
-def resolved(headers: Mapping[str, str], position: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """The letter of an element that was dead and is no more; headers and position as of `normalise`."""
+def sort_in(
+    element: Parsed | Rejected, arrival: Arrival, index: int, events: list[Event], dead: list[dict[str, Any]]
+) -> None:
+    """Adds the element's event to `events`, or its letter to `dead` while that has room. Never raises."""
+    outcome = element if isinstance(element, Rejected) else _event_of(element, arrival, index)
+    if not isinstance(outcome, Rejected):
+        events.append(outcome)
+    elif len(dead) < MAX_DEAD:
+        dead.append(dead_letter(arrival, index, outcome))
+
+
+def resolved(headers: Mapping[str, str], position: Mapping[str, Any], indexes: Iterable[int]) -> list[dict[str, Any]]:
+    """The letters of elements that were dead and are no more; headers and position as of `normalise`."""
     arrival, _ = _arrival(headers, position)
-    return dead_letter(arrival, index, Rejected(Reason.RESOLVED, ""))
+    return [resolved_letter(arrival, index) for index in indexes]
 
 
 def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
@@ -105,7 +112,7 @@ def _no_answers(_: bytes) -> Iterable[Parsed | Rejected]:
     yield Rejected(Reason.UNKNOWN_PROVIDER, "this version does not read what the provider answers to a send")
 
 
-def event_of(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
+def _event_of(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
     """The canonical event, or why there can be none. Never raises."""
     try:
         fields = finish(parsed, arrival, index)
@@ -142,3 +149,8 @@ def dead_letter(arrival: Arrival, index: int, rejected: Rejected) -> dict[str, A
         "detail": rejected.detail,
         "excerpt": excerpt(rejected.element),
     }
+
+
+def resolved_letter(arrival: Arrival, index: int) -> dict[str, Any]:
+    """What wa.dead says of an element that was dead and is no more."""
+    return dead_letter(arrival, index, Rejected(Reason.RESOLVED, ""))

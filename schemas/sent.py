@@ -14,9 +14,9 @@ from schemas.lenient import MAX_IDENT, ident
 from schemas.times import from_any
 
 _BOM = b"\xef\xbb\xbf"
-FACTS = ("to", "sent_at", "template", "campaign", "category", "callback_data")
 _RECIPIENT = ("to", "chat_id", "is_group")
 _TEXTS = ("template", "campaign", "category", "callback_data")
+FACTS = ("to", "sent_at", *_TEXTS)
 
 Record = dict[str, Any]
 Judged = tuple[Any, str | None]

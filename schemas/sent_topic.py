@@ -4,13 +4,13 @@ The topic is for the user's own producers: key, partition and schema are theirs,
 may. Nothing in it proves who wrote it: whoever may write to Kafka may write sent records.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from schemas.config import Config
 from schemas.events import Arrival, Parsed, Rejected
 from schemas.lenient import mapping
-from schemas.normalise import MAX_DEAD, Event, dead_letter, event_of
+from schemas.normalise import Event, resolved_letter, sort_in
 from schemas.reasons import Reason
 from schemas.sent import judged, parse_record
 from schemas.times import EARLIEST_MS, LATEST_MS
@@ -37,18 +37,14 @@ def normalise_record(record: Record, config: Config) -> tuple[list[Event], list[
     events: list[Event] = []
     dead: list[dict[str, Any]] = []
     for index, (arrival, element) in enumerate(_elements(record, config)):
-        outcome = element if isinstance(element, Rejected) else event_of(element, arrival, index)
-        if not isinstance(outcome, Rejected):
-            events.append(outcome)
-        elif len(dead) < MAX_DEAD:
-            dead.append(dead_letter(arrival, index, outcome))
+        sort_in(element, arrival, index, events, dead)
     return events, dead
 
 
-def resolved_record(record: Record, config: Config, index: int) -> dict[str, Any]:
-    """The letter of an element that was dead and is no more."""
-    elements = list(_elements(record, config))
-    return dead_letter(elements[min(index, len(elements) - 1)][0], index, Rejected(Reason.RESOLVED, ""))
+def resolved_records(record: Record, config: Config, indexes: Iterable[int]) -> list[dict[str, Any]]:
+    """The letters of elements that were dead and are no more."""
+    arrivals = [arrival for arrival, _ in _elements(record, config)]
+    return [resolved_letter(arrivals[min(index, len(arrivals) - 1)], index) for index in indexes]
 
 
 def named_sources(record: Record) -> set[str]:

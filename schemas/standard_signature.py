@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from schemas.providers import REJECT, UNSIGNED, Request, Verdict, key_id
+from schemas.providers import REJECT, UNSIGNED, Request, Verdict, proven
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 SVIX_HEADERS = ("svix-id", "svix-timestamp", "svix-signature")
@@ -36,7 +36,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     for secret in secrets:
         scheme = _proves(secret, signed) if secret else None
         if scheme is not None:
-            found = Verdict("ok", scheme, key_id(secret))
+            found = proven(scheme, secret)
     return found or REJECT
 
 

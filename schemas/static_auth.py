@@ -7,7 +7,7 @@ the secret at any of these places knows it. It proves the sender, never the body
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
-from schemas.providers import REJECT, UNSIGNED, Request, Verdict, key_id, matching_secret
+from schemas.providers import REJECT, UNSIGNED, Request, Verdict, matching_secret, proven
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
@@ -17,7 +17,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     for scheme, given in _candidates(request):
         secret = matching_secret(given, secrets) if given else None
         if secret is not None:
-            return Verdict("ok", scheme, key_id(secret))
+            return proven(scheme, secret)
     return REJECT
 
 

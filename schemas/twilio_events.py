@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from schemas.answers import Elements, answered
+from schemas.answers import answered
+from schemas.bodies import Elements
 from schemas.events import Parsed, Rejected
 from schemas.identity import is_bsuid, phone
 from schemas.jsontext import InvalidJSON, loads

@@ -70,12 +70,13 @@ class Guard:
 
     def __init__(self, config: Config, vitals: Vitals) -> None:
         self._note = Note(config)
+        self._watches = config.streams.dead_share_limit > 0
         self._shares = Shares(config.streams.dead_share_limit)
         self._vitals = vitals
 
     def add(self, record: Any, understood: bool, letters: Iterable[Mapping[str, Any]]) -> None:
         """A record that was read: whether it gave any event, and its dead letters."""
-        if record.topic == RAW.name:
+        if self._watches and record.topic == RAW.name:
             self._shares.add(dict(record.headers), understood, letters, record.timestamp)
 
     def check(self) -> None:

@@ -4,7 +4,7 @@ IO around schemas.normalise and schemas.sent_topic.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -15,7 +15,7 @@ from schemas.config import Config
 from schemas.formats import Formats
 from schemas.jsontext import dumps
 from schemas.normalise import Event, normalise, resolved
-from schemas.sent_topic import Record, named_sources, normalise_record, resolved_record
+from schemas.sent_topic import Record, named_sources, normalise_record, resolved_records
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 from streams.app import Stage
 from streams.batches import Batch
@@ -95,12 +95,14 @@ class Normaliser:
         self.dead += len(dead)
         return dead
 
-    def resolve(self, record: ConsumerRecord, index: int) -> None:
-        """Adds the letter that takes the place of a dead one of this record."""
+    def resolve(self, record: ConsumerRecord, indexes: Iterable[int]) -> None:
+        """Adds the letters that take the place of dead ones of this record."""
         if record.topic == SENT.name:
-            self._bury(resolved_record(_sent(record), self._config, index))
+            letters = resolved_records(_sent(record), self._config, indexes)
         else:
-            self._bury(resolved(headers_of(record), _position(record), index))
+            letters = resolved(headers_of(record), _position(record), indexes)
+        for letter in letters:
+            self._bury(letter)
 
     def _bury(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
         key, value = dead_record(letter)

@@ -129,7 +129,8 @@ class ToTables:
             self._add(event.value, event.fields)
         self._letters.extend(dead_record(letter)[1] for letter in letters)
         self.dead += len(letters)
-        self._bodies.update(letter["request_id"] for letter in letters)
+        if self._replayed is not None:
+            self._bodies.update(letter["request_id"] for letter in letters)
 
     def _take_event(self, record: Any) -> None:
         if record.value is None:
@@ -144,7 +145,8 @@ class ToTables:
     def _add(self, value: bytes, event: dict[str, Any]) -> None:
         row = value if self._config.streams.store_text else without_text(event)
         self._rows.append(row)
-        self._bodies.add(event["request_id"])
+        if self._replayed is not None:
+            self._bodies.add(event["request_id"])
         self._size += len(row)
         self.events += 1
 

@@ -110,6 +110,6 @@ def _retry_one(normaliser: Normaliser, record: Any, indexes: set[int], progress:
         return
     dead = {letter["raw"]["index"] for letter in normaliser.take(record)}
     progress.dead += len(indexes & dead)
-    for index in sorted(indexes - dead):
-        normaliser.resolve(record, index)
-        progress.resolved += 1
+    if understood := sorted(indexes - dead):
+        normaliser.resolve(record, understood)
+        progress.resolved += len(understood)

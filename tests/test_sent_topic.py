@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.config import Config, parse
 from schemas.normalise import normalise
-from schemas.sent_topic import Record, named_sources, normalise_record, resolved_record
+from schemas.sent_topic import Record, named_sources, normalise_record, resolved_records
 from tests.examples_support import faults
 
 CONFIG = parse(
@@ -96,9 +96,9 @@ def test_without_a_time_in_kafka_nobody_can_say_when_it_came(timestamp_ms: int |
 
 def test_what_is_resolved_keeps_its_source_and_its_place() -> None:
     value = [{**ONE, "source": "shop"}, {**ONE, "source": "desk"}]
-    letter = resolved_record(record(value), CONFIG, 1)
+    [letter] = resolved_records(record(value), CONFIG, [1])
     assert (letter["reason"], letter["source"], letter["raw"]) == ("resolved", "desk", {**POSITION, "index": 1})
-    assert resolved_record(record(b""), CONFIG, 9)["raw"] == {**POSITION, "index": 9}
+    assert [letter["raw"] for letter in resolved_records(record(b""), CONFIG, [9])] == [{**POSITION, "index": 9}]
 
 
 _values = st.recursive(

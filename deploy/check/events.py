@@ -5,44 +5,43 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.check.model import HOUR_MS, MOST_NAMED, Place, Window
-from deploy.check.tables import SETTINGS
+from deploy.check.model import MOST_NAMED, Place, Window, hour_sql
+from deploy.check.tables import SETTINGS, SOURCE_SQL
 from schemas.times import LATEST_MS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _BUCKETS: Final = 4096
-_SOURCE: Final = "({source:String} = '' OR source = {source:String})"
 _BUCKET: Final = f"toUInt32(modulo(cityHash64(event_id), {_BUCKETS}))"
 
 # In the order of delivery_log, so that the grouping needs no memory.
 _DELIVERED: Final = f"""
-SELECT source, event_id, min(received_at) AS first FROM delivery_log WHERE {_SOURCE} GROUP BY source, event_id"""
+SELECT source, event_id, min(received_at) AS first FROM delivery_log WHERE {SOURCE_SQL} GROUP BY source, event_id"""
 
 DELIVERED_SUMS: Final = f"""
 SELECT toString(source), {_BUCKET} AS bucket, count(), sum(cityHash64(event_id))
 FROM ({_DELIVERED}) GROUP BY source, bucket"""
 EVENT_SUMS: Final = f"""
 SELECT toString(source), {_BUCKET} AS bucket, count(), sum(cityHash64(event_id))
-FROM event_log FINAL WHERE {_SOURCE} GROUP BY source, bucket"""
+FROM event_log FINAL WHERE {SOURCE_SQL} GROUP BY source, bucket"""
 
 FIRST_DELIVERIES: Final = f"""
-SELECT toString(source), intDiv(toUnixTimestamp64Milli(first), {HOUR_MS}) * {HOUR_MS} AS hour, count()
+SELECT toString(source), {hour_sql("first")} AS hour, count()
 FROM ({_DELIVERED})
 WHERE first >= fromUnixTimestamp64Milli({{from_ms:Int64}}) AND first < fromUnixTimestamp64Milli({{to_ms:Int64}})
 GROUP BY source, hour"""
 
 DIFFERING: Final = f"""
 SELECT toString(source), toString(event_id), sum(events) AS found, max(delivered) AS is_delivered,
-    intDiv(toUnixTimestamp64Milli(min(at)), {HOUR_MS}) * {HOUR_MS}
+    {hour_sql("min(at)")}
 FROM
 (
     SELECT source, event_id, 1 AS events, 0 AS delivered, received_at AS at
-    FROM event_log FINAL WHERE {_SOURCE} AND {_BUCKET} IN {{buckets:Array(UInt32)}}
+    FROM event_log FINAL WHERE {SOURCE_SQL} AND {_BUCKET} IN {{buckets:Array(UInt32)}}
     UNION ALL
     SELECT source, event_id, 0, 1, received_at FROM delivery_log
-    WHERE {_SOURCE} AND {_BUCKET} IN {{buckets:Array(UInt32)}}
+    WHERE {SOURCE_SQL} AND {_BUCKET} IN {{buckets:Array(UInt32)}}
 )
 GROUP BY source, event_id
 HAVING found != is_delivered OR found > 1

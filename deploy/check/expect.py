@@ -143,8 +143,9 @@ class Expected:
         spooled = any(name == SPOOLED for name, _ in record.headers)
         if self.fast and record.topic == RAW.name:
             if (body := self.reader.body(record)) is not None:
-                self._body(body[0], hashes.hash_of(body[1]), understood=False, spooled=spooled)
-                self.bodies[body[0]].add(hashes.hash_of(body[1]), sure=sure)
+                where, number = body[0], hashes.hash_of(body[1])
+                self._body(where, number, understood=False, spooled=spooled)
+                self.bodies[where].add(number, sure=sure)
             return
         bodies: dict[tuple[Place, str], bool] = {}
         for element in self.reader.elements(record):
@@ -152,10 +153,10 @@ class Expected:
             bodies[body] = bodies.get(body, False) or element.event_id is not None
             if self.fast:
                 continue
-            if element.delivery_hash is None:
+            if (delivery := element.delivery_hash) is None:
                 self.letters[element.place].add(element.letter_hash, sure=sure)
             else:
-                self.deliveries[element.place].add(element.delivery_hash, sure=sure)
+                self.deliveries[element.place].add(delivery, sure=sure)
         for (where, request_id), is_understood in bodies.items():
             number = hashes.hash_of(request_id)
             self._body(where, number, understood=is_understood, spooled=spooled)
@@ -214,13 +215,13 @@ class Search:
     found_bodies: dict[int, str] = field(default_factory=dict)  # where a wanted body lies
 
     def take(self, record: Any, reader: Reader) -> None:
-        """A record of wa.raw or wa.sent."""
+        """A record of wa.raw or wa.sent. A hash is computed only where one of its kind is wanted."""
         for element in reader.elements(record):
-            if (number := hashes.hash_of(element.request_id)) in self.bodies:
+            if self.bodies and (number := hashes.hash_of(element.request_id)) in self.bodies:
                 self.found_bodies[number] = f"{element.partition}:{element.offset} of {element.topic}"
             if (
                 element.request_id in self.requests
-                or element.letter_hash in self.letters
-                or element.delivery_hash in self.deliveries
+                or (self.letters and element.letter_hash in self.letters)
+                or (self.deliveries and element.delivery_hash in self.deliveries)
             ):
                 self.found.append(element)

@@ -85,6 +85,11 @@ class Kafka:
         """The offsets of what comes next."""
         return dict(await self._consumer.end_offsets(list(partitions)))
 
+    async def whole(self, topic: Topic) -> Span:
+        """Everything that a topic holds now. Raises CheckError when it does not exist."""
+        partitions = await self.partitions(topic)
+        return between(await self.starts(partitions), await self.ends(partitions))
+
     async def reached(self, group: str, starts: Offsets) -> Offsets:
         """What a consumer group has done with: the offsets that it reads next, never below `starts`."""
         committed = await self._admin.list_consumer_group_offsets(group, partitions=list(starts))

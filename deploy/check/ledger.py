@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from deploy.check.book import Sum
 from deploy.check.expect import Expected
 from deploy.check.model import Found, Place, Window
 from schemas.tables import INSERT_SETTINGS
@@ -46,8 +45,8 @@ class Line:
 class Told:
     """What the tables said."""
 
-    loaded: Mapping[Place, Sum]
-    dead: Mapping[Place, Sum]
+    loaded: Mapping[Place, int]
+    dead: Mapping[Place, int]
     first: Mapping[Place, int]
     joined: Mapping[Place, int]
     orphan: Mapping[Place, int]
@@ -65,10 +64,10 @@ def lines(expected: Expected, told: Told, waiting: Mapping[Place, int], found: F
             line.dead_bodies = line.stored - line.understood
     for where, shelf in expected.deliveries.items():
         ledger[where].split = len({*shelf.sure, *shelf.maybe})
-    for where, sums in told.loaded.items():
-        ledger[where].loaded = sums.count
-    for where, sums in told.dead.items():
-        ledger[where].dead = sums.count
+    for where, count in told.loaded.items():
+        ledger[where].loaded = count
+    for where, count in told.dead.items():
+        ledger[where].dead = count
     for where, line in ledger.items():
         line.events = told.first.get(where, 0)
         line.duplicates = line.loaded - line.events

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-HOUR_MS: Final = 3_600_000
+from schemas.horizons import HOUR_MS
+
 # More than these are counted, and not told one by one.
 MOST_NAMED: Final = 10_000
 
@@ -38,6 +39,11 @@ class Place(NamedTuple):
 def place(source: str, received_ms: int | None) -> Place:
     """The place of a body, and of everything that was in it."""
     return Place(source, 0 if received_ms is None else received_ms - received_ms % HOUR_MS)
+
+
+def hour_sql(moment: str) -> str:
+    """The hour of a DateTime64 in ClickHouse, as `place` has it."""
+    return f"intDiv(toUnixTimestamp64Milli({moment}), {HOUR_MS}) * {HOUR_MS}"
 
 
 @dataclass(slots=True, frozen=True)

@@ -25,7 +25,7 @@ from rich.progress import Progress
 
 from deploy.check import hashes
 from deploy.check.compared import Compared, Differing
-from deploy.check.kafka import Kafka, between
+from deploy.check.kafka import Kafka
 from deploy.check.standing import settle
 from deploy.check.units import Key
 from schemas.config import Config
@@ -62,12 +62,11 @@ class Repair:
     compared: Compared
     bar: Progress
 
-    async def run(self, differing: Sequence[Differing], *, complete: bool) -> int:
-        """Mends what differs in wa.messages: how many units are right now. `complete`: ClickHouse lacks no event.
+    async def run(self, wrong: Sequence[Differing], *, complete: bool) -> int:
+        """Mends units whose row wa.messages lacks: how many are right now. `complete`: ClickHouse lacks no event.
 
         Raises KafkaError, ClickHouseError, and CheckError when the load worker takes nothing.
         """
-        wrong = [one for one in differing if one.topic_problem]
         producer = new_producer(self.config.kafka.bootstrap, "ackstream-repair")
         try:
             await producer.start()
@@ -85,8 +84,7 @@ class Repair:
     async def _still(self, wrong: Sequence[Differing]) -> list[Differing]:
         """Those that still differ when the workers have done with everything."""
         await settle(self.kafka, self.config, self.bar)
-        partitions = await self.kafka.partitions(MESSAGES)
-        self.compared.messages = between(await self.kafka.starts(partitions), await self.kafka.ends(partitions))
+        self.compared.messages = await self.kafka.whole(MESSAGES)
         keys = {one.key for one in wrong}
         buckets = {hashes.bucket_of(*key[:2]) for key in keys}
         found = await self.compared.rows(buckets) if buckets else []
@@ -103,6 +101,7 @@ class Repair:
 
     async def _send_rows(self, producer: AIOKafkaProducer, wrong: Sequence[Differing]) -> None:
         """The rows as ClickHouse has them; for a unit that it does not have, the end of the row."""
+        outbox = Outbox(producer, MESSAGES.name)
         partitions = len(await producer.partitions_for(MESSAGES.name))
         rows = {
             (row["source"], row["message_id"], row["participant"]): orjson.dumps(row)
@@ -114,7 +113,8 @@ class Repair:
             for partition in {published.partition for published in one.topic} - {home if row else -1}:
                 await producer.send_and_wait(MESSAGES.name, None, key=key, partition=partition)
             if row:
-                await producer.send_and_wait(MESSAGES.name, row, key=key, partition=home)
+                outbox.add(home, key, row)
+        await stored(await outbox.send())
 
     def _ask(self, statement: str, keys: Iterable[Key]) -> list[dict[str, Any]]:
         by_source: dict[str, set[str]] = defaultdict(set)

@@ -14,7 +14,7 @@ from deploy.check.bodies import Bodies
 from deploy.check.compared import Compared, Differing, shown_key
 from deploy.check.events import Events, Odd
 from deploy.check.expect import Expected, Moved, Reader
-from deploy.check.kafka import Kafka, between, length
+from deploy.check.kafka import Kafka, length
 from deploy.check.ledger import Line, Told
 from deploy.check.model import Found, Place, Window
 from deploy.check.repair import Repair
@@ -107,8 +107,7 @@ class Check:
         with self._step("comparing events"):
             odd = await asyncio.to_thread(Events(self._client, source).odd)
         units = Units(self._client, source)
-        partitions = await self._kafka.partitions(MESSAGES)
-        span = between(await self._kafka.starts(partitions), await self._kafka.ends(partitions))
+        span = await self._kafka.whole(MESSAGES)
         compared = Compared(self._kafka, units, span, bodies.expected.moved, report.found)
         if not report.fast:
             slices = await asyncio.to_thread(units.count)
@@ -126,8 +125,8 @@ class Check:
         """What is counted by hour; stored when everything was looked at."""
         tables, window = bodies.tables, report.window
         told = Told(
-            loaded=tables.sums("deliveries"),
-            dead=tables.sums("letters"),
+            loaded=tables.counts("deliveries"),
+            dead=tables.counts("letters"),
             first=Events(self._client, window.source).first_deliveries(window),
             joined=units.joined,
             orphan=units.orphan,

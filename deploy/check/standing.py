@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from rich.progress import Progress
 
 from deploy.check.bodies import Standing
-from deploy.check.kafka import Kafka, Offsets, between
+from deploy.check.kafka import Kafka, between, length
 from deploy.check.model import CheckError, Window
 from ingest import spool_folder
 from ingest.spool_file import Held
@@ -57,15 +57,8 @@ async def stand(kafka: Kafka) -> Standing:
 
 def on_the_way(standing: Standing, held: Held) -> OnTheWay:
     """What a standing leaves to do. Pure."""
-    return OnTheWay(held.records, _left(standing.raw_reached, standing.raw_end), _left_of(standing))
-
-
-def _left_of(standing: Standing) -> int:
-    return _left(standing.load_reached, standing.load_end)
-
-
-def _left(reached: Offsets, end: Offsets) -> int:
-    return sum(last - first for first, last in between(reached, end).values())
+    normalise = length(between(standing.raw_reached, standing.raw_end))
+    return OnTheWay(held.records, normalise, length(between(standing.load_reached, standing.load_end)))
 
 
 async def settle(kafka: Kafka, config: Config, bar: Progress) -> None:
@@ -79,14 +72,14 @@ async def settle(kafka: Kafka, config: Config, bar: Progress) -> None:
     first = await kafka.starts(raw_end)
 
     async def raw_left() -> int:
-        return _left(await kafka.reached(GROUPS["normalise"][0], first), raw_end)
+        return length(between(await kafka.reached(GROUPS["normalise"][0], first), raw_end))
 
     await _down_to_zero(raw_left, "waiting for normalise", "the normalise worker takes nothing", bar)
     load_end = await kafka.ends(await _partitions(kafka, "load"))
     load_first = await kafka.starts(load_end)
 
     async def load_left() -> int:
-        return _left(await kafka.reached(GROUPS["load"][0], load_first), load_end)
+        return length(between(await kafka.reached(GROUPS["load"][0], load_first), load_end))
 
     await _down_to_zero(load_left, "waiting for load", "the load worker takes nothing", bar)
 

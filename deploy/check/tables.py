@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.check import hashes
 from deploy.check.book import Sum
 from deploy.check.kafka import Offsets
-from deploy.check.model import HOUR_MS, Place, Window
+from deploy.check.model import Place, Window, hour_sql
 from schemas.topics import RAW, SENT
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 # Groups beyond this are spilled to the disk.
 SETTINGS: Final = {"max_bytes_before_external_group_by": "1000000000", "optimize_aggregation_in_order": "1"}
+# For one source, or with '' for all.
+SOURCE_SQL: Final = "({source:String} = '' OR source = {source:String})"
 _IN_ONE_QUESTION: Final = 2_000  # ids; they travel in the URL, which servers take up to 1 MiB of
 
 At = tuple[str, int, int, int]  # topic, partition, offset, index
-_MS: Final = f"intDiv(toUnixTimestamp64Milli(received_at), {HOUR_MS}) * {HOUR_MS}"
+_HOUR: Final = f"ifNull({hour_sql('received_at')}, 0)"
 
 
 @dataclass(slots=True, frozen=True)
@@ -78,12 +80,12 @@ class Tables:
 
     def sums(self, family: str) -> dict[Place, Sum]:
         """Count and sum of the hashes of a family at each place."""
-        chosen = FAMILIES[family]
-        rows = self.ask(
-            f"SELECT toString(source), ifNull({_MS}, 0) AS hour, count(), sum({chosen.hash}) "
-            f"FROM ({chosen.rows}) WHERE {self._where} GROUP BY source, hour"
-        )
+        rows = self._grouped(family, f"count(), sum({FAMILIES[family].hash})")
         return {Place(source, int(hour)): Sum(int(count), int(total)) for source, hour, count, total in rows}
+
+    def counts(self, family: str) -> dict[Place, int]:
+        """How many of a family there are at each place."""
+        return {Place(source, int(hour)): int(count) for source, hour, count in self._grouped(family, "count()")}
 
     def hashes(self, family: str, where: Place, first: int, last: int) -> Iterable[int]:
         """The hashes of a family at one place that lie in a range."""
@@ -136,9 +138,15 @@ class Tables:
         bound = {**self._bound, **(parameters or {})}
         return [tuple(row) for row in self._client.query(statement, parameters=bound, settings=SETTINGS).result_rows]
 
+    def _grouped(self, family: str, columns: str) -> list[tuple[Any, ...]]:
+        return self.ask(
+            f"SELECT toString(source), {_HOUR} AS hour, {columns} "
+            f"FROM ({FAMILIES[family].rows}) WHERE {self._where} GROUP BY source, hour"
+        )
+
     @staticmethod
     def _at() -> str:
-        return f"source = {{at_source:String}} AND ifNull({_MS}, 0) = {{at_hour:Int64}}"
+        return f"source = {{at_source:String}} AND {_HOUR} = {{at_hour:Int64}}"
 
 
 def _place(where: Place) -> dict[str, Any]:

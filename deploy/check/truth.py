@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.check import hashes
 from deploy.check.compared import shown_key
 from deploy.check.units import Key
-from deploy.demo.compare import TIMES, WORDS, Posted, Row, columns
+from deploy.demo.compare import WORDS, Posted, Row, columns, group_words
 from deploy.simulate import truth_file
-from deploy.simulate.truth import Counts, Group
+from deploy.simulate.truth import TIMES, Counts, Group
 from deploy.simulate.truth_file import Dead, Deliveries, End, Events, Expected, Header, Rates
 from schemas.tables import LETTERS
 
@@ -180,7 +180,8 @@ class Truth:
         for what, n in strangers:
             self.verdict.add("extra", f"{what}: {n:,}, the truth has none", n)
         for group, counts in rates.items():
-            self.verdict.add("extra", f"rates {_words(group)}: {counts.sent:,} sent, the truth has none", counts.sent)
+            what = f"rates {group_words(group)}: {counts.sent:,} sent, the truth has none"
+            self.verdict.add("extra", what, counts.sent)
 
     def _between(self, what: str, least: int, most: int, got: int) -> None:
         wanted = f"{least:,}" if least == most else f"{least:,} to {most:,}"
@@ -197,7 +198,7 @@ class Truth:
             if not least[name] <= there[name] <= most[name]
         ]
         if found:
-            self.verdict.add("wrong", f"rates {_words(line.group)}: {', '.join(found)}")
+            self.verdict.add("wrong", f"rates {group_words(line.group)}: {', '.join(found)}")
 
     def _ask(self, statement: str, **more: Any) -> list[Any]:
         assert self._header is not None  # noqa: S101  (count)
@@ -211,8 +212,3 @@ class Truth:
 def _group(row: Sequence[Any]) -> Group:
     source, day, template, campaign, category, is_group = row[:6]
     return Group(source, day, template, campaign, category, bool(is_group))
-
-
-def _words(group: Group) -> str:
-    words = " / ".join(word or "-" for word in (group.template, group.campaign, group.category))
-    return f"{group.source} {group.cohort_day} {words}{' group' if group.is_group else ''}"

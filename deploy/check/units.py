@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deploy.check import hashes
-from deploy.check.model import HOUR_MS, Place
-from deploy.check.tables import SETTINGS
+from deploy.check.model import Place, hour_sql
+from deploy.check.tables import SETTINGS, SOURCE_SQL
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -24,8 +24,7 @@ _ENTRY: Final = "reinterpretAsUInt64(substring(MD5(concat(toString(hashed), toSt
 Key = tuple[str, str, str]
 
 _RANGE: Final = "message_id >= {first:String} AND ({end:String} = '' OR message_id < {end:String})"
-_SOURCE: Final = "({source:String} = '' OR source = {source:String})"
-_WITHIN: Final = f"{_RANGE} AND {_SOURCE}"
+_WITHIN: Final = f"{_RANGE} AND {SOURCE_SQL}"
 _END: Final = """
 SELECT assumeNotNull(message_id) FROM event_log WHERE message_id > {first:String}
 ORDER BY message_id LIMIT 1 OFFSET {rows:UInt64}"""
@@ -41,10 +40,9 @@ SELECT
 FROM event_log FINAL
 WHERE {_WITHIN} AND kind IN ('inbound', 'sent', 'status')"""
 _UNITS: Final = f"SELECT * FROM lifecycle_log FINAL WHERE {_WITHIN}"
-_HOUR: Final = f"intDiv(toUnixTimestamp64Milli({{moment}}), {HOUR_MS}) * {HOUR_MS}"
 
 UNKNOWN_EVENTS: Final = f"""
-SELECT toString(e.source), e.id, toString(e.event_id), {_HOUR.format(moment="e.received_at")}
+SELECT toString(e.source), e.id, toString(e.event_id), {hour_sql("e.received_at")}
 FROM ({_EVENTS}) AS e
 LEFT JOIN ({_UNITS}) AS u ON e.source = u.source AND e.id = u.message_id AND e.member = u.participant
 WHERE u.n = 0 OR u.first_seen_at > e.received_at OR e.stamp < multiIf(
@@ -55,14 +53,14 @@ WHERE u.n = 0 OR u.first_seen_at > e.received_at OR e.stamp < multiIf(
     e.word = 'failed', u.failed, e.word = 'deleted', u.deleted, 0)"""
 
 UNSPOKEN_UNITS: Final = f"""
-SELECT toString(source), message_id, participant, {_HOUR.format(moment="first_seen_at")}
+SELECT toString(source), message_id, participant, {hour_sql("first_seen_at")}
 FROM ({_UNITS})
 WHERE (source, message_id, participant) NOT IN
     (SELECT source, assumeNotNull(message_id), ifNull(participant, '') FROM event_log
      WHERE {_WITHIN} AND kind IN ('inbound', 'sent', 'status'))"""
 
 STATUSES: Final = f"""
-SELECT toString(e.source), {_HOUR.format(moment="e.received_at")} AS hour, countIf(m.origin < 3), countIf(m.origin = 3)
+SELECT toString(e.source), {hour_sql("e.received_at")} AS hour, countIf(m.origin < 3), countIf(m.origin = 3)
 FROM ({_EVENTS} AND kind = 'status') AS e
 LEFT JOIN
     (SELECT source, message_id, min(origin) AS origin FROM lifecycle_log WHERE {_WITHIN} GROUP BY source, message_id)
@@ -75,19 +73,19 @@ SELECT toUInt32({hashes.BUCKET_SQL}) AS bucket, source, message_id, participant,
     {hashes.ROW_SQL} AS hashed"""
 _SUMS: Final = f"SELECT bucket, count(), sum(hashed), sum({_ENTRY})"
 TRUTH_SUMS: Final = f"{_SUMS} FROM ({_HASHED} FROM units WHERE {_WITHIN}) GROUP BY bucket"
-SHOWN_SUMS: Final = f"{_SUMS} FROM ({_HASHED} FROM current_units WHERE {_SOURCE}) GROUP BY bucket"
+SHOWN_SUMS: Final = f"{_SUMS} FROM ({_HASHED} FROM current_units WHERE {SOURCE_SQL}) GROUP BY bucket"
 
 _ROWS: Final = f"""
-SELECT toString(source), message_id, participant, hashed, {_ENTRY}, {_HOUR.format(moment="first_seen_at")}"""
+SELECT toString(source), message_id, participant, hashed, {_ENTRY}, {hour_sql("first_seen_at")}"""
 _CHOSEN: Final = "bucket IN {buckets:Array(UInt32)}"
 TRUTH_ROWS: Final = f"{_ROWS} FROM ({_HASHED} FROM units WHERE {_WITHIN}) WHERE {_CHOSEN}"
-SHOWN_ROWS: Final = f"{_ROWS} FROM ({_HASHED} FROM current_units WHERE {_SOURCE}) WHERE {_CHOSEN}"
+SHOWN_ROWS: Final = f"{_ROWS} FROM ({_HASHED} FROM current_units WHERE {SOURCE_SQL}) WHERE {_CHOSEN}"
 
 RATES: Final = f"""
 SELECT toString(source), count() AS sent, countIf(status IN ('delivered', 'read', 'played')) AS delivered,
     countIf(status = 'failed') AS failed, countIf(status IN ('', 'pending', 'sent')) AS pending
 FROM current_units
-WHERE counted AND {_SOURCE}
+WHERE counted AND {SOURCE_SQL}
 GROUP BY source
 HAVING sent != delivered + failed + pending"""
 

@@ -14,9 +14,9 @@ from deploy.check.model import CheckError, Window
 from deploy.check.run import Check, Report
 from deploy.check.standing import settle
 from deploy.check.truth import Truth, Verdict
-from deploy.cli import Failure
+from deploy.cli import CannotLook, Failure
 from deploy.clickhouse_client import ClickHouseError, connect, reason
-from deploy.commands.replay import moment_of
+from deploy.commands.replay import known_source, moment_of
 from deploy.kafka_away import kafka_away
 from deploy.progress import progress
 from deploy.simulate.truth_file import TruthError
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 QUERY_SECONDS = 3600  # a question about a billion rows takes its time
-
-
-class CannotLook(Failure):
-    """The check could not look: neither right nor wrong."""
-
-    exit_code = 2
 
 
 @click.command()
@@ -88,10 +82,7 @@ class Options:
 def _run(asked: Window, options: Options, truth: Path | None) -> bool:
     """Looks and prints: whether everything is right."""
     config = load()
-    if asked.source is not None and asked.source not in config.sources:
-        raise click.UsageError(
-            f"--source {asked.source!r}: the settings name {', '.join(config.sources) or 'no source'}"
-        )
+    known_source(config, asked.source)
     with kafka_away(config.kafka.bootstrap):
         if truth is not None:
             verdict = asyncio.run(_compare(config, truth, wait=options.wait))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dashboards.terminal import console, table
 from deploy import replay_state
-from deploy.cli import Failure
+from deploy.cli import CannotLook, Failure
 from deploy.clickhouse_client import ClickHouseError, reason
 from deploy.progress import progress
 from deploy.replay_state import READING, READY, SWAPPED
@@ -20,12 +20,6 @@ from schemas.config import Config, ConfigError, load
 
 # Rows of one table on the screen; --json prints all.
 _ROWS = 40
-
-
-class CannotLook(Failure):
-    """The comparison could not be made."""
-
-    exit_code = 2
 
 
 @click.command()

@@ -27,6 +27,12 @@ def moment_of(option: str, text: str | None) -> int | None:
     return moment
 
 
+def known_source(config: Config, source: str | None) -> None:
+    """Raises click.UsageError for a source that the settings do not name."""
+    if source is not None and source not in config.sources:
+        raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
+
+
 class _Offset(click.ParamType):
     name = "PARTITION:OFFSET"
 
@@ -99,8 +105,7 @@ async def _replay(config: Config, given: dict[str, Any]) -> None:
 
 def _wanted(config: Config, given: dict[str, Any]) -> Wanted:
     source, topic = given["source"], given["topic"]
-    if source is not None and source not in config.sources:
-        raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
+    known_source(config, source)
     starts, ends = dict(given["starts"]), dict(given["ends"])
     if (starts or ends) and topic is None:
         topic = RAW.name  # offsets are those of one topic

@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +53,6 @@ class SkewType(click.ParamType):
         if found[3] is None:
             return Skew(found[1], int(found[2]) * 1000)
         return Skew(found[1], int(found[2]) * 1000, float(found[3]), float(found[4]))
-
-
-@dataclass(slots=True, frozen=True)
-class _Shape:
-    """How much is posted when."""
-
-    messages: int | None
-    duration: float | None
-    rate: float
-    curve: Curve
-    burst: float
-
-    def schedule(self) -> Schedule:
-        seconds = self.duration or max(1.0, (self.messages or 0) * REQUESTS_PER_MESSAGE / self.rate)
-        return Schedule(self.rate, seconds, self.curve, self.burst)
 
 
 @click.command()
@@ -120,7 +105,9 @@ def command(
     if messages is not None and duration is not None:
         raise click.UsageError("give --messages or --duration, not both")
     config = load()
-    schedule = _Shape(None if duration else messages or 20_000, duration, rate, curve, burst).schedule()
+    wanted = None if duration else messages or 20_000
+    seconds = duration or max(1.0, (wanted or 0) * REQUESTS_PER_MESSAGE / rate)
+    schedule = Schedule(rate, seconds, curve, burst)
     moment = time.time_ns() // 1_000_000 if end == "now" else from_iso(end)
     if moment is None:
         raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z, or now", param_hint="--now")
@@ -128,7 +115,7 @@ def command(
         accounts=accounts(config, [name.strip() for name in sources.split(",") if name.strip()], rotate=rotate),
         seed=seed, run="", now=moment, schedule=schedule,
         speed=speed or (_DAY_SECONDS / schedule.seconds if curve == "day" else _SPEED),
-        messages=None if duration else messages or 20_000, rotate=rotate, skews=skew,
+        messages=wanted, rotate=rotate, skews=skew,
     )  # fmt: skip
     script = replace(script, run=run_id or _name(script, rate, curve, burst))
     _check_skews(script)

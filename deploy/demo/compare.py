@@ -5,11 +5,10 @@ from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 from deploy.simulate.facts import Answer
-from deploy.simulate.truth import EDGE, Counts, Group, Truth, Unit
+from deploy.simulate.truth import EDGE, TIMES, Counts, Group, Truth, Unit
 
 Row = dict[str, Any]
 Key = tuple[str, str, str]
-TIMES = ("sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "cohort_at")
 WORDS = ("direction", "origin", "type", "template", "campaign", "category", "status", "error_code")
 _CLOCKS_MS = 5 * 60 * 1000  # how far the clocks of the demo and of the edge may stand apart
 
@@ -103,11 +102,12 @@ def rates(name: str, truth: dict[Group, Counts], table: dict[Group, Counts]) -> 
         wanted, got = truth.get(group, Counts()), table.get(group, Counts())
         for column, ours, theirs in zip(fields(Counts), astuple(wanted), astuple(got), strict=True):
             if ours != theirs:
-                found.append(Difference(f"{name} {_words(group)}: {column.name}", ours, theirs))
+                found.append(Difference(f"{name} {group_words(group)}: {column.name}", ours, theirs))
     return found
 
 
-def _words(group: Group) -> str:
+def group_words(group: Group) -> str:
+    """A group for people."""
     words = " / ".join(word or "-" for word in (group.template, group.campaign, group.category))
     return f"{group.source} {group.cohort_day} {words}{' group' if group.is_group else ''}"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from deploy.demo.compare import TIMES, WORDS, Row, Totals
-from deploy.simulate.truth import Counts, Group
+from deploy.demo.compare import WORDS, Row, Totals
+from deploy.simulate.truth import TIMES, Counts, Group
 from schemas.tables import LETTERS
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Ids in one query: 32 characters each, far below ClickHouse's limit of 256 KiB for the text of a statement.
 _IDS = 4000
+# Up to which moment of ClickHouse's clock, ms, the tables that dashboards read have what was stored.
+SHOWN = "SELECT toUnixTimestamp64Milli(min(at)) FROM freshness WHERE layer IN ('copy', 'rollup')"
 
 
 class Tables:
@@ -29,11 +31,13 @@ class Tables:
 
     def stored(self) -> tuple[int, int]:
         """(deliveries, dead letters)."""
-        counts = self._rows(
-            "SELECT (SELECT count() FROM deliveries WHERE source IN {sources:Array(String)}), "
-            f"(SELECT {LETTERS} FROM dead_letters WHERE source IN {{sources:Array(String)}})"  # noqa: S608  (ours)
-        )[0]
-        return int(counts[0]), int(counts[1])
+        asked = {"deliveries": "count()", "dead_letters": LETTERS}
+        counts = (
+            self._rows(f"SELECT {count} FROM {view} WHERE source IN {{sources:Array(String)}}")  # noqa: S608  (ours)
+            for view, count in asked.items()
+        )
+        deliveries, dead = (int(rows[0][0]) for rows in counts)
+        return deliveries, dead
 
     def now(self) -> int:
         """ClickHouse's clock, ms."""
@@ -41,8 +45,7 @@ class Tables:
 
     def shown_up_to(self) -> int:
         """What was stored before this moment (ClickHouse's clock, ms) is in the tables that dashboards read."""
-        query = "SELECT toUnixTimestamp64Milli(min(at)) FROM freshness WHERE layer IN ('copy', 'rollup')"
-        return int(self._rows(query)[0][0])
+        return int(self._rows(SHOWN)[0][0])
 
     def _events(self) -> Counter[tuple[str, str]]:
         rows = self._rows(

@@ -7,6 +7,7 @@ from deploy.cli import Failure
 from deploy.clickhouse_client import connect
 from deploy.migrations import MigrationError, migrate
 from schemas.config import Config
+from schemas.tables import RATE_LOG, RATE_STEP_LOG, SAMPLES
 from streams.replay_sinks import REPLAYED
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
 
 # Tables that are not made of events, and so stay where they are: what has been applied, what was measured, what the
 # settings say, what checks found.
-KEPT: Final = frozenset({"schema_migrations", "samples", "sample_slot_log", "rate_log", "ledger_log"})
+KEPT: Final = frozenset({"schema_migrations", SAMPLES, "sample_slot_log", RATE_LOG, RATE_STEP_LOG, "ledger_log"})
 
 # What a shadow has besides the live set's tables.
 _OWN: Final = {
@@ -45,10 +46,6 @@ def config_of(config: Config, name: str) -> Config:
     return config.model_copy(update={"clickhouse": clickhouse})
 
 
-def exists(client: "Client", database: str) -> bool:
-    return bool(client.command("SELECT count() FROM system.databases WHERE name = {name:String}", {"name": database}))
-
-
 def names(config: Config) -> list[str]:
     """The shadows that there are."""
     prefix = database_of(config, "")
@@ -64,10 +61,8 @@ def make(config: Config, name: str) -> None:
     """Makes the shadow's tables, or those that it lacks. Raises Failure for a database that is something else."""
     database = database_of(config, name)
     with connect(config.clickhouse) as client:
-        if (
-            exists(client, database)
-            and name not in names(config)
-            and client.command("SELECT count() FROM system.tables WHERE database = {name:String}", {"name": database})
+        if name not in names(config) and client.command(
+            "SELECT count() FROM system.tables WHERE database = {name:String}", {"name": database}
         ):
             raise Failure(f"ClickHouse has a database {database} that is no shadow: choose another name")
         client.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")

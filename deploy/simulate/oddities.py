@@ -64,8 +64,6 @@ def _notices(world: World, account: Account) -> Iterator[Request]:
                 data = {"timestamp": wire_zapini.iso(fact.at or 0), "mark": mark}
                 body = json.dumps({"event": event, "instance_id": "777", "data": data}).encode()
                 yield with_bearer(account, body, fact.arrival, facts=(fact,))
-        case _:
-            return
 
 
 def _meta_bodies(world: World, account: Account, mark: str) -> Iterator[Request]:

@@ -46,6 +46,10 @@ class Unit:
         return self.source, self.message_id, self.participant
 
 
+# The columns of a unit that hold a moment.
+TIMES = ("sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "cohort_at")
+
+
 @dataclass(slots=True, frozen=True, order=True)
 class Group:
     """The key of one row of `delivery_rates`; `cohort_day` is UTC."""

@@ -13,10 +13,9 @@ from typing import IO, Any, Self
 
 import orjson
 
-from deploy.simulate.truth import EDGE, Counts, Group, Unit
+from deploy.simulate.truth import EDGE, TIMES, Counts, Group, Unit
 
 FORMAT = 1
-_TIMES = ("sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "cohort_at")
 _UNIT = tuple(field.name for field in fields(Unit))
 _GROUP = tuple(field.name for field in fields(Group))
 _COUNTS = tuple(field.name for field in fields(Counts))
@@ -193,11 +192,11 @@ def from_json(said: dict[str, Any]) -> Line:
 
 def _unit_json(unit: Unit) -> dict[str, Any]:
     said = asdict(unit)
-    return said | {name: "edge" for name in _TIMES if said[name] == EDGE}
+    return said | {name: "edge" for name in TIMES if said[name] == EDGE}
 
 
 def _unit(said: dict[str, Any]) -> Unit:
-    return Unit(**said | {name: EDGE for name in _TIMES if said[name] == "edge"})
+    return Unit(**said | {name: EDGE for name in TIMES if said[name] == "edge"})
 
 
 def _changes(unit: Unit, other: Unit) -> dict[str, Any]:

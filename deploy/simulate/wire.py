@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from deploy.simulate import wire_360dialog, wire_evolution, wire_meta, wire_sent, wire_wasender, wire_zapini
+from deploy.simulate import wire_evolution, wire_meta, wire_sent, wire_wasender, wire_zapini
 from deploy.simulate.facts import Account, Fact, Request, with_bearer
 from deploy.simulate.wire_meta import Batches
 
 _POSTED: dict[str, Callable[..., Request]] = {
     "meta": wire_meta.signed,
-    "360dialog": wire_360dialog.posted,
+    "360dialog": with_bearer,
     "wasender": wire_wasender.posted,
     "evolution": with_bearer,
     "zapini": with_bearer,

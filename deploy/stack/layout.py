@@ -91,7 +91,7 @@ class Layout:
             ) from None
 
     def _adopt(self) -> None:
-        known = {"run", "log", "secrets", "kafka", "clickhouse", "state", "metrics"}
+        known = {"run", "log", "secrets", "kafka", "clickhouse", "state", "metrics", "spool", "replay"}
         foreign = sorted(entry.name for entry in self.root.iterdir() if entry.name not in known)
         if foreign:
             raise Failure(f"{self.root} holds other files ({foreign[0]}): set data_dir to an empty or a new folder")

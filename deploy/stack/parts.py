@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
+from ingest.sources import LOOPBACK
 from schemas.config import Config, Secret, Source
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 
@@ -20,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 INSTANCE = "{instance}"
 _PART = "ackstream-part="
 _LOADED = (".py", ".sql", ".html", ".css", ".js", ".svg")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Of a stop in order, before SIGKILL: ingest has 10 s for what it accepted, a worker finishes and commits a batch,
 # analytics and the page drop what they do, Kafka and ClickHouse close their files.
 STOP_SECONDS = {

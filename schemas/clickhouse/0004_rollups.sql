@@ -204,11 +204,6 @@ SELECT 'numbers' AS layer, source, toDate(slot) AS day, count() AS changes
 FROM number_log
 GROUP BY source, day;
 
-CREATE OR REPLACE VIEW number_signs AS
-SELECT source, slot, toDate(slot) AS day, customer_key, sends, last_sent_at, last_delivered_at, last_read_at, last_inbound_at
-FROM number_log FINAL
-WHERE checksum != 0;
-
 -- Numbers with at least two pieces of evidence, failures of the number or silent sends, after their last sign of life.
 -- One pass, so that a condition on the source reaches the table.
 CREATE OR REPLACE VIEW number_evidence AS

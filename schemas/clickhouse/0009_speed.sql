@@ -145,11 +145,6 @@ LEFT JOIN
 ) AS done
 ON seen.name = done.name AND seen.source = done.source AND seen.day = done.day;
 
-CREATE OR REPLACE VIEW number_signs AS
-SELECT source, slot, toDate(slot) AS day, customer_key, sends, last_sent_at, last_delivered_at, last_read_at, last_inbound_at
-FROM customer_log FINAL
-WHERE checksum != 0;
-
 -- To whom anything was sent in a slot.
 CREATE OR REPLACE VIEW recipients AS
 SELECT source, slot, toDate(slot) AS day, customer_key

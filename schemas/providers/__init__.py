@@ -80,6 +80,11 @@ def key_id(secret: str) -> str:
     return hmac.digest(_bytes(secret), b"ackstream key id", sha256).hex()[:4]
 
 
+def proven(scheme: str, secret: str | None) -> Verdict:
+    """`ok` by the secret that proves a request; REJECT when none does."""
+    return REJECT if secret is None else Verdict("ok", scheme, key_id(secret))
+
+
 def matching_secret(given: str, secrets: Sequence[str]) -> str | None:
     """The secret that equals `given`, compared in constant time with each of them."""
     found = None

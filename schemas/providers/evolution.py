@@ -11,14 +11,14 @@ from typing import Any
 
 from schemas.answers import answered, answers_of
 from schemas.baileys import outbound_fields, status_fields
-from schemas.baileys_elements import Elements, Envelope, read_deletion
-from schemas.bodies import elements_of
+from schemas.baileys_elements import Envelope, read_deletion
+from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.evolution_elements import read_edited, read_new, read_past, read_updated
 from schemas.identity import phone
 from schemas.jwt import hs256_secret
 from schemas.lenient import first, ident, items, mapping
-from schemas.providers import Provider, Request, Verdict, key_id
+from schemas.providers import Provider, Request, Verdict, proven
 from schemas.reasons import Reason
 from schemas.static_auth import bearer
 from schemas.static_auth import verify as verify_static
@@ -42,7 +42,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     Instances may send headers; the webhook that is global to a server sends none, so there only the query is left.
     """
     secret = hs256_secret(bearer(request), secrets, request.now_ms, _RETRIES_AFTER_EXPIRY_SECONDS)
-    return Verdict("ok", "jwt-hs256", key_id(secret)) if secret is not None else verify_static(request, secrets)
+    return proven("jwt-hs256", secret) if secret is not None else verify_static(request, secrets)
 
 
 def parse(body: bytes) -> Elements:

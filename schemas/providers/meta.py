@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from schemas.cloud_answers import sent_answer
 from schemas.cloudapi import parse
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
+from schemas.providers import UNSIGNED, Provider, Request, Verdict, matching_secret, proven, signing_secret
 
 SIGNATURE = "x-hub-signature-256"
 
@@ -13,8 +13,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     """`X-Hub-Signature-256: sha256=<hex>` of the body as it came: Meta escapes non-ASCII its own way."""
     if not secrets:
         return UNSIGNED
-    secret = signing_secret(request.body, request.headers.get(SIGNATURE, ""), secrets)
-    return REJECT if secret is None else Verdict("ok", "hmac-sha256", key_id(secret))
+    return proven("hmac-sha256", signing_secret(request.body, request.headers.get(SIGNATURE, ""), secrets))
 
 
 def challenge(query: Mapping[str, str], verify_tokens: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ from schemas.answers import answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Rejected
 from schemas.lenient import items
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, proving_secret
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, matching_secret, proven, proving_secret
 from schemas.reasons import Reason
 from schemas.twilio_events import read, read_answer
 
@@ -39,7 +39,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     secret = proving_secret(
         given, secrets, lambda key: (b64encode(hmac.digest(key, text, algorithm)).decode() for text in texts)
     )
-    return REJECT if secret is None else Verdict("ok", f"hmac-{algorithm}", key_id(secret))
+    return proven(f"hmac-{algorithm}", secret)
 
 
 def parse(body: bytes) -> Elements:

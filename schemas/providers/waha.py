@@ -14,7 +14,7 @@ from schemas.answers import answers_of
 from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.lenient import ident, items, mapping
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, proving_secret
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, proven, proving_secret
 from schemas.reasons import Reason
 from schemas.static_auth import verify as verify_static
 from schemas.waha_elements import (
@@ -48,7 +48,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
         return REJECT
     digest = given.strip().lower()
     secret = proving_secret(digest, secrets, lambda key: (hmac.digest(key, request.body, sha512).hex(),))
-    return REJECT if secret is None else Verdict("ok", "hmac-sha512", key_id(secret))
+    return proven("hmac-sha512", secret)
 
 
 def parse(body: bytes) -> Elements:

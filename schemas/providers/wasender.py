@@ -12,7 +12,6 @@ from typing import Any
 from schemas.answers import answered, answers_of, recipient
 from schemas.baileys import outbound_fields, status_fields
 from schemas.baileys_elements import (
-    Elements,
     Envelope,
     read_deletion,
     read_message,
@@ -20,10 +19,10 @@ from schemas.baileys_elements import (
     read_receipt,
     read_update,
 )
-from schemas.bodies import elements_of
+from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.lenient import first, ident, items, mapping
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret, signing_secret
+from schemas.providers import UNSIGNED, Provider, Request, Verdict, matching_secret, proven, signing_secret
 from schemas.reasons import Reason
 from schemas.times import from_any, from_epoch
 
@@ -42,9 +41,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
         return UNSIGNED
     given = request.headers.get(_SIGNATURE, "")
     static, signing = matching_secret(given, secrets), signing_secret(request.body, given, secrets)
-    if static is not None:
-        return Verdict("ok", "static", key_id(static))
-    return REJECT if signing is None else Verdict("ok", "hmac-sha256", key_id(signing))
+    return proven("static", static) if static is not None else proven("hmac-sha256", signing)
 
 
 def parse(body: bytes) -> Elements:

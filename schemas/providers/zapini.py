@@ -12,7 +12,7 @@ from schemas.bodies import Elements, elements_of
 from schemas.events import Parsed, Rejected
 from schemas.lenient import first, ident, items, mapping
 from schemas.loose import STATUS_EVENTS, STATUSES, moment, read_message, read_status
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, key_id, matching_secret
+from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, matching_secret, proven
 from schemas.reasons import Reason
 
 Fields = dict[str, Any]
@@ -40,7 +40,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     for name, given in candidates:
         secret = matching_secret(given, secrets)
         if secret is not None:
-            return Verdict("ok", name, key_id(secret))
+            return proven(name, secret)
     return REJECT
 
 

@@ -26,6 +26,20 @@ def _latest(*moments: str) -> str:
     return f"maxIf(greatest({_NEVER}, {told}), direction = 'out')"
 
 
+# What is known of a number in a slot, in the order of `_FACTS`.
+_VALUES: Final = {
+    "customer": f"if(customer_key < {_NO_PHONE}, '', min(c.customer))",
+    "country": "min(c.country)",
+    "sends": "countIf(counted)",
+    "last_sent_at": "maxIf(cohort_at, counted)",
+    "last_delivered_at": _latest("delivered_at", "read_at", "played_at"),
+    "last_read_at": _latest("read_at", "played_at"),
+    "last_inbound_at": "maxIf(cohort_at, direction = 'in')",
+    "undeliverable_at": "arraySort(groupArrayIf(assumeNotNull(failed_at), "
+    f"counted AND status = 'failed' AND {number_problem_sql('error_code')}))",
+    "pending": f"arraySort(groupArrayIf((cohort_at, cohort_at + {_TIME_TO_LIVE}), {PENDING}))",
+}
+
 CUSTOMERS: Final = by_checksum(
     "customers",
     "customer_log",
@@ -38,18 +52,7 @@ CUSTOMERS: Final = by_checksum(
     keys={
         "customer_key": f"if({_PHONE}, toUInt64(substring(c.customer, 2)), bitOr(sipHash64(c.customer), {_NO_PHONE}))"
     },
-    values={
-        "customer": f"if(customer_key < {_NO_PHONE}, '', min(c.customer))",
-        "country": "min(c.country)",
-        "sends": "countIf(counted)",
-        "last_sent_at": "maxIf(cohort_at, counted)",
-        "last_delivered_at": _latest("delivered_at", "read_at", "played_at"),
-        "last_read_at": _latest("read_at", "played_at"),
-        "last_inbound_at": "maxIf(cohort_at, direction = 'in')",
-        "undeliverable_at": "arraySort(groupArrayIf(assumeNotNull(failed_at), "
-        f"counted AND status = 'failed' AND {number_problem_sql('error_code')}))",
-        "pending": f"arraySort(groupArrayIf((cohort_at, cohort_at + {_TIME_TO_LIVE}), {PENDING}))",
-    },
+    values=_VALUES,
     zeros={
         "customer": "''",
         "country": "''",
@@ -60,18 +63,7 @@ CUSTOMERS: Final = by_checksum(
     },
 )
 
-_NAMES = (
-    "customer",
-    "country",
-    "sends",
-    "last_sent_at",
-    "last_delivered_at",
-    "last_read_at",
-    "last_inbound_at",
-    "undeliverable_at",
-    "pending",
-)
-_FACTS = ", ".join(_NAMES)
+_FACTS = ", ".join(_VALUES)
 _SUSPICIOUS = "length(undeliverable_at) + length(pending) >= 2"
 
 # Whoever has a row on one of the days, and two suspicions on any: unmerged versions of a row count twice here, which
@@ -123,7 +115,7 @@ INSERT INTO suspect_log (source, customer_key, slot, {_FACTS}, version)
 WITH ({_LOOKED_AT}
 ) AS looked_at
 SELECT source, customer_key, if(found, new_slot, old_slot),
-    {", ".join(f"tupleElement(new, {place})" for place, _ in enumerate(_NAMES, 1))}, {{generation:UInt64}} * 2 + 1
+    {", ".join(f"tupleElement(new, {place})" for place, _ in enumerate(_VALUES, 1))}, {{generation:UInt64}} * 2 + 1
 FROM
 (
     SELECT source, customer_key, anyIf(facts, fresh) AS new, anyIf(facts, NOT fresh) AS old,

@@ -106,7 +106,7 @@ def test_a_day_that_holds_nothing_any_more_is_empty(tables: Tables) -> None:
     tables.settle()
     for table in ("outbound", "inbound", "turns"):
         assert tables.number(f"SELECT countIf(toDate(slot) = '2026-11-20') FROM {table}") == 0
-    assert tables.number("SELECT countIf(day = '2026-11-20') FROM number_signs") == 0
+    assert tables.number("SELECT countIf(toDate(slot) = '2026-11-20' AND checksum != 0) FROM customer_log FINAL") == 0
 
 
 def test_nothing_is_written_where_nothing_changed(tables: Tables) -> None:

@@ -7,12 +7,13 @@ from typing import Any, Self
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from deploy.demo.tables import SHOWN
 from schemas.config import Config
 
 _POLL_SECONDS = 0.25
 _QUESTIONS = {
     "stored": "SELECT toUnixTimestamp64Milli(max(received_at)) FROM delivery_log",
-    "shown": "SELECT toUnixTimestamp64Milli(min(at)) FROM freshness WHERE layer IN ('copy', 'rollup')",
+    "shown": SHOWN,
 }
 
 

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
-from deploy import java, kafka_jars
-from deploy.kafka_broker import HOST, Broker, command, prepare
+from deploy.kafka_broker import HOST, Broker
 from deploy.ports import free_ports
 from tests.chaos.plan import LINKS, PARTS, SOURCES
 from tests.chaos.proxy import Proxies
@@ -45,18 +43,10 @@ class ProxiedBroker(Broker):
         self._ports = dict(zip(("INGEST", "WORKERS"), free_ports(2), strict=True))
         self.proxies = {name: proxies.to(port) for name, port in self._ports.items()}
 
-    def start(self) -> "ProxiedBroker":
-        found = java.find()
-        jars = kafka_jars.ensure(found)
-        prepare(self.folder, self.port, self._controller_port, found.binary, jars)
+    def _prepare(self, binary: Path, jars: Path) -> None:
+        super()._prepare(binary, jars)
         with (self.folder / "server.properties").open("a") as file:  # the later line of one name counts
             file.write(self._listeners())
-        with (self.folder / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command(self.folder, found.binary, jars), stdout=log, stderr=log, start_new_session=True
-            )
-        self._wait_ready()
-        return self
 
     def _listeners(self) -> str:
         real = {"PLAINTEXT": self.port, **self._ports}
@@ -168,7 +158,3 @@ class Place(Stack):
         with contextlib.suppress(ProcessLookupError, AssertionError):
             os.kill(self.broker.pid, signal.SIGCONT)
         self.down()
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

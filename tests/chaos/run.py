@@ -136,10 +136,7 @@ def _compare(order: Order, place: Place, result: Result, say: Callable[[str], No
 
 def _asked(place: Place, result: Result, *more: str) -> dict[str, Any] | None:
     """What the check says; None when it could not look."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "check", "--json", "--wait", *more], env=place.env, capture_output=True,
-        text=True, timeout=_CHECK_SECONDS, check=False,
-    )  # fmt: skip
+    ran = place.run("check", "--json", "--wait", *more, check=False, timeout=_CHECK_SECONDS)
     try:
         said: dict[str, Any] = json.loads(ran.stdout)
     except ValueError:

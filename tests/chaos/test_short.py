@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
@@ -91,7 +92,10 @@ async def test_a_link_can_be_cut_stalled_and_slowed(mode: Mode, wanted: str) -> 
     with Proxies() as proxies:
         proxy = proxies.to(Echo().port)
         await asyncio.to_thread(proxy.set, mode)
+        began = time.monotonic()
         assert await asked(proxy.port, 1.0 if wanted == "silence" else 30.0) == wanted
+        if mode == "slow":  # 0.1 s each way
+            assert time.monotonic() - began > 0.19
         await asyncio.to_thread(proxy.set, "pass")
         assert await asked(proxy.port, 30.0) == "answer"
 
@@ -102,6 +106,8 @@ async def test_what_was_stalled_arrives_afterwards_and_what_was_cut_does_not() -
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         await asyncio.to_thread(proxy.set, "stall")
         writer.write(b"late\n")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readline(), 0.5)
         await asyncio.to_thread(proxy.set, "pass")
         assert await asyncio.wait_for(reader.readline(), 30) == b"late\n"
         await asyncio.to_thread(proxy.set, "cut")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from deploy.check import book
 from deploy.check.book import Shelf, Sum, compare
 from deploy.check.hashes import MASK
-from deploy.check.model import HOUR_MS, Found, Place, Window, place
+from deploy.check.model import Found, Place, Window, place
+from schemas.horizons import HOUR_MS
 
 SHOP, CRM = Place("shop", 7 * HOUR_MS), Place("crm", 0)
 numbers = st.sets(st.integers(0, 40) | st.sampled_from([MASK, MASK - 1, MASK // 2, MASK // 2 + 1]), max_size=12)

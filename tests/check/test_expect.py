@@ -9,14 +9,14 @@ from aiokafka.structs import ConsumerRecord
 from rich.console import Console
 
 from deploy.check import hashes, ledger, report
-from deploy.check.book import Sum
 from deploy.check.expect import Expected, Reader, Search
 from deploy.check.ledger import Told
-from deploy.check.model import HOUR_MS, Place, Window
+from deploy.check.model import Place, Window
 from deploy.check.run import Report
 from deploy.check.standing import OnTheWay
 from schemas.config import Config
 from schemas.formats import Formats
+from schemas.horizons import HOUR_MS
 from schemas.times import to_iso
 from schemas.topics import EVENTS, RAW
 from tests.support.events import NOON, event
@@ -49,7 +49,7 @@ def test_a_body_that_is_stored_twice_is_one_body_and_its_letters_are_two() -> No
         shelf.settle()
     assert (len(book.deliveries[AT].sure), len(book.letters[AT].sure), len(book.letters[AT].maybe)) == (2, 2, 1)
     assert hashes.of_letter(RAW.name, 0, 9, 2) in book.letters[AT].sure
-    told = Told({AT: Sum(2, 0)}, {AT: Sum(2, 0)}, {AT: 2}, {}, {AT: 1})
+    told = Told({AT: 2}, {AT: 2}, {AT: 2}, {}, {AT: 1})
     found = Report(Window(), fast=False)
     found.found.add("lost", AT, "event x", 2)
     found.found.add("copy", AT, "unit y")

@@ -12,8 +12,9 @@ from deploy.check import hashes
 from deploy.check.compared import Differing
 from deploy.check.events import Events
 from deploy.check.expect import Moved
-from deploy.check.model import HOUR_MS, Place, Window
+from deploy.check.model import Place, Window
 from deploy.check.units import Sums, Units
+from schemas.horizons import HOUR_MS
 from streams.analytics.copy import catch_up
 from streams.lifecycle import absorb
 from tests.support.engine import Engine

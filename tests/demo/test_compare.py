@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from deploy.demo import compare
-from deploy.demo.compare import TIMES, WORDS, Difference, Posted, Row, Totals
+from deploy.demo.compare import WORDS, Difference, Posted, Row, Totals
 from deploy.simulate.facts import Answer, Fact, Request
-from deploy.simulate.truth import EDGE, Counts, Group, Truth, Unit, tell
+from deploy.simulate.truth import EDGE, TIMES, Counts, Group, Truth, Unit, tell
 
 T = 1_795_000_000_000
 POSTED = Posted(T + 10**9, T + 10**9 + 5000)

@@ -1,14 +1,13 @@
 """The normalise worker stops when it understands nobody any more, says so, and goes on once that may be mended."""
 
 import asyncio
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.stack.lag import lags
 from schemas.topics import DEAD, RAW
+from streams.replay import ends
 from streams.share import LEAST
 from streams.vitals import EXIT_HELD
+from tests.e2e.test_garbage import put
 from tests.support.stack import Stack, wait_until
 
 STRANGE = b'{"v": 9}'
@@ -16,36 +15,13 @@ STRANGE = b'{"v": 9}'
 
 def post(stack: Stack, bodies: int, source: str, auth: str) -> None:
     """Bodies on wa.raw, as the edge writes them."""
-
-    async def write() -> None:
-        headers = {"source": source, "provider": "wasender", "received_at": "2026-11-20T12:00:00.000Z", "auth": auth}
-        producer = AIOKafkaProducer(bootstrap_servers=stack.broker.bootstrap)
-        await producer.start()
-        try:
-            for number in range(bodies):
-                told = {**headers, "request_id": f"{source}-{number}"}
-                await producer.send(
-                    RAW.name, STRANGE, partition=0, headers=[(name, text.encode()) for name, text in told.items()]
-                )
-        finally:
-            await producer.stop()
-
-    asyncio.run(write())
+    headers = {"source": source, "provider": "wasender", "received_at": "2026-11-20T12:00:00.000Z", "auth": auth}
+    put(stack, [(RAW.name, STRANGE, {**headers, "request_id": f"{source}-{number}"}) for number in range(bodies)])
 
 
 def letters(stack: Stack) -> int:
     """How many dead letters there are on wa.dead."""
-
-    async def count() -> Any:
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            places = [TopicPartition(DEAD.name, number) for number in range(stack.config.kafka.partitions)]
-            return sum((await consumer.end_offsets(places)).values())
-        finally:
-            await consumer.stop()
-
-    return int(asyncio.run(count()))
+    return sum(asyncio.run(ends(stack.config, [DEAD.name])).values())
 
 
 def test_it_stops_says_why_stays_so_over_restarts_and_goes_on_when_told(bare_kafka: Stack) -> None:

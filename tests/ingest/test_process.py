@@ -21,7 +21,7 @@ Signed = Callable[..., dict[str, str]]
 async def test_a_graceful_stop_under_load_loses_no_200(
     number: signal.Signals, start_edge: StartEdge, http: ClientSession, raw: Raw
 ) -> None:
-    edge = start_edge().start().wait()
+    edge = start_edge(spool=False).start().wait()
     answered: list[str] = []
     refused: Counter[int] = Counter()
 
@@ -54,7 +54,7 @@ async def test_a_graceful_stop_under_load_loses_no_200(
 
 
 async def test_a_body_that_is_being_sent_when_the_stop_comes_is_stored(start_edge: StartEdge, raw: Raw) -> None:
-    edge = start_edge().start().wait()
+    edge = start_edge(spool=False).start().wait()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
     writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf")
     await writer.drain()

@@ -175,14 +175,14 @@ class Stack:
         if sign in (signal.SIGKILL, signal.SIGTERM):
             self.processes[part].wait(30)
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Runs `ackstream ...` on this stack."""
         done = subprocess.run(
             [sys.executable, "-m", "deploy.cli", *command],
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=timeout,
             check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
