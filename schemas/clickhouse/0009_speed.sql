@@ -213,7 +213,7 @@ CREATE TABLE IF NOT EXISTS recent_log
     gone UInt8
 )
 ENGINE = ReplacingMergeTree(version, gone)
-ORDER BY (toDate(cohort_at), source, message_key, participant)
+ORDER BY (source, toDate(cohort_at), message_key, participant)
 -- A day's rows, and those gone that stand at its beginning, leave no earlier than all of them are too old to be asked for.
 TTL toDateTime(cohort_at) + INTERVAL 10 DAY
 SETTINGS index_granularity = 1024;
