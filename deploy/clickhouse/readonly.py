@@ -10,6 +10,7 @@ make no difference. A line break inside a quoted name can only add lines, which 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,7 +60,6 @@ _SYSTEM_TABLES: Final = frozenset({
 
 _LINE = re.compile(r"( *)([A-Za-z_:]+)(?: +(.*))?\Z", re.DOTALL)
 _PATH = re.compile(r"[/\\~]")
-_CHILDREN = re.compile(r" \(children \d+\)\Z")
 _ANNOTATION = re.compile(r" \((?:alias .*|children \d+)\)\Z", re.DOTALL)
 
 
@@ -78,9 +78,14 @@ class _Node:
     name: str
 
 
-def check(sql: bytes, tree: str, known: Known) -> None:
-    """Raise ACCESS_DENIED when the statement with this printed tree may not be run by a read-only user."""
-    nodes = [node for line in tree.splitlines() if (node := _node(line))]
+def check(sql: bytes, tree: str, known: Known, clauses: Sequence[str] = ()) -> None:
+    """Raise ACCESS_DENIED when the statement with this printed tree may not be run by a read-only user.
+
+    `clauses` were put into its text for the output, at a place found by our own view of strings and comments. Should
+    that ever differ from the parser's, they are not what the root has besides the query: then it is not run.
+    """
+    lines = tree.splitlines()
+    nodes = [node for line in lines if (node := _node(line))]
     if not nodes or nodes[0].kind not in _ROOTS:
         raise _denied("this kind of statement")
     above = nodes[0]
@@ -90,20 +95,8 @@ def check(sql: bytes, tree: str, known: Known) -> None:
         if names_only and node.kind == "Identifier" and _PATH.search(node.name):
             raise _denied("file names as tables")
         above = node
-
-
-def check_same(checked: str, changed: str, target: str, fmt: str) -> None:
-    """Raise ACCESS_DENIED unless `changed` is the tree `checked` with nothing but our output clause added to it.
-
-    The clause is put in by text. Should our view of strings and comments ever differ from the parser's, the changed
-    text could mean something that was never checked; then it is not run.
-    """
-    added = {f"Literal '{target}'", f"Identifier {fmt}"}
-    trees = [
-        [_CHILDREN.sub("", line) for line in tree.splitlines() if not (line[:1] == " " and line[1:] in added)]
-        for tree in (checked, changed)
-    ]
-    if trees[0] != trees[1]:
+    root = f"SelectWithUnionQuery (children {1 + len(clauses)})"
+    if clauses and (lines[0] != root or lines[-len(clauses) :] != [f" {clause}" for clause in clauses]):
         raise _denied("this spelling of the statement")
 
 
