@@ -12,14 +12,15 @@ export function menu(button, content, { label, focus = true } = {}) {
   button.setAttribute("aria-controls", panel.id);
   button.popoverTargetElement = panel;
   panel.addEventListener("beforetoggle", (event) => {
-    if (event.newState === "open") fill(panel, content(() => panel.hidePopover()));
+    if (event.newState !== "open") return;
+    fill(panel, content(() => panel.hidePopover()));
+    // Focused by the browser as it opens; at "toggle", a moment later, a quick second Enter would close it again.
+    if (focus) panel.querySelector("input, button, a")?.setAttribute("autofocus", "");
   });
   panel.addEventListener("toggle", (event) => {
     const open = event.newState === "open";
     button.setAttribute("aria-expanded", String(open));
-    if (!open) return;
-    place(panel, button);
-    if (focus) panel.querySelector("input, button, a")?.focus();
+    if (open) place(panel, button);
   });
   panel.addEventListener("keydown", (event) => move(panel, event));
   buttons.set(panel, button);
