@@ -73,7 +73,7 @@ sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjs
 
 test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
 	@sh deploy/setup.sh browser
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $$ARGS
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $$ARGS
 
 chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
 	@$(BIN)/python -m tests.chaos $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)

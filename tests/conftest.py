@@ -11,10 +11,17 @@ from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.stack import Stack
 
+_LONG = {"analytics", "chaos", "check", "demo", "e2e", "stack"}
+
 
 def pytest_configure() -> None:
     # A test's broker lives for seconds: of the 10 s of CPU until it answers, Java's second compiler takes 4.
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders of long files first: xdist hands out whole files, and one begun last lets the other process wait."""
+    items.sort(key=lambda item: not _LONG & set(item.path.parts))
 
 
 @pytest.fixture
