@@ -76,12 +76,12 @@ def service_range(start: str = sql.START) -> str:
 
 
 def priced(keys: str, start: str = sql.START) -> str:
-    """Rows (`keys`, day, category, country, messages, price, cost): price and cost are NULL where the card has none.
+    """Rows (`keys`, day, category, country, messages, price, cost, currency): without a price where the card has none.
 
     `keys` are expressions over the columns of `charged`, each with its name. A rate of the country wins over one of
     all countries; of each kind the newest that was valid on the day.
     """
-    return f"""SELECT charged.*, amount AS price, price * messages AS cost
+    return f"""SELECT charged.*, amount AS price, price * messages AS cost, currency
     FROM
     (
         SELECT {keys}, toDate(slot, 'UTC') AS day, category, country, sum(messages) AS messages
@@ -90,11 +90,13 @@ def priced(keys: str, start: str = sql.START) -> str:
     ) AS charged
     ASOF LEFT JOIN
     (
-        SELECT category AS of_category, country AS of_country, valid_from, CAST(price, 'Nullable({_MONEY})') AS amount
+        SELECT category AS of_category, country AS of_country, valid_from, CAST(price, 'Nullable({_MONEY})') AS amount,
+            currency
         FROM rate_steps
     ) AS rates
         ON charged.category = of_category AND charged.country = of_country AND charged.day >= valid_from"""
 
 
-CURRENCY: Final = "(SELECT max(currency) FROM rate_card)"  # '' while the card is empty
+# Of rows of `priced`; '' where none has a price. Asking the card by itself takes a fifth of a small query.
+CURRENCY: Final = "max(currency)"
 UNPRICED: Final = "sumIf(messages, price IS NULL)"

@@ -40,7 +40,7 @@ def _chats(hours: int) -> str:
     FROM recent
     WHERE {since} AND NOT is_group AND customer != '' AND origin != 'history'
         AND (direction = 'out' OR {_ASKS}) AND {sql.SOURCES}
-        AND customer IN (SELECT customer FROM recent WHERE {since} AND direction = 'in' AND {sql.SOURCES})
+        AND customer IN (SELECT customer FROM recent_writers WHERE {since} AND {sql.SOURCES})
     GROUP BY source, customer
     HAVING notEmpty(written)"""
 

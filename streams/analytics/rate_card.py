@@ -1,6 +1,5 @@
 """The settings' rate card as tables, so that page, Grafana and SQL see the same prices. IO: ClickHouse."""
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,27 +12,29 @@ from schemas.tables import RATE_LOG, RATE_STEP_LOG
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-_STEP_COLUMNS = ("valid_from", "category", "country", "price")
+_COLUMNS = ("currency", "valid_from", "category", "country", "price")
 # A writing without prices is one row without a category.
 _NOTHING = (date(1970, 1, 1), "", "", Decimal(0))
 
 
 def publish(client: "Client", costs: Costs) -> bool:
     """Makes `costs` the card in force; False when it is already. Raises ClickHouseError and OSError."""
-    card = [_NOTHING, *((rate.valid_from, rate.category, rate.country, rate.price) for rate in costs.rates)]
-    changed = _write(client, RATE_LOG, ("currency", *_STEP_COLUMNS), [(costs.currency, *row) for row in card])
-    return _write(client, RATE_STEP_LOG, _STEP_COLUMNS, [_NOTHING, *steps(costs.rates, ("", *known()))]) or changed
+    card = ((rate.valid_from, rate.category, rate.country, rate.price) for rate in costs.rates)
+    tables = {RATE_LOG: card, RATE_STEP_LOG: steps(costs.rates, ("", *known()))}
+    changes = [
+        _write(client, table, {(costs.currency, *row) for row in (_NOTHING, *rows)}) for table, rows in tables.items()
+    ]
+    return any(changes)
 
 
-def _write(client: "Client", table: str, columns: Sequence[str], wanted: Iterable[tuple[Any, ...]]) -> bool:
+def _write(client: "Client", table: str, wanted: set[tuple[Any, ...]]) -> bool:
     """Whether the newest writing of the table was another one, and is now this."""
     newest = f"written_at = (SELECT max(written_at) FROM {table})"  # noqa: S608
-    stored = client.query(f"SELECT {', '.join(columns)}, written_at FROM {table} WHERE {newest}").result_rows  # noqa: S608
-    wanted = set(wanted)
+    stored = client.query(f"SELECT {', '.join(_COLUMNS)}, written_at FROM {table} WHERE {newest}").result_rows  # noqa: S608
     if {tuple(row[:-1]) for row in stored} == wanted:
         return False
     at = datetime.now(UTC)
     if stored:  # a clock that was set back must not leave an old card in force
         at = max(at, stored[0][-1].replace(tzinfo=UTC) + timedelta(microseconds=1))
-    client.insert(table, [(at, *row) for row in wanted], column_names=["written_at", *columns])
+    client.insert(table, [(at, *row) for row in wanted], column_names=["written_at", *_COLUMNS])
     return True

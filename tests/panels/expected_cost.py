@@ -112,16 +112,13 @@ def _groups(found: Iterable[Charge], key: Callable[[Charge], tuple[str, ...]]) -
 
 def expected(rates: Sequence[Rate], currency: str) -> dict[str, Answer]:
     """The answers by panel while this card is in force."""
-    money = currency if rates else ""
+
+    def money(*amounts: Decimal | None) -> str:
+        return "" if all(amount is None for amount in amounts) else currency
 
     def cost(units: list[Unit], q: Question) -> list[Row]:
-        return [
-            {
-                "amount": _cost(charges(units, q), rates),
-                "amount_before": _cost(charges(units, q, before=True), rates),
-                "currency": money,
-            }
-        ]
+        now, before = _cost(charges(units, q), rates), _cost(charges(units, q, before=True), rates)
+        return [{"amount": now, "amount_before": before, "currency": money(now, before)}]
 
     def unpriced(units: list[Unit], q: Question) -> list[Row]:
         found = charges(units, q)
@@ -142,7 +139,8 @@ def expected(rates: Sequence[Rate], currency: str) -> dict[str, Answer]:
             rows.append({
                 "month": key[0], "category": key[1], "country": key[2], "billable": _count(found),
                 "lowest_price": min(prices, default=None), "highest_price": max(prices, default=None),
-                "amount": _cost(found, rates), "currency": money, "unpriced": _unpriced(found, rates),
+                "amount": (amount := _cost(found, rates)), "currency": money(amount),
+                "unpriced": _unpriced(found, rates),
             })  # fmt: skip
         rows.sort(key=lambda row: (-row["billable"], row["category"], row["country"]))
         return sorted(rows, key=lambda row: row["month"], reverse=True)
@@ -152,7 +150,8 @@ def expected(rates: Sequence[Rate], currency: str) -> dict[str, Answer]:
         rows = [
             {
                 "campaign": key[0], "template": key[1], "category": key[2], "billable": _count(alike),
-                "amount": _cost(alike, rates), "currency": money, "unpriced": _unpriced(alike, rates),
+                "amount": (amount := _cost(alike, rates)), "currency": money(amount),
+                "unpriced": _unpriced(alike, rates),
             }
             for key, alike in found.items()
         ]  # fmt: skip
