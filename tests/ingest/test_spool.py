@@ -100,7 +100,8 @@ async def test_memory_stays_bounded_while_much_more_comes_than_the_disk_takes(
         nonlocal peak
         for _ in range(5):
             status, error, request_id = await post(http, edge, b"x" * 2 * MIB)
-            assert status == 200 or (status, error) == (503, "overloaded")
+            # The second: accepted, but a slow disk had not taken it when the time to answer was over.
+            assert status == 200 or (status, error) in {(503, "overloaded"), (503, "not_stored")}
             if status == 200:
                 wanted[request_id] = b"x" * 2 * MIB
             peak = max(peak, edge.memory())
