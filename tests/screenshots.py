@@ -38,7 +38,7 @@ class Shot:
     height: int = 1180
     theme: str = "light"
     scale: float = 1
-    range: str = "all"
+    range: str = "7d"
 
 
 SHOTS = (
