@@ -1,16 +1,15 @@
 """The tables on the real engine: the SQL algebra equals the one in Python, in any order and with any repetition."""
 
-from itertools import permutations
+from itertools import chain, permutations
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from schemas import events as canonical
 from schemas.tables import migrations
 from tests.support.engine import Engine
-from tests.support.events import DAY, NOON, event, events_of_few_messages
+from tests.support.events import DAY, NOON, event, inserts
 from tests.test_lifecycle import rows_of
 
 RATES = "SELECT * EXCEPT (provisional) FROM delivery_rates ORDER BY ALL"
@@ -38,24 +37,15 @@ def test_a_row_of_wa_messages_has_the_columns_of_the_view_in_order(engine: Engin
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_sql_and_python_make_the_same_rows_whatever_the_order(engine: Engine, data: st.DataObject) -> None:
-    events: list[dict[str, Any]] = []
-    first: list[dict[str, Any]] = []
-    second: list[dict[str, Any]] = []
-    for number in range(8):  # a source each: emptying the tables takes longer than all the rest
-        drawn = data.draw(st.lists(events_of_few_messages(), min_size=1, max_size=10))
-        told = [one | {"source": f"shop-{number}"} for one in drawn]
-        again = data.draw(st.lists(st.sampled_from(told), max_size=4))
-        shuffled = data.draw(st.permutations(told + again))
-        cut = data.draw(st.integers(0, len(shuffled)))
-        events += told
-        first += shuffled[:cut]
-        second += shuffled[cut:]
+@given(inserts(sources=8, most=2))
+def test_sql_and_python_make_the_same_rows_whatever_the_order(
+    engine: Engine, blocks: list[list[dict[str, Any]]]
+) -> None:
     engine.clear()
-    for part in (first, second):
-        if part:
-            engine.load(part)
+    for block in blocks:
+        if block:
+            engine.load(block)
+    events = list(chain(*blocks))
     expected = sorted(rows_of(events).values(), key=lambda row: (row["source"], row["message_id"], row["participant"]))
     assert messages(engine) == expected
     for row in engine.rows("SELECT * FROM delivery_rates"):

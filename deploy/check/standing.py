@@ -58,7 +58,7 @@ async def stand(kafka: Kafka) -> Standing:
 def on_the_way(standing: Standing, held: Held) -> OnTheWay:
     """What a standing leaves to do. Pure."""
     normalise = length(between(standing.raw_reached, standing.raw_end))
-    return OnTheWay(held.records, normalise, length(between(standing.load_reached, standing.load_end)))
+    return OnTheWay(held.records, normalise, length(standing.load))
 
 
 async def settle(kafka: Kafka, config: Config, bar: Progress) -> None:

@@ -100,14 +100,17 @@ class Tables:
 
     def dead(self, request_ids: Iterable[str]) -> Counter[tuple[str, str]]:
         """Dead letters of these requests by (source, reason)."""
-        letters = set(self._by_request("SELECT source, reason, request_id, raw.index FROM dead_letters", request_ids))
-        return Counter((source, reason) for source, reason, *_ in letters)
+        found: Counter[tuple[str, str]] = Counter()
+        select = f"SELECT source, reason, {LETTERS} FROM dead_letters"  # noqa: S608  (ours)
+        for source, reason, letters in self._by_request(select, request_ids, "GROUP BY source, reason"):
+            found[source, reason] += letters
+        return found
 
-    def _by_request(self, select: str, request_ids: Iterable[str]) -> Iterable[tuple[Any, ...]]:
+    def _by_request(self, select: str, request_ids: Iterable[str], group: str = "") -> Iterable[tuple[Any, ...]]:
         ids = iter(request_ids)
         while chunk := list(islice(ids, _IDS)):
             yield from self._rows(
-                f"{select} WHERE source IN {{sources:Array(String)}} AND request_id IN ({_quoted(chunk)})"
+                f"{select} WHERE source IN {{sources:Array(String)}} AND request_id IN ({_quoted(chunk)}) {group}"
             )
 
     def _rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:

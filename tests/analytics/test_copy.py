@@ -1,7 +1,7 @@
 # ruff: noqa: S608  (names of this module alone become part of these texts)
 """The copy on the real engine: whatever is inserted and in whatever portions, it ends equal to the truth."""
 
-from itertools import chain, permutations, zip_longest
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from streams.analytics import copy as copying
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy, catch_up, rebuild
 from tests.support.engine import Engine
-from tests.support.events import DAY, NOON, event, events_of_few_messages
+from tests.support.events import DAY, NOON, event, inserts
 from tests.test_lifecycle import rows_of
 
 ORDER = "ORDER BY source, message_id, participant"
@@ -37,27 +37,17 @@ def sent(message_id: str, at: int = NOON, **fields: Any) -> dict[str, Any]:
     return event("sent", message_id=message_id, at=at, **fields)
 
 
-@st.composite
-def portions(draw: st.DrawFn, source: str) -> list[list[dict[str, Any]]]:
-    """Events of a few messages of one source, repeated and in any order, as they come in up to five inserts."""
-    events = [one | {"source": source} for one in draw(st.lists(events_of_few_messages(), min_size=1, max_size=12))]
-    again = draw(st.lists(st.sampled_from(events), max_size=4))
-    told = draw(st.permutations(events + again))
-    cuts = sorted(draw(st.lists(st.integers(0, len(told)), max_size=4)))
-    return [told[start:end] for start, end in zip([0, *cuts], [*cuts, len(told)], strict=True)]
-
-
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.tuples(*(portions(f"shop-{number}") for number in range(5))), st.lists(st.booleans(), min_size=5, max_size=5))
+@given(inserts(sources=5, most=5), st.lists(st.booleans(), min_size=5, max_size=5))
 def test_the_copy_ends_equal_to_the_truth_and_is_never_seen_in_messages(
-    engine: Engine, sources: tuple[list[list[dict[str, Any]]], ...], passes: list[bool]
+    engine: Engine, blocks: list[list[dict[str, Any]]], passes: list[bool]
 ) -> None:
     events: list[dict[str, Any]] = []
     engine.clear()
     with engine.client() as client:
         copy = Copy(client, settle_seconds=0.0)
-        for step, copies in zip(zip_longest(*sources, fillvalue=[]), passes, strict=False):
-            if block := list(chain(*step)):
+        for block, copies in zip(blocks, passes, strict=False):
+            if block:
                 engine.load(block)
             events += block
             assert messages(engine) == truth(*events)

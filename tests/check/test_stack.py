@@ -23,9 +23,8 @@ from schemas.topics import MESSAGES, RAW, SENT
 from streams.retry import Place, retry
 from tests.conftest import end
 from tests.e2e.test_dead import mended
-from tests.e2e.test_garbage import put
 from tests.e2e.test_pipeline import START, signed
-from tests.support.stack import TOKEN, Stack, wait_until
+from tests.support.stack import TOKEN, Stack, put, wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LETTER = """

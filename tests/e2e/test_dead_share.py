@@ -7,8 +7,7 @@ from schemas.topics import DEAD, RAW
 from streams.replay import ends
 from streams.share import LEAST
 from streams.vitals import EXIT_HELD
-from tests.e2e.test_garbage import put
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack, put, wait_until
 
 STRANGE = b'{"v": 9}'
 

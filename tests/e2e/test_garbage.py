@@ -1,14 +1,12 @@
 """Foreign records in our topics: whatever stands there, the workers go on and what is good counts."""
 
-import asyncio
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DEAD, EVENTS, RAW
 from tests.support.events import NOON, event
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack, put, wait_until
 
 GOOD = event("status", message_id="good", status="read", at=NOON)
 BENT: list[dict[str, Any]] = [
@@ -36,23 +34,6 @@ BENT: list[dict[str, Any]] = [
 ]
 NO_EVENTS = [b"", b" ", b"{", b"\xff\xfe", b"null", b"[]", b"5", b"{}", b'{"kind":"status"}', b"[" * 100_000, None]
 HEADERS = {"source": "meta", "provider": "meta", "received_at": "2026-11-20T12:00:00.000Z", "request_id": "r"}
-
-
-def put(stack: Stack, records: list[tuple[str, bytes | None, dict[str, Any]]]) -> None:
-    """Writes (topic, value, headers) into partition 0 of each topic, in order."""
-
-    async def write() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=stack.broker.bootstrap, max_request_size=8 * 1024 * 1024)
-        await producer.start()
-        try:
-            for topic, value, headers in records:
-                told = [(name, word if word is None else word.encode()) for name, word in headers.items()]
-                await producer.send(topic, value, key=b"k", partition=0, headers=told)
-            await producer.flush()
-        finally:
-            await producer.stop()
-
-    asyncio.run(write())
 
 
 def test_foreign_records_stop_no_worker_and_the_good_one_behind_them_counts(stack: Stack) -> None:

@@ -28,8 +28,7 @@ from streams.lag import GROUPS
 from streams.replay import Wanted, ends, replay
 from streams.replay_sinks import ToStreams, ToTables
 from tests.conftest import end
-from tests.e2e.test_garbage import put
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack, put, wait_until
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 PHONE = "+5511955550001"

@@ -7,9 +7,8 @@ from deploy.migrations import migrate
 from schemas.tables import migrations
 from schemas.topics import EVENTS
 from streams.patience import APPLIED
-from tests.e2e.test_garbage import put
 from tests.support.events import NOON, event
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack, put, wait_until
 
 
 def test_no_event_is_inserted_before_the_views_that_make_messages_of_it(bare_kafka: Stack) -> None:

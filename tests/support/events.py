@@ -1,5 +1,6 @@
 """Canonical events for tests: built by the product's own `finish`, from the few facts that a test names. Pure."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -66,3 +67,21 @@ def events_of_few_messages(draw: st.DrawFn) -> dict[str, Any]:
     received = draw(st.sampled_from([NOON, NOON + 1, NOON + 3 * DAY]))
     request = draw(st.sampled_from(["r1", "r2", "r3"]))
     return event(kind, received=received, request=request, index=draw(st.integers(0, 2)), **facts)
+
+
+@st.composite
+def inserts(draw: st.DrawFn, *, sources: int, most: int) -> list[list[dict[str, Any]]]:
+    """Events of a few messages of each source, repeated and in any order, as they come in at most so many INSERTs.
+
+    Several sources in one example, for emptying the tables before it takes longer than all the rest.
+    """
+    blocks: list[list[dict[str, Any]]] = [[] for _ in range(most)]
+    for number in range(sources):
+        drawn = draw(st.lists(events_of_few_messages(), min_size=1, max_size=12))
+        events = [one | {"source": f"shop-{number}"} for one in drawn]
+        again = draw(st.lists(st.sampled_from(events), max_size=4))
+        told = draw(st.permutations(events + again))
+        cuts = sorted(draw(st.lists(st.integers(0, len(told)), max_size=most - 1)))
+        for block, (start, end) in zip(blocks, pairwise([0, *cuts, len(told)]), strict=False):
+            block += told[start:end]
+    return blocks

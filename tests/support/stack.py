@@ -4,6 +4,7 @@ The one place that starts services for tests: a later switch to containers chang
 "clickhouse" and nothing else. Every part is a process that can be killed, stopped and started again.
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import clickhouse_connect
+from aiokafka import AIOKafkaProducer
 
 from deploy.kafka_broker import Broker
 from deploy.migrations import migrate
@@ -252,3 +254,20 @@ class Stack:
             return error.code, ""
         except OSError:
             return 0, ""
+
+
+def put(stack: Stack, records: list[tuple[str, bytes | None, dict[str, Any]]]) -> None:
+    """Writes (topic, value, headers) into partition 0 of each topic, in order."""
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=stack.broker.bootstrap, max_request_size=8 * 1024 * 1024)
+        await producer.start()
+        try:
+            for topic, value, headers in records:
+                told = [(name, word if word is None else word.encode()) for name, word in headers.items()]
+                await producer.send(topic, value, key=b"k", partition=0, headers=told)
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    asyncio.run(write())
