@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deploy import commands
-from schemas.config import ConfigError
+from schemas.settings.config import ConfigError
 
 
 class Failure(click.ClickException):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from schemas.config import ClickHouse, ConfigError
+from schemas.settings.config import ClickHouse, ConfigError
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -6,11 +6,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas import auth, provider_files, providers
-from schemas.config import Config, ConfigError, Source, find_file, load
-from schemas.explain import Setup
-from schemas.formats import Formats
-from schemas.jsontext import dumps, loads
+from schemas.authentication import policy
+from schemas.normalisation.explain import Setup
+from schemas.parsing.jsontext import dumps, loads
+from schemas.providers import base, registry
+from schemas.providers.registry import Formats
+from schemas.settings.config import Config, ConfigError, Source, find_file, load
 
 
 class Setups:
@@ -41,18 +42,18 @@ class Setups:
         return Setup(_mapped(name, plain.formats.known[name], dumps(mapping)))
 
     def _set_up(self, name: str, source: Source) -> Setup:
-        formats = provider_files.load(self._config)
+        formats = registry.load(self._config)
         try:
-            secrets, tokens = auth.read("secrets", source.secrets), auth.read("verify_tokens", source.verify_tokens)
-            return Setup(formats, name, secrets, tokens, auth.load(source.auth))
+            secrets, tokens = policy.read("secrets", source.secrets), policy.read("verify_tokens", source.verify_tokens)
+            return Setup(formats, name, secrets, tokens, policy.load(source.auth))
         except ConfigError as error:
             raise ConfigError(f"sources.{name}.{error}") from None
 
-    def _known(self, name: str) -> Mapping[str, providers.Provider]:
+    def _known(self, name: str) -> Mapping[str, base.Provider]:
         """Those of the settings' folders too, once one of them is asked for."""
-        ours = providers.load()
+        ours = registry.built_in()
         wanted = name not in ours and (self._settings is not None or find_file().exists())
-        return provider_files.known_providers(self._config.providers) if wanted else ours
+        return registry.known_providers(self._config.providers) if wanted else ours
 
     @cached_property
     def _config(self) -> Config:
@@ -60,8 +61,8 @@ class Setups:
 
 
 @lru_cache(maxsize=64)
-def _mapped(name: str, provider: providers.Provider, mapping: bytes) -> Formats:
-    return Formats({name: provider_files.configured(provider, loads(mapping))})
+def _mapped(name: str, provider: base.Provider, mapping: bytes) -> Formats:
+    return Formats({name: registry.configured(provider, loads(mapping))})
 
 
 def mapping_in(file: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from deploy.cli import Failure
-from schemas.config import Config
+from schemas.settings.config import Config
 from streams.replay import loading
 
 # Without any event taken for this long the load worker is taken for dead.

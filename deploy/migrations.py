@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from deploy.clickhouse_client import ClickHouseError, connect
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.tables import Migration, migrations
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from deploy.cli import Failure
-from schemas.config import Config
+from schemas.settings.config import Config
 from streams.replay import Run, Wanted
 
 # What has been reached, in this order; the last four are those of shadows.

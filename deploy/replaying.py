@@ -15,8 +15,8 @@ from deploy.replay_state import EXCHANGED, READ, READING, READY, SWAPPED, SWAPPI
 from deploy.shadow import database
 from deploy.shadow.complete import complete, make_rest, note_messages
 from deploy.shadow.swap import swap
-from schemas.config import Config
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
+from schemas.settings.config import Config
 from schemas.topics import EVENTS
 from streams.replay import Wanted, replay
 from streams.replay_sinks import REPLAYED, ToStreams, ToTables

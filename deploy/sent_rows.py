@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from schemas.lenient import ident, mapping
-from schemas.sent import Record, read_line, refusal
+from schemas.normalisation.sent_records import Record, read_line, refusal
+from schemas.parsing.lenient import ident, mapping
 
 # Of one line, in characters: a record needs a thousandth, and a file without line ends must not fill the memory.
 MAX_LINE = 1024 * 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
-from schemas.config import Config, find_file, parse
+from schemas.settings.config import Config, find_file, parse
 
 DEFAULT_DATA_DIR = ".ackstream"
 # Of the demo's traffic, and of the user's own: one endpoint for each provider.

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingest.answers import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
-from schemas.auth import NONE, Auth
-from schemas.providers import Provider, Request, Verdict, matching_secret, proven
-from schemas.times import to_iso
+from schemas.authentication.policy import NONE, Auth
+from schemas.authentication.request import Request, Verdict
+from schemas.authentication.secrets import matching_secret, proven
+from schemas.parsing.times import to_iso
+from schemas.providers.base import Provider
 
 RecordHeaders = list[tuple[str, bytes]]
 

@@ -20,7 +20,7 @@ from ingest.spool import Spool
 from ingest.spool_folder import folder
 from ingest.store import Store
 from ingest.webhooks import Webhooks
-from schemas.config import Config
+from schemas.settings.config import Config
 
 # A stop waits so long for the requests that are being answered, and then for records whose client was told 503 already.
 # A supervisor should wait 25 s before it kills: both of these, and some seconds to close the connections to Kafka.

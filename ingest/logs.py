@@ -9,8 +9,8 @@ import sys
 import time
 import traceback
 
-from schemas.jsontext import dumps
-from schemas.times import to_iso
+from schemas.parsing.jsontext import dumps
+from schemas.parsing.times import to_iso
 
 # A broker that is away makes its client warn ten times a second; one line in ten seconds says as much.
 REPEAT_SECONDS = 10.0

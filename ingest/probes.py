@@ -5,7 +5,7 @@ from aiohttp import web
 from ingest.answers import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
 from ingest.edge import EDGE, json_answer, refuse
 from ingest.metrics import CONTENT_TYPE
-from schemas.jsontext import dumps
+from schemas.parsing.jsontext import dumps
 
 _NOT_READY = Refusal(
     503,

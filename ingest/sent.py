@@ -12,8 +12,8 @@ from ingest.edge import json_answer
 from ingest.handler import Handler
 from ingest.ids import request_id as new_id
 from ingest.sent_bodies import Taken, take
-from schemas.jsontext import dumps
-from schemas.providers import Provider
+from schemas.parsing.jsontext import dumps
+from schemas.providers.base import Provider
 from schemas.topics import RAW
 
 # Reading this much JSON takes about a millisecond; more of it is read beside the event loop.

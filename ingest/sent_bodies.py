@@ -6,11 +6,11 @@ from typing import Any
 
 from ingest.accept import RecordHeaders
 from ingest.answers import NO_RAW_ANSWERS, RAW_IS_1, Refusal, bad_parameter
-from schemas.events import Rejected
-from schemas.jsontext import dumps
-from schemas.normalise import ANSWER, SENT
-from schemas.providers import Provider
-from schemas.sent import parse_answer, refusal_of, split
+from schemas.normalisation.raw_topic import ANSWER, SENT
+from schemas.normalisation.sent_records import parse_answer, refusal_of, split
+from schemas.parsing.jsontext import dumps
+from schemas.parsing.results import Rejected
+from schemas.providers.base import Provider
 
 # An answer names so many refused records and counts the rest: a body of a million wrong lines has a small answer.
 REFUSED_SHOWN = 1000

@@ -20,7 +20,7 @@ from ingest.app import STOP_SECONDS, create_app
 from ingest.edge import EDGE
 from ingest.errors import StartError
 from ingest.protocol import Connection
-from schemas.config import Config
+from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.ingest")
 

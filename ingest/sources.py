@@ -6,10 +6,11 @@ from ipaddress import ip_address
 from typing import Final
 
 from ingest.accept import Source
-from schemas import auth, provider_files
-from schemas.config import Config, ConfigError, Ingest
-from schemas.config import Source as Settings
-from schemas.providers import Provider
+from schemas.authentication import policy
+from schemas.providers import registry
+from schemas.providers.base import Provider
+from schemas.settings.config import Config, ConfigError, Ingest
+from schemas.settings.config import Source as Settings
 
 log = logging.getLogger("ackstream.ingest.sources")
 
@@ -18,7 +19,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 def load(config: Config) -> dict[str, Source]:
     """Every source by name. Raises ConfigError with one line for each that cannot work."""
-    formats = provider_files.load(config)
+    formats = registry.load(config)
     sources: dict[str, Source] = {}
     problems: list[str] = []
     for name, settings in config.sources.items():
@@ -46,10 +47,10 @@ def _read(name: str, settings: Settings, provider: Provider) -> Source:
     return Source(
         name=name,
         provider=provider,
-        secrets=auth.read("secrets", settings.secrets),
-        verify_tokens=auth.read("verify_tokens", settings.verify_tokens),
-        sent_tokens=auth.read("sent_tokens", settings.sent_tokens),
-        auth=auth.load(settings.auth),
+        secrets=policy.read("secrets", settings.secrets),
+        verify_tokens=policy.read("verify_tokens", settings.verify_tokens),
+        sent_tokens=policy.read("sent_tokens", settings.sent_tokens),
+        auth=policy.load(settings.auth),
     )
 
 

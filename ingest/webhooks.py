@@ -9,7 +9,7 @@ from ingest.budget import Charge
 from ingest.edge import Edge
 from ingest.handler import Handler
 from ingest.ids import request_id as new_id
-from schemas.providers import Request
+from schemas.authentication.request import Request
 
 
 class Webhooks(Handler):

@@ -11,7 +11,8 @@ from functools import cache
 
 # ISO 3166 alpha-2, then its prefixes; XK is Kosovo, AC Ascension, TA Tristan da Cunha. A number whose area code is not
 # assigned counts for the main country of its calling code. Satellite phones and the other codes that belong to no
-# country (+800, +870 to +888, +979) are left out. From the numbering plans: `python -m tests.calling_codes` prints it.
+# country (+800, +870 to +888, +979) are left out. Made from the numbering plans by
+# `python -m tests.schemas.calling_codes`.
 PREFIXES = """
 AC 247 AD 376 AE 971 AF 93 AG 1268 AI 1264 AL 355 AM 374 AO 244 AR 54 AS 1684 AT 43 AU 61 AW 297 AX 35818 AZ 994 BA
 387 BB 1246 BD 880 BE 32 BF 226 BG 359 BH 973 BI 257 BJ 229 BL 59059027 59059029 59059051 59059052 59059087 BM 1441 BN

@@ -7,14 +7,12 @@ A provider's parser yields `Parsed` (what the provider said) or `Rejected` (why 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 from zlib import crc32
 
-from schemas.jsontext import dumps_sorted
-from schemas.reasons import Reason
-from schemas.times import EARLIEST_MS, LATEST_MS, to_iso
-
-Kind = Literal["inbound", "status", "sent", "system"]
+from schemas.parsing.jsontext import dumps_sorted
+from schemas.parsing.results import Parsed
+from schemas.parsing.times import EARLIEST_MS, LATEST_MS, to_iso
 
 # Statuses in rank order; `failed` and `deleted` stand outside the order, `unknown` says nothing.
 STATUSES = ("pending", "sent", "delivered", "read", "played", "failed", "deleted", "unknown")
@@ -44,28 +42,6 @@ FIELDS: dict[str, type] = {
 WRITTEN = frozenset({"text", "payload", "media_filename"})
 
 _CONTENT = frozenset({"text", "media_id", "media_url", "latitude", "payload", "target_message_id"})
-
-
-@dataclass(slots=True)
-class Parsed:
-    """One element understood. `fields` uses the names of FIELDS; absent facts are left out or None.
-
-    `element` is the provider's own JSON value of it (with the envelope facts that tell it apart), which identifies
-    events that have no message id.
-    """
-
-    kind: Kind
-    fields: dict[str, Any]
-    element: Any = None
-
-
-@dataclass(slots=True)
-class Rejected:
-    """One element, or a whole body, that could not be understood. `detail` holds no content of it."""
-
-    reason: Reason
-    detail: str = ""
-    element: Any = None
 
 
 @dataclass(slots=True)  # not frozen: one is made for every body, and freezing costs a microsecond

@@ -9,7 +9,7 @@ from typing import Any, cast
 import faust
 from aiokafka import AIOKafkaProducer
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from streams.batches import Batch, BatchApp, BatchConsumer, BatchSchema
 from streams.outbox import new_producer
 from streams.vitals import BEAT_SECONDS, EXIT_HELD, Vitals

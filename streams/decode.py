@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.events import FIELDS
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
 
 _KINDS = frozenset({"inbound", "status", "sent", "system"})
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.topics import RAW
 from streams.share import Broken, Shares
 from streams.vitals import EXIT_HELD, Vitals

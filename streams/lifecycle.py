@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
 
 NEVER = 2**64 - 1  # "not known" for everything that joins by min
 UNTIMED = 10**13  # added to our received_at where the provider gave no time, so that any provider time wins

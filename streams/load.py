@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from clickhouse_connect import get_async_client
 
-from schemas.config import MIB, Config
 from schemas.events import WRITTEN
-from schemas.lenient import ident
+from schemas.parsing.lenient import ident
 from schemas.reasons import Reason
+from schemas.settings.config import MIB, Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.app import Stage

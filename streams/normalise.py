@@ -1,6 +1,6 @@
 """Stage 1: raw bodies and sent records become canonical events, keyed by source and message. Stateless.
 
-IO around schemas.normalise and schemas.sent_topic.
+IO around schemas.normalisation.raw_topic and schemas.normalisation.sent_topic.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from zlib import crc32
 
 from aiokafka.structs import ConsumerRecord
 
-from schemas import provider_files
-from schemas.config import Config
-from schemas.formats import Formats
-from schemas.jsontext import dumps
-from schemas.normalise import Event, normalise, resolved
-from schemas.sent_topic import Record, named_sources, normalise_record, resolved_records
+from schemas.normalisation.raw_topic import Event, normalise, resolved
+from schemas.normalisation.sent_topic import Record, named_sources, normalise_record, resolved_records
+from schemas.parsing.jsontext import dumps
+from schemas.providers import registry
+from schemas.providers.registry import Formats
+from schemas.settings.config import Config
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 from streams.app import Stage
 from streams.batches import Batch
@@ -80,7 +80,7 @@ class Normaliser:
         self._dead = Outbox(producer, DEAD.name)
         self._partitions = partitions
         self._config = config
-        self._formats = provider_files.load(config)
+        self._formats = registry.load(config)
         self.events = 0
         self.dead = 0
 
@@ -116,7 +116,7 @@ class Normaliser:
 def build(config: Config, instance: int) -> Stage:
     """The stage, ready to run. Raises ConfigError for a provider or a mapping that cannot work."""
     # Stateless: an event that it sends late is one more arrival. And one hostile body of 4 MB can take it a minute.
-    provider_files.load(config)  # raises before anything is joined
+    registry.load(config)  # raises before anything is joined
     stage = Stage(config, NAME, instance, owns_state=False)
     guard = Guard(config, stage.vitals)
     stage.why_held = guard.why_held

@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.topics import EVENTS, RAW, SENT, TOPICS
 from streams.decode import decode_object
 from streams.lag import GROUPS

@@ -9,8 +9,8 @@ from typing import Any, Protocol, Self
 import orjson
 from clickhouse_connect import get_async_client
 
-from schemas import provider_files
-from schemas.config import Config
+from schemas.providers import registry
+from schemas.settings.config import Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import EVENTS
 from streams.decode import decode
@@ -96,7 +96,7 @@ class ToTables:
 
     def __init__(self, config: Config, replayed: str | None, on_state: OnState = lambda _: None) -> None:
         self._config = config
-        self._formats = provider_files.load(config)
+        self._formats = registry.load(config)
         self._replayed = replayed
         self._on_state = on_state
         self._rows: list[bytes] = []

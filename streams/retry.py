@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.topics import EVENTS, RAW
 from streams.normalise import Normaliser
 from streams.outbox import new_producer, stored

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, sync_playwright
 
-from schemas.config import ConfigError, load
+from schemas.settings.config import ConfigError, load
 from tests.support.browser import chromium
 
 FOLDER = Path(__file__).parent.parent / "dashboards" / "pictures"

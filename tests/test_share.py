@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.config import Config, parse
 from schemas.reasons import Reason
+from schemas.settings.config import Config, parse
 from streams.hold import sentence
 from streams.share import LATEST, LEAST, UNDERSTOOD_MS, WINDOW, Broken, Shares
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.normalise import normalise
+from schemas.normalisation.raw_topic import normalise
 from schemas.topics import DEAD
 from streams.decode import decode
 from streams.lifecycle import Key, absorb, dumps, element

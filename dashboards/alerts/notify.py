@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from dashboards.alerts.message import only_text
-from schemas.config import Alerts, ConfigError
+from schemas.settings.config import Alerts, ConfigError
 
 
 class NotTakenError(Exception):

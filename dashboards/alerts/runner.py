@@ -22,7 +22,7 @@ from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
 from dashboards.alerts.state import State
 from dashboards.alerts.store import Store
-from schemas.config import Config, ConfigError
+from schemas.settings.config import Config, ConfigError
 
 log = logging.getLogger("ackstream.alerts")
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_NAME, SOURCE_UID
-from schemas.config import Config, Secret
+from schemas.settings.config import Config, Secret
 
 DASHBOARDS: Final = "dashboards"
 RULES: Final = "provisioning/alerting/ackstream-rules.json"

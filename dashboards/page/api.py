@@ -18,7 +18,7 @@ from dashboards.page.ranges import PRESETS
 from dashboards.page.store import Table
 from dashboards.page.values import csv_text, moment, plain
 from dashboards.panel import Panel
-from schemas.jsontext import dumps
+from schemas.parsing.jsontext import dumps
 
 JSON: Final = "application/json"
 _COMPRESS_FROM: Final = 2048  # bytes; below it the headers weigh more than what is saved

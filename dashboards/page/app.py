@@ -22,7 +22,7 @@ from dashboards.page.problems import Problem, internal, method_not_allowed, not_
 from dashboards.page.security import HEADERS, host_check
 from dashboards.page.store import Store
 from dashboards.panel import Dashboard
-from schemas.config import Config
+from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.dashboards")
 

@@ -11,7 +11,7 @@ from dashboards.page.answers import Answers
 from dashboards.page.assets import Assets
 from dashboards.page.store import Store, Table
 from dashboards.panel import Dashboard, Panel
-from schemas.config import Config
+from schemas.settings.config import Config
 
 
 class Alerts(Protocol):

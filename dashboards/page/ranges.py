@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from schemas.times import EARLIEST_MS, LATEST_MS
+from schemas.parsing.times import EARLIEST_MS, LATEST_MS
 
 QUARTER: Final = timedelta(minutes=15)
 EARLIEST: Final = datetime.fromtimestamp(EARLIEST_MS / 1000, UTC)

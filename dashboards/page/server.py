@@ -13,7 +13,7 @@ from dashboards.page.app import create_app
 from dashboards.page.context import Alerts
 from dashboards.page.security import is_loopback
 from dashboards.panel import Dashboard
-from schemas.config import Config
+from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.dashboards")
 

@@ -9,7 +9,7 @@ time of a message is its quarter of an hour and its day the UTC day of its sendi
 from typing import Final
 
 from dashboards import sql
-from schemas.costs import FREE_SERVICE_MESSAGES, FREE_SERVICE_SINCE
+from schemas.settings.costs import FREE_SERVICE_MESSAGES, FREE_SERVICE_SINCE
 
 SERVICE: Final = "pricing_category = 'service'"
 ALLOWANCE_STARTS: Final = f"toDateTime('{FREE_SERVICE_SINCE} 00:00:00', 'UTC')"

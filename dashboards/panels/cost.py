@@ -8,7 +8,7 @@ from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.charges import CURRENCY, MONTH, MONTHS, UNPRICED, charged, priced
 from dashboards.panels.free import ALLOWANCE, FREE, FREE_BY_TYPE
-from schemas.costs import FREE_SERVICE_MESSAGES
+from schemas.settings.costs import FREE_SERVICE_MESSAGES
 
 _NOW: Final = sql.is_now("slot")
 _STEP: Final = f"{sql.bucket('slot')} AS step"

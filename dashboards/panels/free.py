@@ -7,7 +7,7 @@ from typing import Final
 from dashboards import columns, sql
 from dashboards.panel import Column, Panel, Threshold
 from dashboards.panels.charges import MONTH, MONTHS, allowance, service_range
-from schemas.costs import FREE_SERVICE_MESSAGES
+from schemas.settings.costs import FREE_SERVICE_MESSAGES
 
 FREE: Final = Panel(
     id="free-share",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.check.model import MOST_NAMED, Place, Window, hour_sql
 from deploy.check.tables import SETTINGS, SOURCE_SQL
-from schemas.times import LATEST_MS
+from schemas.parsing.times import LATEST_MS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -9,9 +9,9 @@ from typing import Any
 from deploy.check import hashes
 from deploy.check.book import Shelf, Shelves, numbers
 from deploy.check.model import Place, Window, place
-from schemas.config import Config
-from schemas.formats import Formats
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
+from schemas.providers.registry import Formats
+from schemas.settings.config import Config
 from schemas.topics import RAW
 from streams.decode import decode, decode_object
 from streams.normalise import headers_of, understood

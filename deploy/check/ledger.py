@@ -9,8 +9,8 @@ import orjson
 
 from deploy.check.expect import Expected
 from deploy.check.model import Found, Place, Window
+from schemas.parsing.times import to_iso
 from schemas.tables import INSERT_SETTINGS
-from schemas.times import to_iso
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -13,7 +13,7 @@ from deploy.check import hashes
 from deploy.check.kafka import Kafka, Span
 from deploy.check.model import place
 from deploy.check.units import Key, Sums
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
 from streams.decode import decode_object
 
 _BUCKET_BITS = (hashes.BUCKETS - 1).bit_length()

@@ -28,7 +28,7 @@ from deploy.check.compared import Compared, Differing
 from deploy.check.kafka import Kafka
 from deploy.check.standing import settle
 from deploy.check.units import Key
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.topics import EVENTS, MESSAGES
 from streams.lifecycle import unit_key
 from streams.normalise import partition_of

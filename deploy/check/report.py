@@ -13,7 +13,7 @@ from deploy.check.ledger import Line
 from deploy.check.model import KINDS, Place, Residual
 from deploy.check.run import Report
 from deploy.check.truth import Verdict
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
 
 # Residuals of one kind that are shown to people; --json tells all.
 _SHOWN: Final = 10

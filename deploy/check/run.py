@@ -21,8 +21,8 @@ from deploy.check.repair import Repair
 from deploy.check.standing import OnTheWay
 from deploy.check.tables import Tables
 from deploy.check.units import Units
-from schemas import provider_files
-from schemas.config import Config
+from schemas.providers import registry
+from schemas.settings.config import Config
 from schemas.topics import MESSAGES
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Check:
         report.found.notes += [said] if said else []
         report.on_the_way = standing.on_the_way(stand, await asyncio.to_thread(standing.spooled, self._config))
         tables = Tables(self._client, window, stand.raw_start)
-        reader = Reader(self._config, provider_files.load(self._config), window)
+        reader = Reader(self._config, registry.load(self._config), window)
         bodies = Bodies(self._kafka, tables, stand, Expected(reader, fast), report.found)
         await self._bodies(bodies)
         odd, compared = await self._tables(bodies, report)

@@ -13,8 +13,8 @@ from deploy.check.kafka import Kafka, between, length
 from deploy.check.model import CheckError, Window
 from ingest import spool_folder
 from ingest.spool_file import Held
-from schemas.config import Config
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
+from schemas.settings.config import Config
 from schemas.topics import DAY_MS
 from streams.lag import GROUPS
 

@@ -15,7 +15,7 @@ from dashboards.alerts.notify import NotTakenError, Webhook
 from dashboards.alerts.runner import page_url, state_of
 from dashboards.alerts.store import Store
 from deploy.cli import Failure
-from schemas.config import Config, load
+from schemas.settings.config import Config, load
 
 _COLOURS = {"ok": "green", "pending": "yellow", "firing": "red", "unknown": "dim"}
 

@@ -20,7 +20,7 @@ from deploy.commands.replay import known_source, moment_of
 from deploy.kafka_away import kafka_away
 from deploy.progress import progress
 from deploy.simulate.truth_file import TruthError
-from schemas.config import Config, ConfigError, load
+from schemas.settings.config import Config, ConfigError, load
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

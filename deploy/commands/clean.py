@@ -10,7 +10,7 @@ import click
 from deploy.cli import Failure
 from deploy.stack.layout import MARK
 from deploy.stack.local import Local
-from schemas.config import Config, find_file, load
+from schemas.settings.config import Config, find_file, load
 
 # Settings and secrets stay: providers are configured with them.
 KEPT = ("secrets", MARK)

@@ -18,9 +18,9 @@ from deploy.clickhouse_client import connect
 from deploy.commands.replay import moment_of
 from deploy.kafka_away import kafka_away
 from deploy.progress import progress
-from schemas.config import Config, load
+from schemas.parsing.times import to_iso
 from schemas.reasons import Reason
-from schemas.times import to_iso
+from schemas.settings.config import Config, load
 from schemas.topics import RAW, SENT
 from streams import retry
 from streams.retry import Place

@@ -16,8 +16,8 @@ from deploy.simulate.book import Book
 from deploy.simulate.facts import run_name
 from deploy.simulate.traffic import Traffic, plan
 from deploy.simulate.truth_file import Header, TruthWriter
-from schemas.config import Config, load
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
+from schemas.settings.config import Config, load
 
 _PLAIN_WIDTH = 120  # wide enough for the table when no terminal says how wide it is
 

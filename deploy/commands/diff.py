@@ -16,7 +16,7 @@ from deploy.replay_state import READING, READY, SWAPPED
 from deploy.replaying import check_name, refuse_half_swap
 from deploy.shadow import database
 from deploy.shadow.difference import Difference, Rate, difference
-from schemas.config import Config, ConfigError, load
+from schemas.settings.config import Config, ConfigError, load
 
 # Rows of one table on the screen; --json prints all.
 _ROWS = 40

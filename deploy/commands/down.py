@@ -5,7 +5,7 @@ import os
 import click
 
 from deploy.stack.local import Local
-from schemas.config import find_file, load
+from schemas.settings.config import find_file, load
 
 
 @click.command()

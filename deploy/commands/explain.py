@@ -13,9 +13,9 @@ import click
 import orjson
 
 from deploy.explaining import Setups, mapping_in
-from schemas.config import ConfigError
-from schemas.explain import Setup, explain
-from schemas.times import from_any
+from schemas.normalisation.explain import Setup, explain
+from schemas.parsing.times import from_any
+from schemas.settings.config import ConfigError
 
 
 class _BadCaseError(Exception):

@@ -8,7 +8,7 @@ from dashboards.grafana.names import PLUGIN
 from dashboards.grafana.provision import DASHBOARDS, render, shipped, target
 from deploy.cli import Failure
 from deploy.stack.layout import shown
-from schemas.config import load
+from schemas.settings.config import load
 
 
 @click.command()

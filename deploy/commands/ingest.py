@@ -5,7 +5,7 @@ import click
 from deploy.cli import Failure
 from ingest.errors import StartError
 from ingest.server import run
-from schemas import config
+from schemas.settings import config
 
 
 @click.command("ingest")

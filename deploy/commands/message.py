@@ -14,7 +14,7 @@ from dashboards.terminal import cell, table
 from deploy.cli import Failure
 from deploy.clickhouse_client import connect
 from deploy.timeline import Step, steps
-from schemas.config import load
+from schemas.settings.config import load
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

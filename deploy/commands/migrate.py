@@ -4,7 +4,7 @@ import click
 
 from deploy.cli import Failure
 from deploy.migrations import MigrationError, migrate
-from schemas.config import load
+from schemas.settings.config import load
 
 
 @click.command()

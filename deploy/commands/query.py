@@ -7,7 +7,7 @@ import click
 from dashboards.terminal import MAX_ROWS, console, table
 from deploy.cli import Failure
 from deploy.clickhouse_client import ClickHouseError, connect, reason
-from schemas.config import load
+from schemas.settings.config import load
 
 # What people type, and ClickHouse's names; any of those is taken as well.
 FORMATS = {"csv": "CSVWithNames", "tsv": "TabSeparatedWithNames", "json": "JSON", "jsonl": "JSONEachRow"}

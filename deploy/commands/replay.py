@@ -9,8 +9,8 @@ from deploy.cli import Failure
 from deploy.clickhouse_client import ClickHouseError, reason
 from deploy.kafka_away import kafka_away
 from deploy.replaying import begin, finish_swap, remove, unfinished
-from schemas.config import Config, load
-from schemas.times import from_any
+from schemas.parsing.times import from_any
+from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
 from streams.replay import Wanted
 

@@ -18,8 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from deploy.cli import Failure
 from deploy.sent_post import PostError, Sender, SourceError
 from deploy.sent_rows import KINDS, Row, RowsError, rows
-from schemas.config import Config, load
-from schemas.jsontext import dumps
+from schemas.parsing.jsontext import dumps
+from schemas.settings.config import Config, load
 
 # One request: some 50 ms of the edge's time, and little enough to be sent again when an answer is lost.
 BATCH_RECORDS = 5_000

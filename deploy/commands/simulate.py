@@ -17,8 +17,8 @@ from deploy.simulate.run import Orders, accounts, simulate
 from deploy.simulate.schedule import Curve, Schedule
 from deploy.simulate.stats import Stats
 from deploy.simulate.stream import REQUESTS_PER_MESSAGE, Script, Skew
-from schemas.config import load
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
+from schemas.settings.config import load
 
 # When a run ends on the providers' clocks unless --now says otherwise: fixed, so that a seed alone makes the bytes.
 _END = "2026-11-20T12:00:00Z"

@@ -16,8 +16,8 @@ from deploy.cli import Failure
 from deploy.stack.interface import PartStatus, StackStatus
 from deploy.stack.layout import shown
 from deploy.stack.local import Local
-from schemas.config import find_file, load
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
+from schemas.settings.config import find_file, load
 
 _COLOURS = {"ok": "green", "starting": "yellow", "down": "red"}
 

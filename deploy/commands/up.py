@@ -7,7 +7,7 @@ import click
 from deploy import settings_file
 from deploy.stack.layout import shown
 from deploy.stack.local import Local
-from schemas.config import Config, Secret, find_file, load
+from schemas.settings.config import Config, Secret, find_file, load
 
 
 @click.command()

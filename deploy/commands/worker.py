@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from schemas.config import load
+from schemas.settings.config import load
 
 
 @click.command()

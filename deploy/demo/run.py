@@ -14,7 +14,7 @@ from deploy.demo.compare import Difference, Posted, Totals
 from deploy.demo.tables import Tables
 from deploy.simulate.facts import Account, Answer
 from deploy.simulate.traffic import Traffic
-from schemas.config import Config, ConfigError
+from schemas.settings.config import Config, ConfigError
 
 SOURCES = {"meta": "demo-meta", "wasender": "demo-wasender", "zapini": "demo-zapini"}
 _QUIET_SECONDS = 30.0  # nothing new for so long: what is missing does not come any more

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from deploy.clickhouse_client import connect
 from deploy.shadow import statements as sql
 from deploy.shadow.database import config_of, database_of
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.tables import DEAD_LETTER_LOG
 from streams.analytics import copy, rollups
 from streams.replay_sinks import REPLAYED

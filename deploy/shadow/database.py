@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from deploy.cli import Failure
 from deploy.clickhouse_client import connect
 from deploy.migrations import MigrationError, migrate
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.tables import RATE_LOG, RATE_STEP_LOG, SAMPLES
 from streams.replay_sinks import REPLAYED
 

@@ -15,7 +15,7 @@ from deploy.clickhouse_client import connect
 from deploy.shadow import statements as sql
 from deploy.shadow.complete import OnStep, complete, quiet
 from deploy.shadow.database import database_of
-from schemas.config import Config
+from schemas.settings.config import Config
 from streams.analytics.copy_sql import STATE
 
 if TYPE_CHECKING:

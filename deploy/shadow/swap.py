@@ -23,7 +23,7 @@ from deploy.migrations import unapplied
 from deploy.replay_state import EXCHANGED, READY, SWAPPED, SWAPPING, State, save
 from deploy.shadow.complete import bring_back, complete, make_rest
 from deploy.shadow.database import config_of, database_of, tables, update
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.tables import EVENT_LOG, migrations
 from streams.analytics import copy
 from streams.analytics.leader import Leader

@@ -15,7 +15,7 @@ from deploy.simulate.stats import Stats
 from deploy.simulate.stream import Part, Script, Stream
 from deploy.simulate.truth_file import Header, Line, TruthWriter
 from deploy.simulate.world import PROVIDERS
-from schemas.config import Config, ConfigError, Source
+from schemas.settings.config import Config, ConfigError, Source
 
 
 @dataclass(slots=True, frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy import blocking, kafka_broker
 from deploy.stack.layout import Layout
-from schemas.config import ClickHouse, Config
+from schemas.settings.config import ClickHouse, Config
 
 # A worker writes its heartbeat every second; this is a stall, not a busy machine.
 STALE_SECONDS = 10.0

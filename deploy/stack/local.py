@@ -28,7 +28,7 @@ from deploy.stack.supervisor import Process, Supervisor
 from deploy.stack.watch import ALIVE, Watch
 from deploy.topics import ensure_topics_sync
 from ingest import spool_folder
-from schemas.config import Config, Secret
+from schemas.settings.config import Config, Secret
 
 STORES = ("kafka", "clickhouse")
 FLOW = (*WORKERS, "ingest", "dashboards")

@@ -9,7 +9,7 @@ from deploy.stack.layout import Layout, shown
 from deploy.stack.parts import WORKERS, Part
 from deploy.stack.supervisor import Process
 from ingest import sockets
-from schemas.config import Config
+from schemas.settings.config import Config
 
 # An error of a part that is well again is worth a line for so long.
 RECENT_SECONDS = 600.0

@@ -6,12 +6,12 @@ credentials that the user enters beside the address.
 
 from typing import Any
 
-from schemas.bodies import Elements, elements_of
-from schemas.cloud_answers import sent_answer
-from schemas.cloudapi import read, read_one
-from schemas.lenient import ident, items, mapping
-from schemas.providers import Provider
-from schemas.static_auth import verify
+from schemas.authentication.static import verify
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.lenient import ident, items, mapping
+from schemas.providers._cloud_api.bodies import read, read_one
+from schemas.providers._cloud_api.send_answers import sent_answer
+from schemas.providers.base import Provider
 
 _LISTS = ("messages", "statuses", "errors")
 

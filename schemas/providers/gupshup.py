@@ -8,18 +8,18 @@ come without it, so a reading that late stands alone under WhatsApp's id.
 from itertools import chain
 from typing import Any
 
-from schemas import cloud_answers
-from schemas.answers import answered, answers_of
-from schemas.bodies import Elements, elements_of
-from schemas.cloud_statuses import status_word
-from schemas.cloudapi import read
-from schemas.events import Parsed, Rejected
-from schemas.identity import is_bsuid, phone
-from schemas.lenient import first, first_text, ident, items, mapping, text
-from schemas.providers import Provider
+from schemas.authentication.static import verify
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.identity import is_bsuid, phone
+from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.send_answers import answered, answers_of
+from schemas.parsing.times import from_any
+from schemas.providers._cloud_api import send_answers
+from schemas.providers._cloud_api.bodies import read
+from schemas.providers._cloud_api.statuses import status_word
+from schemas.providers.base import Provider
 from schemas.reasons import Reason
-from schemas.static_auth import verify
-from schemas.times import from_any
 
 Fields = dict[str, Any]
 
@@ -46,7 +46,7 @@ def sent_answer(body: bytes) -> Elements:
 
 def _answer(raw: Any) -> Elements:
     if "messages" in mapping(raw):
-        return cloud_answers.read_answer(raw)
+        return send_answers.read_answer(raw)
     return answered(raw, {"message_id": ident(mapping(raw).get("messageId"))})
 
 

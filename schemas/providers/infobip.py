@@ -7,15 +7,15 @@ the customer's side.
 from itertools import chain
 from typing import Any
 
-from schemas.answers import answered, answers_of, recipient
-from schemas.bodies import Elements, elements_of
-from schemas.events import Parsed, Rejected
-from schemas.identity import address
-from schemas.lenient import first, first_text, ident, items, mapping, text
-from schemas.providers import Provider
+from schemas.authentication.static import verify
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.identity import address
+from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.send_answers import answered, answers_of, recipient
+from schemas.parsing.times import from_any
+from schemas.providers.base import Provider
 from schemas.reasons import Reason
-from schemas.static_auth import verify
-from schemas.times import from_any
 
 Fields = dict[str, Any]
 

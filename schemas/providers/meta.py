@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from schemas.cloud_answers import sent_answer
-from schemas.cloudapi import parse
-from schemas.providers import UNSIGNED, Provider, Request, Verdict, matching_secret, proven, signing_secret
+from schemas.authentication.request import UNSIGNED, Request, Verdict
+from schemas.authentication.secrets import matching_secret, proven, signing_secret
+from schemas.providers._cloud_api.bodies import parse
+from schemas.providers._cloud_api.send_answers import sent_answer
+from schemas.providers.base import Provider
 
 SIGNATURE = "x-hub-signature-256"
 

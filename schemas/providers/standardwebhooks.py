@@ -8,14 +8,14 @@ import re
 from itertools import chain
 from typing import Any
 
-from schemas.bodies import Elements, elements_of
-from schemas.cloudapi import read, read_one
-from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, items, mapping
-from schemas.loose import STATUS_EVENTS, STATUSES, moment, read_message, read_status
-from schemas.providers import Provider
+from schemas.authentication.standard_webhooks import HEADERS, SVIX_HEADERS, verify
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.results import Parsed, Rejected
+from schemas.providers._cloud_api.bodies import read, read_one
+from schemas.providers._undocumented import STATUS_EVENTS, STATUSES, moment, read_message, read_status
+from schemas.providers.base import Provider
 from schemas.reasons import Reason
-from schemas.standard_signature import HEADERS, SVIX_HEADERS, verify
 
 Fields = dict[str, Any]
 

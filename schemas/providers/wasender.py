@@ -9,9 +9,14 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
-from schemas.answers import answered, answers_of, recipient
-from schemas.baileys import outbound_fields, status_fields
-from schemas.baileys_elements import (
+from schemas.authentication.request import UNSIGNED, Request, Verdict
+from schemas.authentication.secrets import matching_secret, proven, signing_secret
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.send_answers import answered, answers_of, recipient
+from schemas.parsing.times import from_any, from_epoch
+from schemas.providers._baileys.elements import (
     Envelope,
     read_deletion,
     read_message,
@@ -19,12 +24,9 @@ from schemas.baileys_elements import (
     read_receipt,
     read_update,
 )
-from schemas.bodies import Elements, elements_of
-from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, items, mapping
-from schemas.providers import UNSIGNED, Provider, Request, Verdict, matching_secret, proven, signing_secret
+from schemas.providers._baileys.keys import outbound_fields, status_fields
+from schemas.providers.base import Provider
 from schemas.reasons import Reason
-from schemas.times import from_any, from_epoch
 
 _SIGNATURE = "x-webhook-signature"
 _STATES = {

@@ -7,12 +7,14 @@ out, and what is not known becomes a system event under its own name.
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.answers import answered, answers_of, recipient
-from schemas.bodies import Elements, elements_of
-from schemas.events import Parsed, Rejected
-from schemas.lenient import first, ident, items, mapping
-from schemas.loose import STATUS_EVENTS, STATUSES, moment, read_message, read_status
-from schemas.providers import REJECT, UNSIGNED, Provider, Request, Verdict, matching_secret, proven
+from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
+from schemas.authentication.secrets import matching_secret, proven
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.send_answers import answered, answers_of, recipient
+from schemas.providers._undocumented import STATUS_EVENTS, STATUSES, moment, read_message, read_status
+from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
 Fields = dict[str, Any]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from schemas.topics import EVENTS
 from streams.patience import OnState, Patience
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import clickhouse_connect
 
-from schemas.config import Config
+from schemas.settings.config import Config
 from streams.analytics import rate_card, samples
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from schemas.config import Costs
-from schemas.costs import steps
 from schemas.countries import known
+from schemas.settings.config import Costs
+from schemas.settings.costs import steps
 from schemas.tables import RATE_LOG, RATE_STEP_LOG
 
 if TYPE_CHECKING:

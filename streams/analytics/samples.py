@@ -16,9 +16,9 @@ import aiohttp
 import orjson
 from aiokafka.errors import KafkaError
 
-from schemas.config import Config
+from schemas.parsing.times import to_iso
+from schemas.settings.config import Config
 from schemas.tables import INSERT_SETTINGS, SAMPLES
-from schemas.times import to_iso
 from streams.analytics.scrape import Reading, increases, read
 from streams.lag import Lags
 from streams.patience import AWAY

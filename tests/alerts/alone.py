@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dashboards.alerts.runner import Alerts
-from schemas.config import load
+from schemas.settings.config import load
 from tests.alerts.make import WATCHED
 
 if __name__ == "__main__":

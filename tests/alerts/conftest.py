@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from deploy.ports import free_ports
-from schemas.config import Config, load
+from schemas.settings.config import Config, load
 from tests.support.clickhouse import VIEWER, Server
 
 KEY = "chat-key-invented-5f1c"  # of the webhook's address: it may stand nowhere else

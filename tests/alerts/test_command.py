@@ -16,7 +16,7 @@ from dashboards.alerts.rules import RULES
 from dashboards.alerts.runner import state_of
 from dashboards.alerts.store import Store
 from dashboards.alerts.words import row
-from schemas.config import load
+from schemas.settings.config import load
 from tests.alerts.conftest import KEY, Receiver
 
 BANNED = next(rule for rule in RULES if rule.id == "sender-banned")

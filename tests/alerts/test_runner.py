@@ -17,7 +17,7 @@ from dashboards.alerts.groups import Group
 from dashboards.alerts.memory import parse
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.runner import Alerts, chosen
-from schemas.config import Config, ConfigError
+from schemas.settings.config import Config, ConfigError
 from tests.alerts.conftest import KEY, Receiver, Watched, make_table, until
 from tests.alerts.make import WATCHED, rule
 from tests.support.clickhouse import Server

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from schemas.parsing.times import from_iso
 from schemas.tables import migrations
-from schemas.times import from_iso
 from streams.analytics import copy, rollups
 from tests.analytics.rollup_model import DAY, MIDNIGHT, QUARTER
 from tests.analytics.rollup_tables import Tables

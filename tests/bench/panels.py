@@ -25,9 +25,9 @@ from datetime import date
 from pathlib import Path
 
 from dashboards.catalogue import DASHBOARDS
-from schemas.config import Costs
-from schemas.costs import ANY_COUNTRY, Rate
 from schemas.countries import known
+from schemas.settings.config import Costs
+from schemas.settings.costs import ANY_COUNTRY, Rate
 from schemas.tables import migrations
 from streams.analytics import rate_card, rollups
 from tests.support import many_messages

@@ -18,10 +18,10 @@ from typing import Any
 
 import orjson
 
-from schemas.jsontext import loads
-from schemas.normalise import normalise
-from schemas.providers import load
-from tests.examples_support import Case, body_of, load_cases
+from schemas.normalisation.raw_topic import normalise
+from schemas.parsing.jsontext import loads
+from schemas.providers.registry import built_in
+from tests.support.examples import Case, body_of, load_cases
 
 LIMIT_MS = 30.0
 UPDATES = 1_000
@@ -93,7 +93,7 @@ def small(provider: str, rounds: int) -> str:
         body if "body" in case else json.dumps(case.get("form", "")).encode()
         for case, body in zip(chosen, raw, strict=True)
     ]
-    parse = load()[provider].parse
+    parse = built_in()[provider].parse
     events = sum(len(list(parse(body))) for body in raw)
     seconds = best(rounds, lambda: [list(parse(body)) for body in raw])
     reference = best(rounds, lambda: [orjson.loads(body) for body in as_json])
@@ -105,7 +105,7 @@ def measured(provider: str, rounds: int) -> tuple[str, float]:
     """Milliseconds a megabyte by filling: of parse, of decoding alone, of all until the events; and the worst parse."""
     told, worst = [], 0.0
     head = {"source": "s", "provider": provider, "received_at": "2026-11-20T12:00:00.000Z", "request_id": "r"}
-    parse = load()[provider].parse
+    parse = built_in()[provider].parse
     for filling in FILLINGS:
         body = large(provider, filling)
         if len(list(parse(body))) < UPDATES:
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("providers", nargs="*", default=[], help="default: all that have examples")
     options = parser.parse_args()
     # What a mapping costs is decided by the mapping.
-    ours = [name for name, provider in load().items() if provider.configured is None and load_cases(name)]
+    ours = [name for name, provider in built_in().items() if provider.configured is None and load_cases(name)]
     names = options.providers or ours
     slow = []
     for name in names:

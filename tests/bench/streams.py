@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import rocksdict
 
-from schemas.normalise import normalise
+from schemas.normalisation.raw_topic import normalise
 from streams.lifecycle import absorb, dumps
 
 POSITION = {"topic": "wa.raw", "partition": 0, "offset": 0}

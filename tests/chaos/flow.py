@@ -8,7 +8,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy.demo.tables import SHOWN
-from schemas.config import Config
+from schemas.settings.config import Config
 
 _POLL_SECONDS = 0.25
 _QUESTIONS = {

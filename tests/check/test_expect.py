@@ -14,10 +14,10 @@ from deploy.check.ledger import Told
 from deploy.check.model import Place, Window
 from deploy.check.run import Report
 from deploy.check.standing import OnTheWay
-from schemas.config import Config
-from schemas.formats import Formats
 from schemas.horizons import HOUR_MS
-from schemas.times import to_iso
+from schemas.parsing.times import to_iso
+from schemas.providers.registry import Formats
+from schemas.settings.config import Config
 from schemas.topics import EVENTS, RAW
 from tests.support.events import NOON, event
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from deploy.check.model import Window
 from deploy.check.run import Report
 from deploy.commands.check import Options, _check, command
-from schemas import providers
+from schemas.providers import registry
 from schemas.topics import MESSAGES, RAW, SENT
 from streams.retry import Place, retry
 from tests.conftest import end
@@ -232,7 +232,7 @@ async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_r
         return look(stack)
 
     with monkeypatch.context() as patch:
-        patch.setitem(providers.load(), "zapini", mended())
+        patch.setitem(registry.built_in(), "zapini", mended())
         before = await asyncio.to_thread(looked)
         assert kinds(before) == {}
         assert before.found.notes == ["1 dead letters are understood by this version: `ackstream dead retry --all`"]

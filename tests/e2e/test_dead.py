@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from schemas import providers
-from schemas.bodies import elements_of
-from schemas.events import Parsed
-from schemas.providers import Provider
+from schemas.parsing.bodies import elements_of
+from schemas.parsing.results import Parsed
+from schemas.providers import registry
+from schemas.providers.base import Provider
 from streams.retry import Place, Progress, retry
 from tests.support.stack import Stack, wait_until
 
@@ -30,7 +30,7 @@ def mended() -> Provider:
     def parse(body: bytes) -> Any:
         return elements_of(body, lambda root: [Parsed("inbound", {"message_id": root["id"], "text": root["said"]})])
 
-    old = providers.load()["zapini"]
+    old = registry.built_in()["zapini"]
     return Provider(name="zapini", verify=old.verify, parse=parse, signed=False)
 
 
@@ -52,7 +52,7 @@ async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monke
     assert "tried 4: 0 understood now, 4 still dead" in said
 
     places = [Place(one["p"], one["o"], one["i"]) for one in letters(stack)]
-    monkeypatch.setitem(providers.load(), "zapini", mended())
+    monkeypatch.setitem(registry.built_in(), "zapini", mended())
     for _ in range(2):  # the second time finds nothing new
         step = await again(stack, places)
         assert (step.resolved, step.dead, step.gone) == (3, 1, 0)

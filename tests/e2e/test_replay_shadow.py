@@ -21,7 +21,8 @@ from deploy.cli import cli
 from deploy.replay_state import READY, SWAPPED, SWAPPING
 from deploy.shadow import swap as swapping
 from deploy.shadow.database import KEPT, database_of, tables
-from schemas.events import Arrival, Parsed, finish
+from schemas.events import Arrival, finish
+from schemas.parsing.results import Parsed
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from schemas.topics import EVENTS, RAW, TOPICS
 from streams.lag import GROUPS

@@ -11,7 +11,7 @@ import pytest
 
 from dashboards.grafana.names import SOURCE_UID
 from dashboards.grafana.provision import Target, render, shipped, target
-from schemas.config import Config, parse
+from schemas.settings.config import Config, parse
 
 SOURCE, PROVIDER, CONTACT, RULES = (
     "provisioning/datasources/ackstream.yaml",

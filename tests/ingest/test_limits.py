@@ -13,7 +13,7 @@ from ingest import protocol
 from ingest.app import create_app
 from ingest.limits import Limits, client_address
 from ingest.protocol import Connection
-from schemas.config import Config, ConfigError, parse
+from schemas.settings.config import Config, ConfigError, parse
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import until
 

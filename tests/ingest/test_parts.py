@@ -17,9 +17,11 @@ from ingest.budget import REQUEST_OVERHEAD, Budget, Charge
 from ingest.edge import EDGE
 from ingest.ids import request_id
 from ingest.logs import describe
-from schemas import metrics, providers
-from schemas.config import Config
-from schemas.providers import Provider, Request, Verdict
+from schemas import metrics
+from schemas.authentication.request import Request, Verdict
+from schemas.providers import registry
+from schemas.providers.base import Provider
+from schemas.settings.config import Config
 
 
 def source(provider: Provider) -> Source:
@@ -41,13 +43,13 @@ def test_credentials_are_not_stored_even_if_a_provider_calls_them_a_proof() -> N
 
 
 def test_every_provider_refuses_or_takes_an_empty_request() -> None:
-    for provider in providers.load().values():
+    for provider in registry.built_in().values():
         decided = webhook(source(provider), Request({}, b"", now_ms=0), "id")
         assert isinstance(decided, Refusal | list)
 
 
 def test_a_source_shows_no_secret_of_its_own() -> None:
-    shown = repr(Source("here", providers.load()["meta"], ("first-secret",), ("second-secret",), ("third-secret",)))
+    shown = repr(Source("here", registry.built_in()["meta"], ("first-secret",), ("second-secret",), ("third-secret",)))
     assert "-secret" not in shown
 
 
@@ -94,7 +96,7 @@ async def server(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[TestServ
     """The application in this process, without a Kafka and without a spool."""
     kafka = {"bootstrap": f"127.0.0.1:{unused_tcp_port}"}
     config = Config.model_validate({"data_dir": tmp_path, "kafka": kafka, "ingest": {"spool": False}})
-    app = create_app(config, {"open": Source("open", providers.load()["zapini"])})
+    app = create_app(config, {"open": Source("open", registry.built_in()["zapini"])})
     server = TestServer(app)
     await server.start_server()
     yield server

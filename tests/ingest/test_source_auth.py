@@ -18,8 +18,8 @@ from ingest.accept import webhook
 from ingest.answers import Refusal
 from ingest.app import create_app
 from ingest.limits import sender_address
-from schemas.config import Config, parse
-from schemas.providers import Request
+from schemas.authentication.request import Request
+from schemas.settings.config import Config, parse
 
 SEGMENT = "fictional-segment-of-the-address"
 SETTINGS = """

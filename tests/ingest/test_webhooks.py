@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import ClientSession
 
-from schemas.times import from_iso
+from schemas.parsing.times import from_iso
 from tests.ingest.process import META_OLD_SECRET, VERIFY_TOKEN, WASENDER_SECRET, Edge, Raw, headers
 
 Signed = Callable[..., dict[str, str]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from schemas.costs import Rate
+from schemas.settings.costs import Rate
 from tests.panels.expected import Answer, Question, Row, by, share
 from tests.panels.model import Unit, bucket
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dashboards import catalogue
 from dashboards.panels import cost
-from schemas.config import Costs
-from schemas.costs import Rate
+from schemas.settings.config import Costs
+from schemas.settings.costs import Rate
 from streams.analytics import rate_card
 from tests.panels import expected_cost
 from tests.panels.conftest import Row, Tables, utc

@@ -4,8 +4,8 @@ from typing import Any
 
 from deploy.simulate.facts import Fact, Request
 from ingest.sent_bodies import records
-from schemas.normalise import normalise
-from schemas.times import from_iso
+from schemas.normalisation.raw_topic import normalise
+from schemas.parsing.times import from_iso
 
 
 def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -23,7 +23,7 @@ from deploy.simulate.post import RETRIES, Poster, pause
 from deploy.simulate.stats import AnswerTimes
 from deploy.simulate.stream import Part
 from deploy.simulate.truth_file import Deliveries, Expected, Line
-from schemas.config import ConfigError
+from schemas.settings.config import ConfigError
 from tests.simulate.sample import MIB
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -17,7 +17,8 @@ from deploy.simulate.stream import CHAPTER, Part, Script, Skew, Stream
 from deploy.simulate.truth import tell
 from deploy.simulate.wire_meta import MAX_BYTES, MAX_UPDATES
 from deploy.simulate.world import PROVIDERS
-from schemas import providers
+from schemas.authentication.request import Request as WebhookRequest
+from schemas.providers import registry
 from tests.simulate.reading import meant, read, understood
 from tests.simulate.sample import NOW
 
@@ -91,7 +92,7 @@ def test_bodies_are_proven_with_the_second_secret_from_the_middle_on(parts: list
                 continue
             name = request.source.removeprefix("demo-")
             headers = {key.lower(): value for key, value in request.headers}
-            asked = providers.Request(headers=headers, body=request.body, query={})
+            asked = WebhookRequest(headers=headers, body=request.body, query={})
             good = [word for word in proven if _verifies(name, asked, f"{name}-{word}")]
             assert len(good) == 1, request.path
             proven[good[0]].append(at)
@@ -101,8 +102,8 @@ def test_bodies_are_proven_with_the_second_secret_from_the_middle_on(parts: list
     assert sum(at > 70 for at in proven["old"]) < 0.2 * len(proven["old"])
 
 
-def _verifies(name: str, asked: providers.Request, secret: str) -> bool:
-    return providers.load()[name].verify(asked, [secret]).auth == "ok"
+def _verifies(name: str, asked: WebhookRequest, secret: str) -> bool:
+    return registry.built_in()[name].verify(asked, [secret]).auth == "ok"
 
 
 def test_batches_reach_a_thousand_updates_and_three_megabytes() -> None:

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from deploy.simulate.traffic import Traffic
-from schemas import providers, sent
+from schemas.normalisation import sent_records
+from schemas.providers import registry
 from tests.simulate.reading import meant, read, understood
 from tests.simulate.sample import ACCOUNTS, make
 
@@ -47,13 +48,13 @@ def test_credentials_are_good_exactly_where_the_answer_says_so(traffic: Traffic)
             continue
         headers = {name.lower(): value for name, value in request.headers}
         query = dict(parse_qsl(urlsplit(request.path).query))
-        provider = providers.load()[PROVIDERS[source]]
+        provider = registry.built_in()[PROVIDERS[source]]
         if request.method == "GET":
             assert provider.challenge is not None
             answer = provider.challenge(query, ["meta-verify"])
             assert (answer is not None) == (request.answer == 200)
             continue
-        asked = providers.Request(headers=headers, body=request.body, query=query)
+        asked = request.Request(headers=headers, body=request.body, query=query)
         verdict = provider.verify(asked, [SECRETS[source]])
         assert verdict.auth == ("reject" if request.answer == 401 else "ok")
 
@@ -62,7 +63,7 @@ def test_refused_sent_records_are_those_that_the_request_names(traffic: Traffic)
     checked = 0
     for request in traffic.requests:
         if request.path.startswith("/sent/") and request.answer != 401:
-            reasons = [reason for _, reason in sent.split(request.body)]
+            reasons = [reason for _, reason in sent_records.split(request.body)]
             assert tuple(index for index, reason in enumerate(reasons) if reason) == request.refused
             checked += bool(request.refused)
     assert checked >= 3

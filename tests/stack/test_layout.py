@@ -9,7 +9,7 @@ from deploy.cli import Failure
 from deploy.stack.layout import MARK, Layout
 from ingest import spool_folder
 from ingest.metrics import folder as metrics_folder
-from schemas.config import Config
+from schemas.settings.config import Config
 
 
 def test_what_processes_left_that_ran_without_the_stack_is_ours(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.stack import leftovers
 from deploy.stack.layout import Layout
 from deploy.stack.parts import mark
-from schemas.config import load
+from schemas.settings.config import load
 from streams.hold import Note
 from tests.stack.installation import Installation, run
 from tests.support.waiting import came_true

@@ -12,7 +12,7 @@ from deploy.stack.layout import Layout
 from deploy.stack.local import HEALTHY_SECONDS
 from deploy.stack.parts import STOP_SECONDS, Part, environment, parts, secret_variables
 from deploy.stack.supervisor_conf import ORDER
-from schemas.config import Config, Secret, parse
+from schemas.settings.config import Config, Secret, parse
 
 SETTINGS = """
 [clickhouse]

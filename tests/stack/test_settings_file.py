@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from deploy import settings_file
-from schemas.config import Alerts, ClickHouse, Config, Costs, Dashboards, Ingest, Kafka, Streams, load, parse
+from schemas.settings.config import Alerts, ClickHouse, Config, Costs, Dashboards, Ingest, Kafka, Streams, load, parse
 
 SECTIONS = {
     "ingest": Ingest, "kafka": Kafka, "clickhouse": ClickHouse, "streams": Streams, "costs": Costs,

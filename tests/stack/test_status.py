@@ -16,7 +16,7 @@ from deploy.stack.parts import Part
 from deploy.stack.supervisor import Process
 from deploy.stack.watch import Watch
 from ingest.spool_file import Held
-from schemas.config import Config, Ingest
+from schemas.settings.config import Config, Ingest
 
 NOW = time.time() - 3600  # any time: whoever asks for the present takes it himself
 KAFKA = Part("kafka", "127.0.0.1:1", ("x",))

@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.events import Arrival, Parsed, finish
-from schemas.times import EARLIEST_MS, LATEST_MS
+from schemas.events import Arrival, finish
+from schemas.parsing.results import Parsed
+from schemas.parsing.times import EARLIEST_MS, LATEST_MS
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 DAY = 86_400_000

@@ -26,8 +26,8 @@ from deploy.kafka_broker import Broker
 from deploy.migrations import migrate
 from deploy.ports import free_ports
 from deploy.topics import ensure_topics_sync
-from schemas.config import Config, load
 from schemas.metrics import INGEST_STORE_UP
+from schemas.settings.config import Config, load
 
 META_SECRET = "meta-" + secrets.token_hex(8)
 WASENDER_SECRET = "wasender-" + secrets.token_hex(8)

@@ -1,0 +1,189 @@
+"""Whether a request may come into a source: the provider's own proof and what the source asks for besides. Pure, but
+for reading secrets in `load`.
+
+All of it has to hold. Every check is made, also after one has failed, so that the time tells nothing.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from re import fullmatch
+from typing import Literal
+
+from schemas.authentication import tokens
+from schemas.authentication.request import REJECT, Request, Verdict
+from schemas.authentication.secrets import matching_secret, proven, proving_secret
+from schemas.authentication.static import basic, bearer
+from schemas.providers.base import Provider
+from schemas.settings import authentication
+from schemas.settings.section import ConfigError, Secret
+
+# What a check makes sure of: every byte of the body, who sent it, or no more than where it came from.
+Proves = Literal["body", "sender", "network"]
+
+# 16 characters of an address that a random generator made have at least 80 bits.
+_SEGMENT = r"[A-Za-z0-9._~-]{16,200}"
+
+
+@dataclass(slots=True, frozen=True)
+class Check:
+    """One thing asked of a request. `in_address`: a handshake can meet it as well."""
+
+    verify: Callable[[Request], Verdict]
+    proves: Proves
+    in_address: bool = False
+    proof_header: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Auth:
+    """Everything that a source asks for besides its provider's own proof. `segment`: its address holds a secret."""
+
+    checks: tuple[Check, ...] = ()
+    segment: bool = False
+
+    @property
+    def proof_headers(self) -> tuple[str, ...]:
+        """Headers that prove a body to anybody who has the secret."""
+        return tuple(check.proof_header for check in self.checks if check.proof_header is not None)
+
+    def place(self, tail: str, provider: Provider) -> str | None:
+        """The secret segment of an address ("" where none belongs), by what follows /webhooks/<source>/ in it.
+
+        None: there is no such address.
+        """
+        segment, _, rest = tail.partition("/") if self.segment else ("", "", tail)
+        known = provider.subpath
+        return segment if not rest or (known is not None and known.fullmatch(rest)) else None
+
+    def verify(self, request: Request, provider: Provider, secrets: Sequence[str]) -> Verdict:
+        """The verdict on a POST; the provider's own proof is asked for where there are `secrets`. Never raises."""
+        if not self.checks:
+            return provider.verify(request, secrets)
+        verdicts = [provider.verify(request, secrets)] if secrets else []
+        return _all_of([*verdicts, *(check.verify(request) for check in self.checks)])
+
+    def admits(self, request: Request) -> bool:
+        """Whether a handshake comes to the right address from the right network."""
+        return _all_of([check.verify(request) for check in self.checks if check.in_address]).auth != "reject"
+
+    def weakness(self, provider: Provider, *, secrets: bool) -> str | None:
+        """What the strongest proof of a request does not prove, in words that follow a colon; None for a signature."""
+        proofs = {check.proves for check in self.checks}
+        if secrets:
+            proofs.add("body" if provider.signed else "sender")
+        if not proofs:
+            return "it has no secrets, so anybody who knows its address can post to it"
+        if proofs == {"network"}:
+            return "it has a list of addresses alone, so anybody in these networks can post to it"
+        if "body" in proofs:
+            return None
+        if secrets and not provider.signed:
+            return "the provider signs nothing, so its token proves the sender but not the body"
+        return "nothing that it asks for is a signature, so the sender is proven but not the body"
+
+
+NONE = Auth()
+
+
+def load(settings: authentication.Auth) -> Auth:
+    """The checks with their secrets read. Raises ConfigError whose text begins with the key that is wrong."""
+    checks: list[Check] = []
+    if settings.hmac is not None:
+        signature, keys = settings.hmac, read("auth.hmac.secrets", settings.hmac.secrets)
+        checks.append(Check(lambda request: _hmac(request, signature, keys), "body", proof_header=_name(signature)))
+    if settings.header is not None:
+        name, values = settings.header.name.lower(), read("auth.header.secrets", settings.header.secrets)
+        checks.append(Check(lambda request: _header(request, name, values), "sender"))
+    if settings.basic is not None:
+        user, passwords = settings.basic.user, read("auth.basic.secrets", settings.basic.secrets)
+        checks.append(Check(lambda request: _basic(request, user, passwords), "sender"))
+    if settings.jwt is not None:
+        checks.append(_jwt(settings.jwt))
+    if settings.path is not None:
+        segments = read("auth.path.secrets", settings.path.secrets)
+        if not all(fullmatch(_SEGMENT, each) for each in segments):
+            raise ConfigError("auth.path.secrets: a secret in an address has 16 to 200 letters, digits or . _ ~ -")
+        checks.append(Check(lambda request: _matches("path", request.segment, segments), "sender", in_address=True))
+    if settings.addresses:
+        networks = settings.addresses
+        checks.append(Check(lambda request: _address(request, networks), "network", in_address=True))
+    return Auth(tuple(checks), settings.path is not None)
+
+
+def read(key: str, places: tuple[Secret, ...]) -> tuple[str, ...]:
+    """The secrets at these places. Raises ConfigError that begins with the key."""
+    try:
+        return tuple(place.read() for place in places)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    if any(verdict.auth == "reject" for verdict in verdicts):
+        return REJECT
+    proven = [verdict for verdict in verdicts if verdict.auth == "ok"]
+    schemes, keys = [verdict.scheme for verdict in proven], [verdict.key_id for verdict in proven if verdict.key_id]
+    return Verdict("ok", "+".join(schemes), "+".join(keys))
+
+
+def _matches(scheme: str, given: str, secrets: Sequence[str]) -> Verdict:
+    return proven(scheme, matching_secret(given, secrets))
+
+
+def _header(request: Request, name: str, secrets: Sequence[str]) -> Verdict:
+    whole = _matches("static", request.headers.get(name, ""), secrets)
+    return _matches("bearer", bearer(request), secrets) if whole is REJECT and name == "authorization" else whole
+
+
+def _basic(request: Request, user: str, passwords: Sequence[str]) -> Verdict:
+    given_user, _, password = basic(request).partition(":")
+    verdict = _matches("basic", password, passwords)
+    return verdict if matching_secret(given_user, [user]) is not None else REJECT
+
+
+def _jwt(settings: authentication.Jwt) -> Check:
+    algorithm, keys = settings.algorithm, read("auth.jwt.secrets", settings.secrets)
+    for key in keys if algorithm != "HS256" else ():
+        try:
+            tokens.public_key(key, algorithm)
+        except ValueError as error:
+            raise ConfigError(f"auth.jwt.secrets: {error}") from None
+
+    def verify(request: Request) -> Verdict:
+        found = tokens.signer(
+            bearer(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
+        )
+        return proven(f"jwt-{algorithm.lower()}", found)
+
+    return Check(verify, "sender")
+
+
+def _hmac(request: Request, settings: authentication.Hmac, secrets: Sequence[str]) -> Verdict:
+    given = request.headers.get(_name(settings), "").strip().removeprefix(settings.prefix).strip()
+    try:
+        digest = given.lower() if settings.encoding == "hex" else b64encode(b64decode(given, validate=True)).decode()
+    except ValueError:
+        return REJECT
+
+    def sign(key: bytes) -> tuple[str]:
+        made = hmac.digest(key, request.body, settings.algorithm)
+        return (made.hex() if settings.encoding == "hex" else b64encode(made).decode(),)
+
+    return proven(f"hmac-{settings.algorithm}", proving_secret(digest, secrets, sign))
+
+
+def _name(settings: authentication.Hmac) -> str:
+    return settings.header.lower()
+
+
+def _address(request: Request, networks: tuple[IPv4Network | IPv6Network, ...]) -> Verdict:
+    try:
+        address = ip_address(request.address)
+    except ValueError:  # a Unix socket, or nonsense in X-Forwarded-For
+        return REJECT
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return Verdict("ok", "address") if any(address in network for network in networks) else REJECT

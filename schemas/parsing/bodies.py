@@ -1,0 +1,20 @@
+"""The first step of every parser of a JSON body. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from schemas.parsing.jsontext import InvalidJSON, loads
+from schemas.parsing.results import Parsed, Rejected
+from schemas.reasons import Reason
+
+Elements = Iterator[Parsed | Rejected]
+
+
+def elements_of(body: bytes, read: Callable[[Any], Iterable[Parsed | Rejected]]) -> Elements:
+    """What `read` makes of the decoded body; one rejection for bytes that are no JSON. Raises what `read` raises."""
+    try:
+        root = loads(body)
+    except InvalidJSON as error:
+        yield Rejected(Reason.INVALID_JSON, str(error))
+        return
+    yield from read(root)

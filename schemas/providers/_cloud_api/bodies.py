@@ -1,0 +1,126 @@
+"""Bodies of Meta's WhatsApp Cloud API, which some resellers pass on unchanged: from bytes to elements. Pure.
+
+A body holds up to 1,000 updates in entry[] x changes[] x one or more lists; every level is walked to its end, and what
+is broken at one place is rejected there alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.lenient import ident, items, mapping
+from schemas.parsing.results import Parsed, Rejected
+from schemas.providers._cloud_api.change import Change, error_facts, read_change
+from schemas.providers._cloud_api.content import is_emptied
+from schemas.providers._cloud_api.messages import read_echo, read_history, read_inbound, read_past
+from schemas.providers._cloud_api.statuses import read_status
+from schemas.providers._cloud_api.system import read_error, read_item, read_notice
+from schemas.reasons import Reason
+
+
+def parse(body: bytes) -> Elements:
+    """Every element of a body in its order. Never raises."""
+    return elements_of(body, read)
+
+
+def read(root: Any) -> Elements:
+    """The same of a body that is decoded already."""
+    if not isinstance(root, dict):
+        yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", root)
+    elif "entry" in root:
+        for entry in items(root["entry"]):
+            yield from _entry(entry)
+    elif "field" in root and "value" in root:  # the sample that the app dashboard sends is a bare change
+        yield from read_one(root, {})
+    else:
+        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no entry", root)
+
+
+def _entry(entry: Any) -> Elements:
+    if not isinstance(entry, dict):
+        yield Rejected(Reason.BAD_ELEMENT, "an entry is not an object", entry)
+    elif not isinstance(entry.get("changes"), list | dict):
+        yield Rejected(Reason.BAD_ELEMENT, "an entry has no changes", entry)
+    else:
+        for change in items(entry["changes"]):
+            yield from read_one(change, entry)
+
+
+def read_one(raw: Any, entry: dict[str, Any]) -> Elements:
+    """Every element of one change: an object of `field` and `value`; of `entry`, `id` and `time` count."""
+    field = ident(raw.get("field")) if isinstance(raw, dict) else None
+    if field is None:
+        yield Rejected(Reason.BAD_ELEMENT, "a change has no field", raw)
+        return
+    value = raw.get("value")
+    change = read_change(field, value, entry)
+    read = _READERS.get(field)
+    if read is None:
+        yield read_notice(change, value)
+    elif not isinstance(value, dict):
+        yield Rejected(Reason.BAD_ELEMENT, "the value of a change is not an object", raw)
+    else:
+        found = False
+        for element in read(change):
+            found = True
+            yield element
+        if not found:
+            yield Rejected(Reason.BAD_ELEMENT, "a change holds nothing that its field is known for", raw)
+
+
+def _messages(change: Change) -> Elements:
+    value = change.value
+    explained = False
+    for raw in items(value.get("messages")):
+        element = read_inbound(raw, change)
+        # An interactive reply can arrive emptied, with the error that says so one level up.
+        if "errors" in value and isinstance(element, Parsed) and is_emptied(raw):
+            element.fields.update(error_facts(value["errors"]))
+            explained = True
+        yield element
+    for raw in items(value.get("statuses")):
+        yield read_status(raw, change)
+    if not explained:
+        yield from _errors(value, change)
+
+
+def _echoes(change: Change) -> Elements:
+    for raw in items(change.value.get("message_echoes")):
+        yield read_echo(raw, change)
+    yield from _errors(change.value, change)
+
+
+def _history(change: Change) -> Elements:
+    for chunk in items(change.value.get("history")):
+        yield from read_history(chunk, change)
+        yield from _errors(mapping(chunk), change)
+    for raw in items(change.value.get("messages")):
+        yield from read_past(raw, change)
+    yield from _errors(change.value, change)
+
+
+def _calls(change: Change) -> Elements:
+    for raw in items(change.value.get("calls")):
+        yield read_item(raw, change)
+    for raw in items(change.value.get("statuses")):
+        yield read_status(raw, change)
+    yield from _errors(change.value, change)
+
+
+def _preferences(change: Change) -> Elements:
+    for raw in items(change.value.get("user_preferences")):
+        yield read_item(raw, change)
+
+
+def _errors(holder: dict[str, Any], change: Change) -> Elements:
+    for raw in items(holder.get("errors")):
+        yield read_error(raw, change)
+
+
+_READERS: dict[str, Callable[[Change], Elements]] = {
+    "messages": _messages,
+    "smb_message_echoes": _echoes,
+    "history": _history,
+    "calls": _calls,
+    "user_preferences": _preferences,
+}

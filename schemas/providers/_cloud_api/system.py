@@ -1,0 +1,95 @@
+"""Cloud API notices about accounts, numbers, templates and people's preferences: system events. Pure."""
+
+from typing import Any
+
+from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.times import from_any
+from schemas.providers._cloud_api.change import Change, error_facts
+from schemas.reasons import Reason
+
+# Provider's word -> state, where the word leaves no doubt. A template is never `banned`: that is kept for accounts,
+# whose loss is an alarm of another kind.
+_ACCOUNT = {
+    "ACCOUNT_RESTRICTION": "limited", "ACCOUNT_DELETED": "disconnected", "PARTNER_REMOVED": "disconnected",
+    "PARTNER_ADDED": "connected", "VERIFIED_ACCOUNT": "ok", "DISABLED_UPDATE": "banned",
+    "DISABLE": "banned", "SCHEDULE_FOR_DISABLE": "limited", "REINSTATE": "ok",
+}  # fmt: skip
+_TEMPLATE = {
+    "APPROVED": "ok", "REINSTATED": "ok",
+    "PAUSED": "limited", "FLAGGED": "limited", "DISABLED": "limited", "REJECTED": "limited",
+}  # fmt: skip
+_QUALITY = {"GREEN": "ok", "RED": "limited"}
+_NUMBER = {"FLAGGED": "limited", "DOWNGRADE": "limited", "UNFLAGGED": "ok", "UPGRADE": "ok"}
+_REVIEW = {"APPROVED": "ok", "REJECTED": "limited"}
+_STATES = {
+    "account_update": _ACCOUNT,
+    "message_template_status_update": _TEMPLATE,
+    "message_template_quality_update": _QUALITY,
+    "phone_number_quality_update": _NUMBER,
+    "account_review_update": _REVIEW,
+}
+
+
+def read_notice(change: Change, value: Any) -> Parsed:
+    """One change of a field that carries no messages, known to us or not."""
+    facts = mapping(value)
+    word = first(
+        facts.get("event"),
+        facts.get("decision"),
+        facts.get("new_quality_score"),
+        facts.get("new_category"),
+        mapping(facts.get("alert_info")).get("alert_type"),
+        facts.get("alert_type"),
+    )
+    # A DISABLED_UPDATE may announce a ban, schedule or lift it; only ban_info says which.
+    decisive = ident(mapping(facts.get("ban_info")).get("waba_ban_state"))
+    fields = {
+        **_stated(change.field, word or decisive, decisive),
+        "account": change.account,
+        "occurred_at": change.occurred_at or from_any(facts.get("timestamp")),
+        "event": change.field,
+        "reason_code": _reason(facts),
+        **error_facts(facts.get("errors")),
+    }
+    return Parsed("system", fields, change.element(value))
+
+
+def _reason(facts: dict[str, Any]) -> str | None:
+    """The first reason given, as given: Meta also writes NONE."""
+    restrictions = items(facts.get("restriction_info"))
+    return first(
+        facts.get("reason"),
+        facts.get("rejection_reason"),
+        mapping(facts.get("violation_info")).get("violation_type"),
+        mapping(restrictions[0]).get("restriction_type") if restrictions else None,
+    )
+
+
+def read_item(raw: Any, change: Change) -> Parsed | Rejected:
+    """One item of a list inside a notice: a user's preference, a call."""
+    if not isinstance(raw, dict):
+        return Rejected(Reason.BAD_ELEMENT, "an item of a notice is not an object", raw)
+    fields = {
+        **_stated(change.field, first(raw.get("value"), raw.get("event"), raw.get("status"))),
+        "account": change.account,
+        "occurred_at": from_any(raw.get("timestamp")) or change.occurred_at,
+        "event": change.field,
+        "reason_code": ident(raw.get("category")),
+        **error_facts(raw.get("errors")),
+    }
+    return Parsed("system", fields, change.element(raw))
+
+
+def read_error(raw: Any, change: Change) -> Parsed | Rejected:
+    """Trouble of the account or the app that is about no message."""
+    if not isinstance(raw, dict):
+        return Rejected(Reason.BAD_ELEMENT, "an error is not an object", raw)
+    shared = {"account": change.account, "occurred_at": change.occurred_at, "event": change.field}
+    return Parsed("system", {**shared, **error_facts(raw)}, change.element(raw))
+
+
+def _stated(field: str, word: str | None, decisive: str | None = None) -> dict[str, Any]:
+    if word is None:
+        return {}
+    return {"raw_state": word, "state": _STATES.get(field, {}).get((decisive or word).upper(), "unknown")}

@@ -1,0 +1,3 @@
+"""evolution."""
+
+from schemas.providers.evolution.provider import PROVIDER as PROVIDER

@@ -1,0 +1,3 @@
+"""generic."""
+
+from schemas.providers.generic.provider import PROVIDER as PROVIDER

@@ -1,0 +1,3 @@
+"""greenapi."""
+
+from schemas.providers.greenapi.provider import PROVIDER as PROVIDER

@@ -1,0 +1,3 @@
+"""twilio."""
+
+from schemas.providers.twilio.provider import PROVIDER as PROVIDER

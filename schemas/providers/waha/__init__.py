@@ -1,0 +1,3 @@
+"""waha."""
+
+from schemas.providers.waha.provider import PROVIDER as PROVIDER

@@ -1,0 +1,3 @@
+"""zapi."""
+
+from schemas.providers.zapi.provider import PROVIDER as PROVIDER

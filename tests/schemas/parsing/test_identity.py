@@ -1,0 +1,85 @@
+"""Who and where, in every spelling that providers use."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.parsing import identity
+
+
+@pytest.mark.parametrize(
+    ("spelled", "expected"),
+    [
+        ("5511999999999", "+5511999999999"),
+        ("+5511999999999", "+5511999999999"),
+        (5511999999999, "+5511999999999"),
+        ("+55 (11) 99999-9999", "+5511999999999"),
+        ("whatsapp:+5511999999999", "+5511999999999"),
+        ("5511999999999@s.whatsapp.net", "+5511999999999"),
+        ("5511999999999:16@s.whatsapp.net", "+5511999999999"),
+        ("5511999999999_1:16@s.whatsapp.net", "+5511999999999"),
+        ("5511999999999@c.us", "+5511999999999"),
+        ("5511999999999@hosted", "+5511999999999"),
+        ("123456789012345@lid", None),
+        ("123456789012345:3@hosted.lid", None),
+        ("120363041234567890@g.us", None),
+        ("5511999999999-1631000000@g.us", None),
+        ("120363041234567890-group", None),
+        ("120363999999999999@newsletter", None),
+        ("status@broadcast", None),
+        ("BR.1502576394655843", None),
+        ("0123456789", None),
+        ("123456", None),
+        ("1234567890123456", None),
+        ("٥٥١١٩٩٩٩٩٩٩٩٩", None),
+        ("+", None),
+        ("", None),
+        (None, None),
+        (True, None),
+        ([], None),
+        ({}, None),
+    ],
+)
+def test_phone(spelled: Any, expected: str | None) -> None:
+    assert identity.phone(spelled) == expected
+
+
+def test_address_keeps_what_is_no_phone() -> None:
+    assert identity.address("5511999999999@c.us") == "+5511999999999"
+    assert identity.address("99887766554433@lid") == "99887766554433@lid"
+    assert identity.address("BR.1502576394655843") == "BR.1502576394655843"
+    assert identity.address("x" * 10_000) is None
+
+
+def test_kinds_of_chats() -> None:
+    assert identity.is_group("120363041234567890@g.us")
+    assert identity.is_group("120363041234567890-group")
+    assert not identity.is_group("120363999999999999@newsletter")
+    assert identity.is_newsletter("120363999999999999@newsletter")
+    assert identity.is_broadcast("status@broadcast")
+    assert identity.is_lid("99887766554433@lid")
+    assert identity.is_lid("99887766554433@hosted.lid")
+    assert identity.is_bsuid("US.ENT.118aBc")
+    assert not identity.is_bsuid("BR.")
+    assert identity.chat_id("5511999999999@s.whatsapp.net") is None
+    assert identity.chat_id("status@broadcast") == "status@broadcast"
+
+
+def test_a_member_has_one_spelling() -> None:
+    phone, lid = "5521966665555:16@s.whatsapp.net", "11223344556677:2@lid"
+    assert identity.member(lid, None, phone) == identity.member(phone, lid) == "+5521966665555"
+    assert identity.member(None, lid) == "11223344556677@lid"
+    assert identity.member(None, {}, "") is None
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()))
+def test_nothing_raises(value: Any) -> None:
+    found = identity.phone(value)
+    assert found is None or (found[0] == "+" and found[1:].isascii() and found[1:].isdigit())
+    assert identity.phone(found) == found
+    identity.member(value)
+    identity.chat_id(value)
+    for ask in (identity.is_group, identity.is_lid, identity.is_newsletter, identity.is_broadcast, identity.is_bsuid):
+        assert ask(value) in (True, False)

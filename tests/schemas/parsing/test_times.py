@@ -1,0 +1,70 @@
+"""Provider times of every unit and spelling."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.parsing.times import EARLIEST_MS, LATEST_MS, from_any, from_epoch, from_iso, to_iso
+
+MS = 1_795_176_000_123
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1795176000, 1795176000000),
+        ("1795176000", 1795176000000),
+        (1795176000123, MS),
+        ("1795176000123", MS),
+        (1795176000123456, MS),
+        (1795176000.123, MS),
+        ("1795176000.123", MS),
+        ({"low": 1795176000, "high": 0, "unsigned": True}, 1795176000000),
+        ({"low": -111979909, "high": 417, "unsigned": False}, (417 << 32) + 2**32 - 111979909),
+        ({"low": "1"}, None),
+        ({}, None),
+        (0, None),
+        (-1795176000, None),
+        (17, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        (float("inf"), None),
+        (10**400, None),
+        (True, None),
+        (None, None),
+        ([], None),
+        (4102444800, None),
+    ],
+)
+def test_epoch(value: Any, expected: int | None) -> None:
+    assert from_epoch(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-11-20T12:00:00.123Z", MS),
+        ("2026-11-20T12:00:00.123", MS),
+        ("2026-11-20T09:00:00.123-03:00", MS),
+        ("2026-11-20T12:00:00.123+0000", MS),
+        (" 2026-11-20 12:00:00 ", 1795176000000),
+        ("2008-12-31T23:59:59Z", None),
+        ("2100-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (1795176000, None),
+    ],
+)
+def test_iso(value: Any, expected: int | None) -> None:
+    assert from_iso(value) == expected
+    assert from_any(value) == (expected if isinstance(value, str) else from_epoch(value))
+
+
+@given(st.integers(EARLIEST_MS, LATEST_MS - 1))
+def test_round_trip(ms: int) -> None:
+    assert from_iso(to_iso(ms)) == from_epoch(ms) == from_any(str(ms)) == ms

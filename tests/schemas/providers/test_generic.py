@@ -1,0 +1,268 @@
+"""`generic`: mappings that work, mappings that are refused, and what a foreign value can do to one."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.normalisation.raw_topic import normalise
+from schemas.parsing.results import Parsed, Rejected
+from schemas.providers.base import Provider
+from schemas.providers.registry import Formats, built_in
+from tests.support.examples import FORMATS, load_cases
+
+HEADERS = {"source": "shop", "provider": "generic", "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1"}
+INBOUND = {"kind": "inbound", "fields": {"message_id": "id", "text": "said"}}
+
+
+def made(*rules: dict[str, Any], **more: Any) -> Provider:
+    configured = built_in()["generic"].configured
+    assert configured is not None
+    return configured({"rules": list(rules), **more})
+
+
+def read(provider: Provider, body: Any) -> list[Any]:
+    """The fields of each event, the reason of each rejection."""
+    return [
+        {name: value for name, value in element.fields.items() if value is not None}
+        if isinstance(element, Parsed)
+        else f"{element.reason}: {element.detail}"
+        for element in provider.parse(json.dumps(body).encode())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "sentence"),
+    [
+        ({}, "mapping: missing: the provider generic needs one"),
+        ({"rules": []}, "mapping.rules: there are none"),
+        ({"events": "data"}, "mapping.rules: Field required"),
+        ({"rules": [INBOUND], "event": "data"}, "mapping.event: there is no such key"),
+        ({"rules": [INBOUND], "events": "data["}, "mapping.events: no JMESPath expression"),
+        ({"rules": [INBOUND], "events": "$.data"}, "write it without `$`"),
+        ({"rules": [INBOUND], "time_unit": "days"}, "mapping.time_unit: Input should be 'auto', 's', 'ms' or 'us'"),
+        ({"rules": [{**INBOUND, "kind": "message"}]}, "mapping.rules.0.kind: Input should be 'inbound'"),
+        ({"rules": [INBOUND, INBOUND]}, "mapping.rules.0.when: missing, so no later rule is asked"),
+        ({"rules": [{"kind": "inbound", "fields": {}}]}, "mapping.rules.0.fields: Dictionary should have at least 1"),
+        (
+            {"rules": [{"kind": "inbound", "fields": {"txt": "a"}}]},
+            "mapping.rules.0.fields.txt: a rule of inbound fills",
+        ),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "a..b"}}]}, "mapping.rules.0.fields.text: no JMESPath"),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "lenght(a)"}}]}, "JMESPath has no function lenght"),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "a && length(b, c)"}}]}, "length takes 1 arguments, not 2"),
+        ({"rules": [{"kind": "inbound", "fields": {"raw_type": "a"}}]}, "mapping.rules.0.fields.raw_type"),
+        ({"rules": [{"kind": "status", "fields": {"message_id": "a"}}]}, "a rule of status needs status too"),
+        ({"rules": [{"kind": "sent", "fields": {"text": "a"}}]}, "a rule of sent needs message_id too"),
+        ({"rules": [{"kind": "system", "fields": {"state": "a"}}]}, "a rule of system needs event too"),
+        ({"rules": [INBOUND], "body": {"acount": "a"}}, "mapping.body.acount: no rule's kind has such a field"),
+        ({"rules": [INBOUND], "values": {"status": {"X": "seen"}}}, "mapping.values.status.X: 'seen' is none of"),
+        ({"rules": [INBOUND], "values": {"kind": {}}}, "mapping.values.kind: there is no such key"),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "(" * 5_000}}]}, "fields.text: no JMESPath expression"),
+        ({"rules": 7}, "mapping.rules: "),
+    ],
+)
+def test_a_wrong_mapping_is_refused_by_its_key(mapping: dict[str, Any], sentence: str) -> None:
+    configured = built_in()["generic"].configured
+    assert configured is not None
+    with pytest.raises(ValueError, match=r"^mapping") as caught:
+        configured(mapping)
+    assert sentence in str(caught.value)
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(ValueError, match=r"^mapping") as caught:
+        made(INBOUND, time_unit="h", events="$", values={"type": {"a": "b"}})
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
+        "mapping.events", "mapping.time_unit", "mapping.values.type.a",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "wanted"),
+    [
+        ("s", 1795176000, 1_795_176_000_000),
+        ("s", "1795176000.5", 1_795_176_000_500),
+        ("ms", 1795176000123, 1_795_176_000_123),
+        ("us", 1795176000123456, 1_795_176_000_123),
+        ("auto", 1795176000, 1_795_176_000_000),
+        ("auto", 1795176000123, 1_795_176_000_123),
+        ("ms", "2026-11-20T12:00:00Z", 1_795_176_000_000),
+        ("ms", 1795176000, None),  # seconds, where milliseconds were said: 1970 is no time
+        ("s", 1795176000123, None),
+        ("s", {"low": 1795176000, "high": 0}, 1_795_176_000_000),
+        ("s", [1795176000], None),
+        ("s", 10**400, None),
+    ],
+)
+def test_the_unit_of_times_is_as_it_is_said(unit: str, given: Any, wanted: int | None) -> None:
+    provider = made({"kind": "inbound", "fields": {"message_id": "id", "occurred_at": "at"}}, time_unit=unit)
+    assert read(provider, {"id": "a", "at": given})[0].get("occurred_at") == wanted
+
+
+def test_facts_of_the_body_are_shared_and_an_event_may_say_better() -> None:
+    rule = {"kind": "inbound", "fields": {"message_id": "id", "account": "line"}}
+    provider = made(rule, events="list", body={"account": "line", "occurred_at": "at"}, time_unit="s")
+    found = read(provider, {"line": 1, "at": 1795176000, "list": [{"id": "a"}, {"id": "b", "line": "own"}]})
+    assert [one["account"] for one in found] == ["1", "own"]
+    assert {one["occurred_at"] for one in found} == {1_795_176_000_000}
+
+
+def test_a_megabyte_that_all_events_share_is_no_fact() -> None:
+    rule = {"kind": "inbound", "fields": {"message_id": "id"}}
+    provider = made(rule, events="list", body={"text": "note", "sender_name": "name"})
+    body = {"note": "x" * 1_000_000, "name": "y" * 1_000_000, "list": [{"id": str(number)} for number in range(100)]}
+    assert all(one.keys() == {"message_id", "type"} for one in read(provider, body))
+
+
+def test_the_first_rule_that_holds_decides() -> None:
+    provider = made(
+        {"kind": "status", "when": "seen", "fields": {"message_id": "id", "status": "'read'"}},
+        {"kind": "system", "when": "note", "fields": {"event": "note", "state": "note"}},
+        INBOUND,
+    )
+    assert read(provider, [{"id": "a", "seen": True, "note": "n"}, {"note": "banned"}, {"id": "b", "said": "oi"}]) == [
+        {"message_id": "a", "status": "read"},
+        {"event": "banned", "state": "banned", "raw_state": "banned"},
+        {"message_id": "b", "text": "oi", "type": "unknown"},
+    ]
+
+
+def test_what_no_rule_takes_is_dead_with_a_reason() -> None:
+    provider = made({**INBOUND, "when": "said"}, events="list")
+    assert read(provider, {"list": [{"typing": True}, 3, {"said": "oi"}, {"said": {}, "id": []}]})[:2] == [
+        "unknown_shape: no rule of the mapping takes the event",
+        "bad_element: an event is no object",
+    ]
+    assert read(provider, {"items": []}) == ["unknown_shape: there is nothing at the mapping's path to the events"]
+    (broken,) = provider.parse(b"{")
+    assert isinstance(broken, Rejected)
+    assert broken.reason == "invalid_json"
+
+
+def test_a_function_on_the_wrong_type_costs_its_own_fact_alone() -> None:
+    rule = {"kind": "inbound", "fields": {"message_id": "id", "text": "join(' ', parts)", "payload": "to_string(n)"}}
+    provider = made(rule)
+    assert read(provider, {"id": "a", "parts": ["x", "y"]})[0]["text"] == "x y"
+    for parts in (None, 7, "text", [1], {"a": 1}):
+        assert read(provider, {"id": "a", "parts": parts, "n": 5})[0] == {
+            "message_id": "a", "payload": "5", "type": "unknown",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [None, True, [], {}, [[]], {"a": 1}, " ", 10**40])
+def test_a_value_that_is_no_id_is_no_fact(value: Any) -> None:
+    provider = made({"kind": "status", "fields": {"message_id": "id", "status": "s"}})
+    assert read(provider, {"id": value, "s": "read"}) == ["bad_element: a status names no message or no status"]
+    assert read(provider, {"id": 0, "s": value}) == ["bad_element: a status names no message or no status"]
+    assert read(provider, {"id": 0, "s": 0}) == [{"message_id": "0", "status": "unknown", "raw_status": "0"}]
+
+
+def test_events_without_an_id_are_told_apart_by_the_facts_of_their_body() -> None:
+    provider = made(
+        {"kind": "inbound", "fields": {"text": "t"}}, events="l", body={"account": "a", "occurred_at": "at"}
+    )
+    formats = Formats(built_in(), {"shop": provider})
+
+    def ids(account: str) -> list[str]:
+        body = json.dumps({"a": account, "at": 1795176000, "l": [{"t": "oi"}]}).encode()
+        return [event.fields["event_id"] for event in normalise(HEADERS, body, {}, formats)[0]]
+
+    assert ids("one") == ids("one")
+    assert ids("one") != ids("two")
+
+
+def test_a_source_without_its_mapping_is_dead_until_it_has_one_again() -> None:
+    body = json.dumps(dict(load_cases("generic"))["generic/text"]["body"]).encode()
+    events, (letter,) = normalise(HEADERS, body, {})
+    assert (events, letter["reason"], letter["detail"]) == ([], "unknown_shape", "its source has no mapping")
+    assert normalise(HEADERS, body, {}, FORMATS)[1] == []
+
+
+def test_the_settings_of_a_source_count_for_records_of_its_provider_alone() -> None:
+    """A source that came from Meta before is still read as Meta's where its old records are replayed."""
+    assert FORMATS.of("shop", "generic") is not built_in()["generic"]
+    assert FORMATS.of("shop", "meta") is built_in()["meta"]
+    assert FORMATS.of("other", "generic") is built_in()["generic"]
+    assert FORMATS.of("shop", "pigeon") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [(True, True), (1, True), ("TRUE", True), (False, False), ("0", False), (2, None), ("yes", None), ([1], None)],
+)
+def test_yes_and_no_in_the_spellings_of_json(given: Any, wanted: bool | None) -> None:
+    fields = {"message_id": "id", "status": "'sent'", "billable": "paid"}
+    (found,) = read(made({"kind": "status", "fields": fields}), {"id": "a", "paid": given})
+    assert found.get("billable") == wanted
+
+
+def test_plain_paths_find_what_the_library_finds() -> None:
+    """Names alone are walked without it: the same for every kind of value, at every depth, for quoted names."""
+    values: list[Any] = [None, 1, "x", [], [{"b": 1}], {"b": 2}, {"b": {"c-d": 3}}, {"b": [{"c-d": 4}]}, {"b": None}]
+    for path in ("a", "a.b", 'a.b."c-d"', '"a"."b"'):
+        provider = made({"kind": "inbound", "fields": {"message_id": "id", "media_count": path, "text": path}})
+        by_library = made(
+            {
+                "kind": "inbound",
+                "fields": {"message_id": "id", "media_count": f"[{path}] | [0]", "text": f"[{path}] | [0]"},
+            }
+        )
+        bodies = [{"id": "m", "a": value} for value in values]
+        assert read(provider, bodies) == read(by_library, bodies)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "b",
+                ".",
+                "[*]",
+                "[]",
+                "|",
+                "||",
+                "&&",
+                "(",
+                ")",
+                "@",
+                "`1`",
+                "'x'",
+                "length(",
+                "join(",
+                "sort_by(",
+                "&a",
+                ",",
+                "==",
+                "!",
+                "{a:",
+                "}",
+                "[?",
+                "]",
+                "keys(",
+                "to_number(",
+                "max(",
+            ]
+        ),
+        max_size=9,
+    ),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner),
+        max_leaves=12,
+    ),
+)
+def test_no_path_and_no_body_makes_it_raise(parts: list[str], value: Any) -> None:
+    path = "".join(parts)
+    try:
+        provider = made({"kind": "inbound", "when": path, "fields": {"text": path, "occurred_at": path}}, events=path)
+    except ValueError as error:
+        assert str(error).startswith("mapping.")  # noqa: PT017
+        return
+    for body in (value, {"a": value, "b": [value]}):
+        for element in provider.parse(json.dumps(body).encode()):
+            assert isinstance(element, Parsed | Rejected)

@@ -1,0 +1,105 @@
+"""Meta's bodies and signatures as pywa reads them, a library of its own for the Cloud API, against ours."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pywa import WhatsApp
+from pywa.types import Message, MessageStatus
+from pywa.utils import webhook_updates_validator
+
+from schemas.authentication.request import Request
+from schemas.parsing.identity import address
+from schemas.parsing.times import from_iso
+from schemas.providers.registry import built_in
+from tests.schemas.providers.test_providers import META_BODY, signed
+from tests.support.examples import Case, body_of, load_cases, run
+
+pytestmark = pytest.mark.filterwarnings("ignore:Unknown MessageStatusType")  # words that our examples invent
+
+CLIENT = WhatsApp(phone_id="700600500400300", token="invented", filter_updates=False)
+CASES = [
+    (name, case)
+    for name, case in load_cases("meta")
+    if case["outcome"] == "accepted" and "body" in case and name not in ("meta/bad_siblings", "meta/broken_time")
+]
+
+
+def updates(case: Case, kind: str) -> Iterator[dict[str, Any]]:
+    """Each message or status of a body alone in one and with a contact, which is how pywa takes them."""
+    for entry in case["body"].get("entry", []):
+        for change in entry.get("changes", []):
+            value = change.get("value")
+            if isinstance(value, dict) and change.get("field") == "messages" and isinstance(value.get(kind), list):
+                for one in value[kind]:
+                    user = one.get("from") or one.get("recipient_id") or "5511955554444"
+                    contacts = value.get("contacts") or [{"wa_id": user, "user_id": "BR.1", "profile": {"name": "Ana"}}]
+                    alone = {**change, "value": {**value, "contacts": contacts, kind: [one]}}
+                    yield {"object": "whatsapp_business_account", "entry": [{**entry, "changes": [alone]}]}
+
+
+def ours(update: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """Our event of the same body."""
+    events = run("meta/pywa", {"headers": {}}, json.dumps(update).encode())["events"]
+    return next((event for event in events if event["kind"] == kind), None)
+
+
+def test_messages_say_what_pywa_reads_in_them() -> None:
+    compared = 0
+    for name, case in CASES:
+        for update in updates(case, "messages"):
+            event = ours(update, "inbound")
+            try:
+                theirs = Message.from_update(CLIENT, update)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+                continue  # it takes fewer shapes than we do
+            if event is None or event["type"] in ("reaction", "edit", "unsupported", "unknown"):
+                continue  # which pywa hands out as something else
+            compared += 1
+            assert event["message_id"] == theirs.id, name
+            assert from_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
+            if event["type"] == "text":
+                assert event["text"] == theirs.text, name
+            if theirs.caption:
+                assert event["text"] == theirs.caption, name
+            if theirs.location is not None:
+                place = (float(theirs.location.latitude), float(theirs.location.longitude))
+                assert (event["latitude"], event["longitude"]) == place, name
+            if theirs.media is not None:
+                assert (event["media_id"], event["media_mime"]) == (theirs.media.id, theirs.media.mime_type), name
+            assert event.get("reply_to") == (theirs.reply_to_message.id if theirs.reply_to_message else None), name
+            assert bool(event.get("forwarded")) == theirs.forwarded, name
+            if theirs.from_user.wa_id:
+                assert event["from"] == address(theirs.from_user.wa_id), name
+    assert compared >= 15
+
+
+def test_statuses_say_what_pywa_reads_in_them() -> None:
+    compared = 0
+    for name, case in CASES:
+        for update in updates(case, "statuses"):
+            event = ours(update, "status")
+            try:
+                theirs = MessageStatus.from_update(CLIENT, update)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+                continue
+            if event is None or event["status"] == "unknown":
+                continue
+            compared += 1
+            assert (event["message_id"], event["status"]) == (theirs.id, theirs.status.value), name
+            assert from_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
+            assert event.get("callback_data") == theirs.tracker, name
+            if theirs.error is not None:
+                assert event["error_code"] == str(theirs.error.code), name
+            if theirs.pricing is not None:
+                assert event.get("billable") == theirs.pricing.billable, name
+    assert compared >= 5
+
+
+@pytest.mark.parametrize("body", [META_BODY, b"", b"{}", "é".encode(), *(body_of(case) for _, case in CASES[:5])])
+def test_a_signature_that_pywa_takes_is_taken_and_no_other(body: bytes) -> None:
+    for header in ("sha256=" + signed("invented", body), "sha256=" + signed("other", body), "sha256="):
+        theirs = webhook_updates_validator("invented", body, header)
+        verdict = built_in()["meta"].verify(Request({"x-hub-signature-256": header}, body), ["invented"])
+        assert (verdict.auth == "ok") == theirs

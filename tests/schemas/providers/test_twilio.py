@@ -1,0 +1,127 @@
+"""Twilio's signatures against its own library, and the bodies that the examples do not hold."""
+
+from hashlib import sha256
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
+
+from schemas.authentication.request import Request
+from schemas.parsing.results import Parsed, Rejected
+from schemas.providers.registry import built_in
+from schemas.providers.twilio.provider import parse, verify
+
+URL = "https://edge.example/webhooks/shop"
+TEXTS = st.text(max_size=20)
+FIELDS = st.lists(st.tuples(st.text(min_size=1, max_size=12), TEXTS), max_size=8)
+ADDRESSES = st.sampled_from([
+    URL,
+    "https://edge.example:8443/webhooks/shop?a=b&c=%20d",
+    "http://edge.example",
+    "http://edge.example:80/w?x",
+    "https://[2001:db8::7]/w",
+])  # fmt: skip
+
+
+def signature(url: str, fields: list[tuple[str, str]], by: str = "one", algorithm: str | None = None) -> str:
+    return RequestValidator(by).compute_signature(url, MultiDict(fields), algorithm)
+
+
+def verdict(given: str, body: bytes, *tokens: str, url: str = URL, **headers: str) -> str:
+    return verify(Request({"x-twilio-signature": given, **headers}, body, url=url), tokens or ("one",)).auth
+
+
+@settings(max_examples=150, deadline=None)
+@given(FIELDS, ADDRESSES, st.sampled_from(["HMAC_SHA1", "HMAC_SHA256"]))
+def test_what_the_library_signs_is_taken(fields: list[tuple[str, str]], url: str, algorithm: str) -> None:
+    """Repeated names, empty values, every character; the settings header names the algorithm."""
+    header = {"x-twilio-webhooks-signature-settings": f"key=webhooks_sharedkey_1, algorithm={algorithm}"}
+    body, good = urlencode(fields).encode(), signature(url, fields, algorithm=algorithm)
+    assert verdict(good, body, url=url, **header) == "ok"
+    assert verdict(good, body, "other", url=url, **header) == "reject"
+    assert verdict(good, body + b"&More=1", url=url, **header) == "reject"
+    assert verdict(good, body, url=url + "x", **header) == "reject"
+
+
+@pytest.mark.parametrize(
+    ("signed", "called"),
+    [
+        ("https://edge.example/w?a=1", "https://edge.example:443/w?a=1"),
+        ("https://edge.example:443/w?a=1", "https://edge.example/w?a=1"),
+        ("http://edge.example:80/w", "http://edge.example/w"),
+        ("https://edge.example/w", "https://edge.example:8443/w"),
+        ("https://edge.example:443", "https://edge.example"),
+        ("https://edge.example/w", "https://edge.example/w#rc=5"),
+        ("https://edge.example/w#rc=5", "https://edge.example:443/w#rc=5"),
+    ],
+)
+def test_the_address_in_several_spellings(signed: str, called: str) -> None:
+    fields = [("MessageSid", "SM1")]
+    assert verdict(signature(signed, fields), urlencode(fields).encode(), url=called) == "ok"
+
+
+def test_another_port_is_another_address() -> None:
+    assert verdict(signature("https://edge.example:9999/w", []), b"", url="https://edge.example/w") == "reject"
+
+
+def test_two_live_tokens() -> None:
+    answers = [
+        verify(Request({"x-twilio-signature": signature(URL, [], token)}, url=URL), ("old", "new"))
+        for token in ("old", "new", "third")
+    ]
+    assert [answer.auth for answer in answers] == ["ok", "ok", "reject"]
+    assert answers[0].key_id != answers[1].key_id
+    assert {answer.scheme for answer in answers[:2]} == {"hmac-sha1"}
+
+
+def test_nothing_to_check_against() -> None:
+    assert verify(Request({}, b"", url=URL), ()).auth == "unsigned"
+    assert verify(Request({"x-twilio-signature": signature(URL, [], "")}, b"", url=URL), ("",)).auth == "reject"
+
+
+@pytest.mark.parametrize("given", ["", "=", "é", "\ud800", "A" * 28])
+def test_a_malformed_signature(given: str) -> None:
+    assert verdict(given, b"") == "reject"
+
+
+def test_an_unknown_algorithm_proves_nothing() -> None:
+    good = signature(URL, [])
+    assert verdict(good, b"", **{"x-twilio-webhooks-signature-settings": "algorithm=none"}) == "reject"
+    assert verdict(good, b"", **{"x-twilio-webhooks-signature-settings": "key=k"}) == "ok"
+
+
+def test_a_json_body_needs_its_digest_in_the_address() -> None:
+    body = b'{"MessageSid":"SM1","MessageStatus":"sent"}'
+    url = f"{URL}?bodySHA256={sha256(body).hexdigest()}"
+    assert RequestValidator("one").validate(url, body.decode(), signature(url, []))
+    assert verdict(signature(url, []), body, url=url) == "ok"
+    assert verdict(signature(url, []), body + b" ", url=url) == "reject"
+    assert verdict(signature(URL, []), body) == "reject"
+    assert verdict(signature(f"{URL}?bodySHA256=", []), body, url=f"{URL}?bodySHA256=") == "reject"
+
+
+def test_a_form_of_a_million_fields_is_not_read() -> None:
+    body = b"a=1&" * 1_000_000
+    assert verdict(signature(URL, [("a", "1")]), body) == "reject"
+    (only,) = parse(body)
+    assert isinstance(only, Rejected)
+
+
+def test_no_body_holds_a_time_so_repeated_statuses_are_one() -> None:
+    body = b"MessageSid=SM1&MessageStatus=read&From=whatsapp%3A%2B14155238886"
+    (only,) = parse(body)
+    assert isinstance(only, Parsed)
+    assert "occurred_at" not in only.fields
+
+
+def test_media_beyond_what_a_message_holds_are_counted_by_their_number() -> None:
+    (only,) = parse(b"SmsStatus=received&MessageSid=MM1&NumMedia=2&MediaContentType0=image%2Fwebp")
+    assert isinstance(only, Parsed)
+    assert (only.fields["type"], only.fields["media_count"]) == ("image", 2)
+
+
+def test_its_signature_headers_are_stored() -> None:
+    assert built_in()["twilio"].proof_headers == ("x-twilio-signature", "x-twilio-webhooks-signature-settings")
