@@ -11,8 +11,8 @@ from rich.progress import Progress
 from deploy.check.bodies import Standing
 from deploy.check.kafka import Kafka, between, length
 from deploy.check.model import CheckError, Window
-from ingest import spool_folder
-from ingest.spool_file import Held
+from ingest.storage import spool_folder
+from ingest.storage.spool_file import Held
 from schemas.parsing.times import to_iso
 from schemas.settings.config import Config
 from schemas.topics import DAY_MS

@@ -4,7 +4,7 @@ import click
 
 from deploy.cli import Failure
 from ingest.errors import StartError
-from ingest.server import run
+from ingest.http.server import run
 from schemas.settings import config
 
 

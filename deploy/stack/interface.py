@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ingest.spool_file import EMPTY, Held
+from ingest.storage.spool_file import EMPTY, Held
 
 Health = Literal["ok", "starting", "down"]
 # Called with a line for the user as the work goes on.

@@ -27,7 +27,7 @@ from deploy.stack.parts import (
 from deploy.stack.supervisor import Process, Supervisor
 from deploy.stack.watch import ALIVE, Watch
 from deploy.topics import ensure_topics_sync
-from ingest import spool_folder
+from ingest.storage import spool_folder
 from schemas.settings.config import Config, Secret
 
 STORES = ("kafka", "clickhouse")

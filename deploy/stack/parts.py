@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from deploy.cli import Failure
 from deploy.stack.layout import Layout
-from ingest.sources import LOOPBACK
+from ingest.http.sources import LOOPBACK
 from schemas.settings.config import Config, Secret, Source
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy import ports
 from deploy.cli import Failure
 from deploy.stack.parts import Listener, Part
-from ingest import sources as ingest_sources
+from ingest.http import sources as ingest_sources
 from schemas.settings.config import Config
 
 # Kafka and ClickHouse stop in the middle of things on a full disk; an empty stack itself takes some 20 MB.

@@ -8,7 +8,7 @@ from deploy.stack.interface import Health, PartStatus
 from deploy.stack.layout import Layout, shown
 from deploy.stack.parts import WORKERS, Part
 from deploy.stack.supervisor import Process
-from ingest import sockets
+from ingest.http import sockets
 from schemas.settings.config import Config
 
 # An error of a part that is well again is worth a line for so long.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.edge import now_ms
+from ingest.http.context import now_ms
 from tests.chaos.flow import Flow
 from tests.chaos.place import Place
 from tests.chaos.plan import LINKS, Fault, instances, locks

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from ingest import protocol
-from ingest.app import create_app
-from ingest.limits import Limits, client_address
-from ingest.protocol import Connection
+from ingest.http import protocol
+from ingest.http.app import create_app
+from ingest.http.limits import Limits, client_address
+from ingest.http.protocol import Connection
 from schemas.settings.config import Config, ConfigError, parse
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import until

@@ -9,14 +9,14 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from ingest import bodies
-from ingest.accept import Source, webhook
-from ingest.answers import Refusal
-from ingest.app import create_app
-from ingest.budget import REQUEST_OVERHEAD, Budget, Charge
-from ingest.edge import EDGE
-from ingest.ids import request_id
+from ingest.http import bodies
+from ingest.http.app import create_app
+from ingest.http.authenticate import Source, webhook
+from ingest.http.context import EDGE
+from ingest.http.refusals import Refusal
+from ingest.http.request_ids import request_id
 from ingest.logs import describe
+from ingest.storage.memory_budget import REQUEST_OVERHEAD, Budget, Charge
 from schemas import metrics
 from schemas.authentication.request import Request, Verdict
 from schemas.providers import registry

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from ingest.sent_bodies import REFUSED_SHOWN, records
+from ingest.http.sent_bodies import REFUSED_SHOWN, records
 from tests.ingest.process import SENT_TOKEN, Edge, Raw, headers
 
 TOKEN = {"Authorization": f"Bearer {SENT_TOKEN}"}

@@ -13,11 +13,11 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from ingest import sources
-from ingest.accept import webhook
-from ingest.answers import Refusal
-from ingest.app import create_app
-from ingest.limits import sender_address
+from ingest.http import sources
+from ingest.http.app import create_app
+from ingest.http.authenticate import webhook
+from ingest.http.limits import sender_address
+from ingest.http.refusals import Refusal
 from schemas.authentication.request import Request
 from schemas.settings.config import Config, parse
 

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 
 from deploy.kafka_broker import Broker
 from deploy.topics import ensure_topics
-from ingest import spool_folder
+from ingest.storage import spool_folder
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import PARTITIONS, Edge, Raw, headers, partitions, until
 from tests.ingest.test_outages import gauge, limit_records, post, stopped

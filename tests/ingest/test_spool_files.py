@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import spool_folder
 from ingest.metrics import Metrics
-from ingest.spool import Spool
-from ingest.spool_file import EMPTY, Held, Record, SpoolFile, look
+from ingest.storage import spool_folder
+from ingest.storage.spool import Spool
+from ingest.storage.spool_file import EMPTY, Held, Record, SpoolFile, look
 
 # A process that spools one body and then stands still, its file open and locked.
 WRITER = """

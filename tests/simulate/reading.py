@@ -3,7 +3,7 @@
 from typing import Any
 
 from deploy.simulate.facts import Fact, Request
-from ingest.sent_bodies import records
+from ingest.http.sent_bodies import records
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.times import from_iso
 

@@ -7,8 +7,8 @@ import pytest
 from deploy import replay_state
 from deploy.cli import Failure
 from deploy.stack.layout import MARK, Layout
-from ingest import spool_folder
 from ingest.metrics import folder as metrics_folder
+from ingest.storage import spool_folder
 from schemas.settings.config import Config
 
 

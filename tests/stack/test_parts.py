@@ -126,7 +126,7 @@ def test_a_price_concerns_who_writes_the_rate_card() -> None:
         ("streams/load.py", WRITERS),
         ("schemas/clickhouse/0001_events.sql", {"ingest", "dashboards"} | WRITERS),
         ("deploy/clickhouse/server.py", {"clickhouse"}),
-        ("ingest/app.py", {"ingest"}),
+        ("ingest/http/app.py", {"ingest"}),
     ],
 )
 def test_changed_code_restarts_who_has_loaded_it(

@@ -15,7 +15,7 @@ from deploy.stack.logs import last_error, last_line
 from deploy.stack.parts import Part
 from deploy.stack.supervisor import Process
 from deploy.stack.watch import Watch
-from ingest.spool_file import Held
+from ingest.storage.spool_file import Held
 from schemas.settings.config import Config, Ingest
 
 NOW = time.time() - 3600  # any time: whoever asks for the present takes it himself

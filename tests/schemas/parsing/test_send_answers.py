@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.sent_bodies import Taken, answer, take
+from ingest.http.sent_bodies import Taken, answer, take
 from schemas.normalisation.raw_topic import normalise
 from schemas.normalisation.sent_records import parse_record
 from schemas.providers.base import Provider

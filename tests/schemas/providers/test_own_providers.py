@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka.structs import ConsumerRecord
 
-from ingest import sources
+from ingest.http import sources
 from schemas.authentication import request
 from schemas.normalisation.explain import Setup, explain
 from schemas.providers import registry

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from ingest.answers import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
-from ingest.edge import EDGE, json_answer, refuse
+from ingest.http.context import EDGE, json_answer, refuse
+from ingest.http.refusals import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
 from ingest.metrics import CONTENT_TYPE
 from schemas.parsing.jsontext import dumps
 

@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from ingest.answers import BAD_REQUEST, INTERNAL, TOO_MANY_CONNECTIONS, Refusal
-from ingest.edge import refuse
+from ingest.http.context import refuse
+from ingest.http.refusals import BAD_REQUEST, INTERNAL, TOO_MANY_CONNECTIONS, Refusal
 from ingest.logs import describe
 
 # An idle connection, also one that never sends its first request. Longer than the usual proxies' 60 s, so that it is

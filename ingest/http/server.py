@@ -14,12 +14,13 @@ from collections.abc import Mapping
 import uvloop
 from aiohttp import web
 
-from ingest import logs, metrics, sockets, sources
-from ingest.accept import Source
-from ingest.app import STOP_SECONDS, create_app
-from ingest.edge import EDGE
+from ingest import logs, metrics
 from ingest.errors import StartError
-from ingest.protocol import Connection
+from ingest.http import sockets, sources
+from ingest.http.app import STOP_SECONDS, create_app
+from ingest.http.authenticate import Source
+from ingest.http.context import EDGE
+from ingest.http.protocol import Connection
 from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.ingest")

@@ -11,11 +11,11 @@ from time import monotonic
 
 from aiokafka.errors import KafkaError
 
-from ingest.accept import RecordHeaders
-from ingest.batches import Batches
-from ingest.budget import Budget
-from ingest.link import Link, TopicMissingError
 from ingest.metrics import Metrics
+from ingest.storage.batches import Batches
+from ingest.storage.memory_budget import Budget
+from ingest.storage.producer import Link, TopicMissingError
+from ingest.storage.record import RecordHeaders
 from schemas.topics import RAW
 
 log = logging.getLogger("ackstream.ingest.store")
@@ -23,7 +23,7 @@ log = logging.getLogger("ackstream.ingest.store")
 TICK_SECONDS = 0.5
 # A start of the broker takes about 4 s on two cores: asking more often gains nothing, less often is noticed.
 RECONNECT_SECONDS = 1.0
-# A producer recovers from anything a broker does within its request timeout (10 s, see ingest/link.py) and the
+# A producer recovers from anything a broker does within its request timeout (10 s, see producer.py) and the
 # reconnection after it; one that owes an answer for longer is replaced as soon as a new one can connect.
 STUCK_SECONDS = 30.0
 # Nothing answered for this long while something is on its way: not ready.

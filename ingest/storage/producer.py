@@ -51,7 +51,7 @@ class Link:
             client_id=client_id,
             acks="all",
             enable_idempotence=True,
-            linger_ms=0,  # batches are made by ingest/batches.py
+            linger_ms=0,  # batches are made by ingest/storage/batches.py
             max_batch_size=BATCH_BYTES,
             max_request_size=RAW.max_bytes,
             request_timeout_ms=int(REQUEST_SECONDS * 1000),

@@ -8,14 +8,13 @@ the wire; a Content-Encoding other than identity is kept as the record header `c
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ingest.answers import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
+from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
+from ingest.storage.record import RecordHeaders
 from schemas.authentication.policy import NONE, Auth
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import matching_secret, proven
 from schemas.parsing.times import to_iso
 from schemas.providers.base import Provider
-
-RecordHeaders = list[tuple[str, bytes]]
 
 # These carry credentials by their very definition; a provider that names them as a proof is not followed.
 _NEVER_STORED = frozenset({"authorization", "proxy-authorization", "cookie"})

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-from ingest.accept import RecordHeaders
-from ingest.budget import Budget
+from ingest.storage.memory_budget import Budget
+from ingest.storage.record import RecordHeaders
 
 # A record waits this long for companions; measured: 2 ms gives full speed from 64 connections on, 5 ms costs a third.
 LINGER_SECONDS = 0.002
@@ -26,7 +26,7 @@ class Builder(Protocol):
 
 
 class Target(Protocol):
-    """Where batches go; see ingest/link.py."""
+    """Where batches go; see ingest/storage/producer.py."""
 
     def new_batch(self) -> Builder: ...
 

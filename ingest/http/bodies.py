@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import HttpVersion11, StreamReader, web
 
-from ingest.answers import BAD_REQUEST, OVERLOADED, SLOW_BODY, Refusal, too_large
-from ingest.budget import REQUEST_OVERHEAD, Charge
+from ingest.http.refusals import BAD_REQUEST, OVERLOADED, SLOW_BODY, Refusal, too_large
+from ingest.storage.memory_budget import REQUEST_OVERHEAD, Charge
 
 MAX_BODY_BYTES = web.AppKey("max_body_bytes", int)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ingest.answers import JSON, Refusal
-from ingest.budget import Budget
-from ingest.limits import Limits, Network, client_address, sender_address
+from ingest.http.limits import Limits, Network, client_address, sender_address
+from ingest.http.refusals import JSON, Refusal
 from ingest.metrics import Metrics
-from ingest.spool import Spool
-from ingest.store import Store
+from ingest.storage.memory_budget import Budget
+from ingest.storage.record_store import Store
+from ingest.storage.spool import Spool
 
 
 def now_ms() -> int:

@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from ingest import probes
-from ingest.accept import Source
-from ingest.bodies import MAX_BODY_BYTES, expect_continue
-from ingest.budget import Budget
-from ingest.edge import EDGE, Edge, now_ms
-from ingest.limits import Limits
+from ingest.http import probes
+from ingest.http.authenticate import Source
+from ingest.http.bodies import MAX_BODY_BYTES, expect_continue
+from ingest.http.context import EDGE, Edge, now_ms
+from ingest.http.limits import Limits
+from ingest.http.sent import Sent
+from ingest.http.webhooks import Webhooks
 from ingest.metrics import Metrics
-from ingest.sent import Sent
-from ingest.spool import Spool
-from ingest.spool_folder import folder
-from ingest.store import Store
-from ingest.webhooks import Webhooks
+from ingest.storage.memory_budget import Budget
+from ingest.storage.record_store import Store
+from ingest.storage.spool import Spool
+from ingest.storage.spool_folder import folder
 from schemas.settings.config import Config
 
 # A stop waits so long for the requests that are being answered, and then for records whose client was told 503 already.

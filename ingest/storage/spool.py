@@ -15,11 +15,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar, TypeVarTuple
 
-from ingest import spool_folder
-from ingest.accept import RecordHeaders
 from ingest.metrics import Metrics
-from ingest.spool_file import EMPTY, Entry, Held, Record
-from ingest.spool_folder import Owned
+from ingest.storage import spool_folder
+from ingest.storage.record import RecordHeaders
+from ingest.storage.spool_file import EMPTY, Entry, Held, Record
+from ingest.storage.spool_folder import Owned
 
 log = logging.getLogger("ackstream.ingest.spool")
 
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 class Sink(Protocol):
-    """Where the bodies go in the end; see ingest/store.py."""
+    """Where the bodies go in the end; see ingest/storage/record_store.py."""
 
     @property
     def flowing(self) -> bool: ...

@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from ingest import accept, bodies
-from ingest.accept import Source
-from ingest.answers import NOT_FOUND, NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed, too_many
-from ingest.budget import Charge
-from ingest.edge import Edge
-from ingest.handler import Handler
-from ingest.ids import request_id as new_id
+from ingest.http import authenticate, bodies
+from ingest.http.authenticate import Source
+from ingest.http.context import Edge
+from ingest.http.handler import Handler
+from ingest.http.refusals import NOT_FOUND, NOT_STORED, WRONG_VERIFY_TOKEN, Refusal, method_not_allowed, too_many
+from ingest.http.request_ids import request_id as new_id
+from ingest.storage.memory_budget import Charge
 from schemas.authentication.request import Request
 
 
@@ -44,7 +44,7 @@ class Webhooks(Handler):
             return self._refused(body)
         received_ms = self._edge.clock()
         request_id = new_id(received_ms)
-        headers = accept.webhook(self._source, self._as_seen(request, body, received_ms), request_id)
+        headers = authenticate.webhook(self._source, self._as_seen(request, body, received_ms), request_id)
         if isinstance(headers, Refusal):
             return self._refused(headers)
         if not await self._keep(body, headers, received_ms, charge):

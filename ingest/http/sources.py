@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from ingest.accept import Source
+from ingest.http.authenticate import Source
 from schemas.authentication import policy
 from schemas.providers import registry
 from schemas.providers.base import Provider

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from ingest import accept, bodies
-from ingest.answers import NOT_STORED, NOTHING_USABLE, Refusal, method_not_allowed, too_large
-from ingest.budget import Charge
-from ingest.edge import json_answer
-from ingest.handler import Handler
-from ingest.ids import request_id as new_id
-from ingest.sent_bodies import Taken, take
+from ingest.http import authenticate, bodies
+from ingest.http.context import json_answer
+from ingest.http.handler import Handler
+from ingest.http.refusals import NOT_STORED, NOTHING_USABLE, Refusal, method_not_allowed, too_large
+from ingest.http.request_ids import request_id as new_id
+from ingest.http.sent_bodies import Taken, take
+from ingest.storage.memory_budget import Charge
 from schemas.parsing.jsontext import dumps
 from schemas.providers.base import Provider
 from schemas.topics import RAW
@@ -36,7 +36,7 @@ class Sent(Handler):
         return await self._timed(request)
 
     async def _post(self, request: web.Request, charge: Charge) -> web.Response:
-        token = accept.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
+        token = authenticate.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
         if isinstance(token, Refusal):
             return self._refused(token)
         body = await bodies.read(request, charge, self._edge.max_body_bytes)
@@ -54,7 +54,7 @@ class Sent(Handler):
             return self._refused(too_large(self._edge.max_body_bytes))
         received_ms = self._edge.clock()
         request_id = new_id(received_ms)
-        headers = accept.sent(self._source, token, received_ms, request_id, taken.headers)
+        headers = authenticate.sent(self._source, token, received_ms, request_id, taken.headers)
         if not await self._keep(taken.value, headers, received_ms, charge):
             return self._refused(NOT_STORED)
         self._count("stored")

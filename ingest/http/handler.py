@@ -5,11 +5,12 @@ from time import perf_counter
 
 from aiohttp import web
 
-from ingest.accept import RecordHeaders, Source
-from ingest.answers import INTERNAL, Refusal, too_many
-from ingest.budget import Charge
-from ingest.edge import Edge, refuse
-from ingest.spool_file import Record
+from ingest.http.authenticate import Source
+from ingest.http.context import Edge, refuse
+from ingest.http.refusals import INTERNAL, Refusal, too_many
+from ingest.storage.memory_budget import Charge
+from ingest.storage.record import RecordHeaders
+from ingest.storage.spool_file import Record
 
 
 class Handler(ABC):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.accept import RecordHeaders
+from ingest.storage.record import RecordHeaders
 
 # What SQLite needs for a row beside its contents; measured with 100,000 bodies of 700 bytes: 40 to 60.
 ROW_BYTES = 64

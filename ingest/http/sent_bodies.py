@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.accept import RecordHeaders
-from ingest.answers import NO_RAW_ANSWERS, RAW_IS_1, Refusal, bad_parameter
+from ingest.http.refusals import NO_RAW_ANSWERS, RAW_IS_1, Refusal, bad_parameter
+from ingest.storage.record import RecordHeaders
 from schemas.normalisation.raw_topic import ANSWER, SENT
 from schemas.normalisation.sent_records import parse_answer, refusal_of, split
 from schemas.parsing.jsontext import dumps

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from ingest.spool_file import EMPTY, Held, SpoolFile, look
+from ingest.storage.spool_file import EMPTY, Held, SpoolFile, look
 
 log = logging.getLogger("ackstream.ingest.spool")
 

@@ -1,0 +1,3 @@
+"""The headers of one record of `wa.raw`."""
+
+RecordHeaders = list[tuple[str, bytes]]
