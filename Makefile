@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # Set-up is done when the stamp of the present state is there: content of the lock files and of pyproject.toml, and the
 # place of the checkout, which the environment remembers.
-stamp = $(BIN)/.$(1)-$(shell { pwd; cat deploy/setup.sh pyproject.toml $(2); } | cksum | tr -d ' ')
+stamp = $(BIN)/.$(1)-$(shell { pwd; cat deploy/local/setup.sh pyproject.toml $(2); } | cksum | tr -d ' ')
 RUNTIME := $(call stamp,runtime,deploy/requirements.lock)
 DEV := $(call stamp,dev,deploy/requirements.lock deploy/requirements-dev.lock)
 
@@ -71,12 +71,12 @@ diff: $(RUNTIME) ## Show which numbers a replay into tables of its own would cha
 sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjson, SOURCE=)
 	@$(BIN)/ackstream sent $(call option,SOURCE,--source) -- $${FILE:+"$$FILE"}
 
-test: $(DEV) ## Run the tests (ARGS='tests/stack -k name')
-	@sh deploy/setup.sh browser
+test: $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
+	@sh deploy/local/setup.sh browser
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $$ARGS
 
 chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
-	@$(BIN)/python -m tests.chaos $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)
+	@$(BIN)/python -m tests.faults $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)
 
 lint: $(DEV) ## Check style and types
 	@$(BIN)/ruff check .
@@ -91,20 +91,20 @@ bench-panels: $(DEV) ## Time every panel over many messages (MESSAGES=10000000, 
 	@$(BIN)/python -m tests.bench.panels $(call option,MESSAGES,--messages) $(call option,KEEP,--keep)
 
 screenshots: $(DEV) ## Take the pictures of this README from the running stack
-	@sh deploy/setup.sh browser
-	@$(BIN)/python -m tests.screenshots
+	@sh deploy/local/setup.sh browser
+	@$(BIN)/python -m tests.support.screenshots
 
 grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the panels
 	@$(BIN)/python -m dashboards.grafana.build
 
 lock: $(DEV) ## Write the lock files anew from pyproject.toml (UPGRADE=1: newest versions allowed)
-	@sh deploy/lock.sh
+	@sh deploy/local/lock.sh
 
 $(BIN)/python:
-	@sh deploy/setup.sh create
+	@sh deploy/local/setup.sh create
 
 $(RUNTIME): $(BIN)/python
-	@sh deploy/setup.sh runtime "$@"
+	@sh deploy/local/setup.sh runtime "$@"
 
 $(DEV): $(RUNTIME)
-	@sh deploy/setup.sh dev "$@"
+	@sh deploy/local/setup.sh dev "$@"

@@ -4,7 +4,7 @@
 
 from typing import Final
 
-from dashboards.alerts import sql
+from dashboards.alerts import rule_sql
 from dashboards.alerts.rule import NOW, Rule
 from schemas.error_codes import class_sql
 
@@ -18,9 +18,9 @@ _DELIVERY_FELL: Final = Rule(
     "this source and category (the seven days before, at the same age), by more than chance explains.",
     red="Failures shows the codes since then. None: Senders, whether the number is connected and webhooks arrive. "
     "A new campaign to old numbers looks the same: compare list health.",
-    sql=f"""SELECT source, category, {sql.fall("arrived")} AS value,
+    sql=f"""SELECT source, category, {rule_sql.fall("arrived")} AS value,
     arrived_recent / n_recent AS share, arrived_usual / n_usual AS usual, n_recent AS messages
-FROM {sql.recent_and_usual("source, category", arrived=sql.ARRIVED)}""",
+FROM {rule_sql.recent_and_usual("source, category", arrived=rule_sql.ARRIVED)}""",
     labels=("source", "category"),
     summary="{source}, {category}: {share:.1%} of {messages:,} messages delivered within an hour, usually {usual:.1%}.",
     above=0.03,  # three points below what chance explains: less is nobody's emergency
@@ -40,9 +40,9 @@ _SILENT_ROSE: Final = Rule(
     "Either their phones are off, or the provider's webhooks do not reach us.",
     red="Senders: when is the last webhook, is the number connected? In the provider's console: is the webhook "
     "address right and do its calls fail?",
-    sql=f"""SELECT source, {sql.rise("silent")} AS value,
+    sql=f"""SELECT source, {rule_sql.rise("silent")} AS value,
     silent_recent / n_recent AS share, silent_usual / n_usual AS usual, n_recent AS messages
-FROM {sql.recent_and_usual("source", silent=sql.SILENT)}""",
+FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT)}""",
     labels=("source",),
     summary="{source}: {share:.1%} of {messages:,} messages without a word after an hour, usually {usual:.1%}.",
     above=0.05,
@@ -61,9 +61,9 @@ _IDS_DIFFER: Final = Rule(
     meaning="Messages without a word and statuses without a sent record rise together: what is reported as sent "
     "carries other ids than the provider's statuses, so one message is counted as two.",
     red="Report the id that the provider's answer to the send call holds (POST /sent), not one of your own.",
-    sql=f"""SELECT source, least({sql.rise("silent")}, {sql.rise("orphan")}) AS value,
+    sql=f"""SELECT source, least({rule_sql.rise("silent")}, {rule_sql.rise("orphan")}) AS value,
     silent_recent / n_recent AS share, orphan_recent / n_recent AS orphans
-FROM {sql.recent_and_usual("source", silent=sql.SILENT, orphan=sql.ORPHAN)}""",
+FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT, orphan=rule_sql.ORPHAN)}""",
     labels=("source",),
     summary="{source}: {share:.1%} of messages without a word, {orphans:.1%} without a sent record.",
     above=0.05,
@@ -86,7 +86,7 @@ _ACCOUNT_DANGER: Final = Rule(
     meaning="Messages of the last two hours failed with a code that speaks of the account, not of the message: "
     "locked, blocked for a policy, payment missing, not registered.",
     red="Stop the campaign and look at the account in the provider's console now; Failures says what each code wants.",
-    sql=f"""SELECT source, {sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
+    sql=f"""SELECT source, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE {_LAST_TWO_HOURS} AND failed > 0 AND {class_sql("provider", "error_code")} = 'account'
 GROUP BY source, code
@@ -109,7 +109,7 @@ _UNKNOWN_CODE: Final = Rule(
     meaning="Messages of the last 24 hours failed with a code that is not in the list: they count as failed, but "
     "nobody has said what to do about them.",
     red="Look the code up at the provider, and treat these messages accordingly; a newer version may know it.",
-    sql=f"""SELECT provider, {sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
+    sql=f"""SELECT provider, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE slot >= {NOW} - toIntervalHour(24) AND slot <= {NOW} AND failed > 0
     AND {class_sql("provider", "error_code")} = 'unknown'

@@ -21,7 +21,7 @@ from dashboards.alerts.notify import NotTakenError, Webhook
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
 from dashboards.alerts.state import State
-from dashboards.alerts.store import Store
+from dashboards.alerts.state_file import Store
 from schemas.settings.config import Config, ConfigError
 
 log = logging.getLogger("ackstream.alerts")

@@ -4,7 +4,7 @@
 
 from typing import Final
 
-from dashboards.alerts import sql
+from dashboards.alerts import rule_sql
 from dashboards.alerts.rule import NOW, Rule
 
 _MINUTE: Final = 60.0
@@ -63,7 +63,7 @@ FROM
 
 def _last_state(words: str) -> str:
     """Of each sender whether the last state that it told is one of `words`; what was told a month ago is old news."""
-    account = sql.without_digits("account")
+    account = rule_sql.without_digits("account")
     return f"""SELECT source, sender, toFloat64(last IN ({words})) AS value, last AS state, since_seconds
 FROM
 (

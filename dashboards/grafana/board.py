@@ -9,9 +9,9 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.grafana.macros import ALL, option
 from dashboards.grafana.names import PLUGIN, SOURCE_NAME, SOURCE_UID, SOURCE_VARIABLE, TAG, dashboard_uid
 from dashboards.grafana.panels import HEIGHTS, SOURCE, build
-from dashboards.grafana.sql import ALL, option
 from dashboards.panel import Dashboard, Panel
 
 _FILTERS: Final = {

@@ -17,8 +17,8 @@ from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana import fields
+from dashboards.grafana.macros import panel_sql
 from dashboards.grafana.names import PLUGIN, PLUGIN_VERSION, SOURCE_VARIABLE
-from dashboards.grafana.sql import panel_sql
 from dashboards.panel import Column, Kind, Panel, Role
 
 SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid=f"${{{SOURCE_VARIABLE}}}")

@@ -18,9 +18,9 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from dashboards.alerts.inner import CLICKHOUSE_AWAY
 from dashboards.alerts.rule import PARAMETERS, Rule
+from dashboards.grafana.macros import rule_sql
 from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_UID, dashboard_uid, rule_uid
 from dashboards.grafana.panels import Query
-from dashboards.grafana.sql import rule_sql
 
 _STEP: Final = 10  # seconds; Grafana's intervals are multiples of it
 _RANGE_SECONDS: Final = 600  # the rules know their range themselves; Grafana wants one all the same

@@ -11,11 +11,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from dashboards.page import queries, statement
+from dashboards.page.clickhouse import Table
 from dashboards.page.context import PAGE, Page
 from dashboards.page.problems import Problem, bad_parameter, not_found, unknown_parameter
 from dashboards.page.question import ALL, MAX_CHARACTERS, Extent, Question, ask, one, wants_everything
 from dashboards.page.ranges import PRESETS
-from dashboards.page.store import Table
 from dashboards.page.values import csv_text, moment, plain
 from dashboards.panel import Panel
 from schemas.parsing.jsontext import dumps

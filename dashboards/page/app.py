@@ -15,12 +15,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from dashboards.page import api
-from dashboards.page.answers import Answers
 from dashboards.page.assets import Asset, Assets
+from dashboards.page.clickhouse import Store
 from dashboards.page.context import PAGE, Alerts, Page, now
 from dashboards.page.problems import Problem, internal, method_not_allowed, not_found, wrong_host
+from dashboards.page.query_cache import Answers
 from dashboards.page.security import HEADERS, host_check
-from dashboards.page.store import Store
 from dashboards.panel import Dashboard
 from schemas.settings.config import Config
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from dashboards.page.answers import Answers
 from dashboards.page.assets import Assets
-from dashboards.page.store import Store, Table
+from dashboards.page.clickhouse import Store, Table
+from dashboards.page.query_cache import Answers
 from dashboards.panel import Dashboard, Panel
 from schemas.settings.config import Config
 

@@ -105,6 +105,11 @@ def held(place: Path) -> Held:
     return total
 
 
+def count(data_dir: Path) -> int:
+    """How many records the spool of a data folder holds."""
+    return held(folder(data_dir)).records
+
+
 def bytes_beside(place: Path, ours: Collection[Path]) -> int:
     """Bytes on disk of all files but `ours`."""
     return sum(size_on_disk(path) for path in place.glob(f"*{_DATA}") if path not in ours)

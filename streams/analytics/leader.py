@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.settings.config import Config
 from schemas.topics import EVENTS
-from streams.patience import OnState, Patience
+from streams.runtime.backoff import OnState, Patience
 
 GROUP = "ackstream-analytics"
 _LEASE = TopicPartition(EVENTS.name, 0)

@@ -1,7 +1,7 @@
 """`ackstream worker analytics`: the loops that make what dashboards read, in the process that leads. IO.
 
 Everything here can be killed at any time. What is away is waited for; what is unexpected ends the process (see
-streams.vitals), which the supervisor starts again.
+streams.runtime.heartbeat), which the supervisor starts again.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy
 from streams.analytics.leader import Leader
 from streams.analytics.rollups import Rollups
-from streams.patience import APPLIED, AWAY, Patience, tables_made
-from streams.vitals import BEAT_SECONDS, Vitals
+from streams.runtime.backoff import APPLIED, AWAY, Patience, tables_made
+from streams.runtime.heartbeat import BEAT_SECONDS, Vitals
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

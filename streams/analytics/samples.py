@@ -20,8 +20,8 @@ from schemas.parsing.times import to_iso
 from schemas.settings.config import Config
 from schemas.tables import INSERT_SETTINGS, SAMPLES
 from streams.analytics.scrape import Reading, increases, read
-from streams.lag import Lags
-from streams.patience import AWAY
+from streams.runtime.backoff import AWAY
+from streams.runtime.lag import Lags
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -67,7 +67,7 @@ async def run(config: Config, connect: Callable[[], "Client"], stop: asyncio.Eve
 
 
 def store(client: "Client", samples: list[Sample]) -> None:
-    """Inserts samples as those of now. Raises what is in `streams.patience.AWAY`."""
+    """Inserts samples as those of now. Raises what is in `streams.runtime.backoff.AWAY`."""
     at = to_iso(time.time_ns() // 1_000_000)
     rows = [
         {"at": at, "name": each.name, "part": each.part, "source": each.source, "value": each.value} for each in samples

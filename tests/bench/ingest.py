@@ -24,9 +24,9 @@ from urllib.request import urlopen
 import uvloop
 from aiohttp import web
 
-from deploy.kafka_broker import Broker
-from deploy.ports import free_ports
-from deploy.topics import ensure_topics_sync
+from deploy.admin.topics import ensure_topics_sync
+from deploy.local.kafka.broker import Broker
+from deploy.local.ports import free_ports
 
 SECRET = "bench-secret"
 BODY_BYTES = 670

@@ -17,7 +17,7 @@ import orjson
 import rocksdict
 
 from schemas.normalisation.raw_topic import normalise
-from streams.lifecycle import absorb, dumps
+from streams.load.lifecycle import absorb, dumps
 
 POSITION = {"topic": "wa.raw", "partition": 0, "offset": 0}
 HEADERS = {"source": "shop", "provider": "meta", "received_at": "2026-11-20T12:00:00.123Z", "request_id": "0" * 32}

@@ -9,8 +9,8 @@ from typing import Any
 import faust
 from aiokafka import TopicPartition
 
-from streams import batches
-from streams.batches import BatchApp, BatchSchema
+from streams.runtime import partition_batches
+from streams.runtime.partition_batches import BatchApp, BatchSchema
 
 TOPIC = "wa.raw"
 RECORDS = 100
@@ -19,7 +19,7 @@ NEVER = 50
 
 def main() -> None:
     bootstrap, folder, kind = sys.argv[1:]
-    batches.BATCH_RECORDS = 1  # a batch is then what a message is to stock Faust
+    partition_batches.BATCH_RECORDS = 1  # a batch is then what a message is to stock Faust
     make = faust.App if kind == "stock" else BatchApp
     app = make(
         f"hole-{kind}", broker=f"kafka://{bootstrap}", datadir=folder, web_enabled=False, topic_allow_declare=False,

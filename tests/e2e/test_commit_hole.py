@@ -6,8 +6,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.kafka_broker import Broker
-from deploy.topics import ensure_topics
+from deploy.admin.topics import ensure_topics
+from deploy.local.kafka.broker import Broker
 from schemas.topics import RAW
 from tests.e2e.commit_hole import NEVER, RECORDS
 

@@ -9,7 +9,7 @@ from schemas.parsing.bodies import elements_of
 from schemas.parsing.results import Parsed
 from schemas.providers import registry
 from schemas.providers.base import Provider
-from streams.retry import Place, Progress, retry
+from streams.replay.retry import Place, Progress, retry
 from tests.support.stack import Stack, wait_until
 
 NEW_SHAPE = [json.dumps({"v": 9, "said": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from deploy.stack.lag import lags
+from deploy.local.worker_lag import lags
 from schemas.topics import DEAD, RAW
-from streams.replay import ends
-from streams.share import LEAST
-from streams.vitals import EXIT_HELD
+from streams.normalise.failure_rate import LEAST
+from streams.replay.reader import ends
+from streams.runtime.heartbeat import EXIT_HELD
 from tests.support.stack import Stack, put, wait_until
 
 STRANGE = b'{"v": 9}'

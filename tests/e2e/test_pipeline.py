@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.stack.lag import lags
+from deploy.local.worker_lag import lags
 from schemas.topics import MESSAGES
-from streams.vitals import EXIT_FAIL_STOP
+from streams.runtime.heartbeat import EXIT_FAIL_STOP
 from tests.support.stack import META_SECRET, TOKEN, Stack, wait_until
 
 START = 1_795_132_800  # 2026-11-20T00:00:00Z, in s

@@ -7,8 +7,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import RAW
-from streams.replay import Wanted, replay
-from streams.replay_sinks import ToStreams
+from streams.replay.reader import Wanted, replay
+from streams.replay.sinks import ToStreams
 from tests.e2e.test_garbage import HEADERS, put
 from tests.support.stack import Stack
 

@@ -16,18 +16,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from click.testing import CliRunner
 
-from deploy import replay_state
-from deploy.cli import cli
-from deploy.replay_state import READY, SWAPPED, SWAPPING
-from deploy.shadow import swap as swapping
-from deploy.shadow.database import KEPT, database_of, tables
+from deploy.cli.main import cli
 from schemas.events import Arrival, finish
 from schemas.parsing.results import Parsed
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from schemas.topics import EVENTS, RAW, TOPICS
-from streams.lag import GROUPS
-from streams.replay import Wanted, ends, replay
-from streams.replay_sinks import ToStreams, ToTables
+from streams.replay import saved_state
+from streams.replay.reader import Wanted, ends, replay
+from streams.replay.saved_state import READY, SWAPPED, SWAPPING
+from streams.replay.shadow import swap as swapping
+from streams.replay.shadow.database import KEPT, database_of, tables
+from streams.replay.sinks import ToStreams, ToTables
+from streams.runtime.lag import GROUPS
 from tests.conftest import end
 from tests.support.stack import Stack, put, wait_until
 
@@ -248,8 +248,8 @@ def exchange_some(parts: Stack, name: str) -> None:
         parts.client.command(f"EXCHANGE TABLES ackstream.{table} AND ackstream_{name}.{table}")
 
 
-def state(parts: Stack, name: str) -> replay_state.State | None:
-    return replay_state.find(parts.config, replay_state.shadow_id(name))
+def state(parts: Stack, name: str) -> saved_state.State | None:
+    return saved_state.find(parts.config, saved_state.shadow_id(name))
 
 
 async def load_workers_are_done(parts: Stack) -> None:

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from schemas.topics import EVENTS, MESSAGES, STATE
-from streams import fence
-from streams.fence import Claim, Fence, FencedBatch
-from streams.normalise import partition_of
-from streams.outbox import Outbox, new_producer, stored
-from streams.vitals import EXIT_FAIL_STOP
+from streams.normalise.worker import partition_of
+from streams.runtime import fence
+from streams.runtime.batch_producer import Outbox, new_producer, stored
+from streams.runtime.fence import Claim, Fence, FencedBatch
+from streams.runtime.heartbeat import EXIT_FAIL_STOP
 from tests.conftest import end
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event

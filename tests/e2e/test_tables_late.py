@@ -2,11 +2,11 @@
 
 import orjson
 
-from deploy.clickhouse_client import connect
-from deploy.migrations import migrate
 from schemas.tables import migrations
 from schemas.topics import EVENTS
-from streams.patience import APPLIED
+from streams.runtime.backoff import APPLIED
+from streams.runtime.clickhouse import connect
+from streams.runtime.migrations import migrate
 from tests.support.events import NOON, event
 from tests.support.stack import Stack, put, wait_until
 

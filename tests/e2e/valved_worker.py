@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection
 
-from deploy.commands.worker import command
+from deploy.cli.commands.worker import command
 
 PRODUCER = "ackstream-load"  # the client id
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 
-from deploy.kafka_broker import Broker
-from deploy.topics import ensure_topics_sync
+from deploy.admin.topics import ensure_topics_sync
+from deploy.local.kafka.broker import Broker
 from tests.ingest.process import META_SECRET, PARTITIONS, Edge, Raw
 
 StartEdge = Callable[..., Edge]

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from deploy.ports import free_ports
+from deploy.local.ports import free_ports
 from schemas.topics import RAW
 
 META_SECRET = "meta-app-secret-7c1e"

@@ -12,8 +12,8 @@ from aiohttp import ClientSession
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.kafka_broker import Broker
-from deploy.topics import ensure_topics
+from deploy.admin.topics import ensure_topics
+from deploy.local.kafka.broker import Broker
 from schemas.topics import RAW
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import PARTITIONS, Edge, Raw, headers, until

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import ClientSession
 from aiokafka import ConsumerRecord
 
-from deploy.kafka_broker import Broker
-from deploy.topics import ensure_topics
+from deploy.admin.topics import ensure_topics
+from deploy.local.kafka.broker import Broker
 from ingest.storage import spool_folder
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import PARTITIONS, Edge, Raw, headers, partitions, until

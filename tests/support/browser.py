@@ -3,7 +3,7 @@
 import os
 import shutil
 
-# As in deploy/setup.sh, which installs the first of them where that is allowed.
+# As in deploy/local/setup.sh, which installs the first of them where that is allowed.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
     "the tests of the page need Chromium: run `apt-get install chromium` as root, or set CHROMIUM=/path/to/chromium"

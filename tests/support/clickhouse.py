@@ -55,7 +55,15 @@ class Server:
             )
         )
         users.chmod(0o600)
-        self.command = [sys.executable, "-m", "deploy.clickhouse", "--data", str(data), "--users", str(users)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "deploy.local.clickhouse_server",
+            "--data",
+            str(data),
+            "--users",
+            str(users),
+        ]
         self.command += ["--host", "127.0.0.1", "--port", "0", *extra]
         self.log = data.parent / f"{data.name}.log"
         with self.log.open("ab") as log:

@@ -22,12 +22,12 @@ from urllib.request import Request, urlopen
 import clickhouse_connect
 from aiokafka import AIOKafkaProducer
 
-from deploy.kafka_broker import Broker
-from deploy.migrations import migrate
-from deploy.ports import free_ports
-from deploy.topics import ensure_topics_sync
+from deploy.admin.topics import ensure_topics_sync
+from deploy.local.kafka.broker import Broker
+from deploy.local.ports import free_ports
 from schemas.metrics import INGEST_STORE_UP
 from schemas.settings.config import Config, load
+from streams.runtime.migrations import migrate
 
 META_SECRET = "meta-" + secrets.token_hex(8)
 WASENDER_SECRET = "wasender-" + secrets.token_hex(8)
@@ -144,7 +144,9 @@ class Stack:
     def start_clickhouse(self, *, tables: bool) -> None:
         """Starts ClickHouse and waits for it; `tables` = with the migrations applied."""
         data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
-        self._spawn("clickhouse", "deploy.clickhouse", "--data", str(data), "--users", str(users), "--port", port)
+        self._spawn(
+            "clickhouse", "deploy.local.clickhouse_server", "--data", str(data), "--users", str(users), "--port", port
+        )
         wait_until("ClickHouse answers /ping", lambda: self._read(f"http://127.0.0.1:{port}/ping")[0] == 200)
         if tables:
             with self.environ():

@@ -19,7 +19,7 @@ from schemas.providers import registry
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config, ConfigError, parse
 from schemas.topics import RAW
-from streams.normalise import understood
+from streams.normalise.worker import understood
 from tests.support.examples import NOW, body_of, differences
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,173 @@
+"""Makes the topics of a Kafka be what `schemas/topics.py` lists; never deletes one. IO: Kafka's admin interface."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from deploy import blocking
+from schemas.errors import Failure
+from schemas.topics import DAY_MS, TOPICS, Topic
+
+_ALREADY_EXISTS = 36
+_INVALID_REPLICATION = 38
+# Kafka's word for "set on this topic", as against defaults of the broker.
+_SET_ON_TOPIC = 1
+_VISIBLE_SECONDS = 30.0
+
+
+@dataclass(slots=True, frozen=True)
+class Changes:
+    """What `ensure_topics` did; both empty when everything was right."""
+
+    created: tuple[str, ...] = ()
+    aligned: tuple[str, ...] = ()
+
+
+def settings(topic: Topic, replication: int, retention_days: int) -> dict[str, str]:
+    """The settings that `topic` has on Kafka. Pure."""
+    wanted = {
+        "cleanup.policy": topic.cleanup,
+        "max.message.bytes": str(topic.max_bytes),
+        # acks=all then means a majority: what was answered 200 outlives any broker of three.
+        "min.insync.replicas": str(replication // 2 + 1),
+    }
+    if topic.arrival_times:
+        wanted["message.timestamp.type"] = "LogAppendTime"
+    if topic.cleanup == "compact":
+        # The segment being written is never compacted and a recovery reads all of it: 64 MiB instead of 1 GiB.
+        wanted["segment.bytes"] = str(64 * 1024 * 1024)
+    else:
+        days = -1 if retention_days < 0 else retention_days * DAY_MS
+        wanted["retention.ms"] = str(days if topic.retention_ms is None else topic.retention_ms)
+    return wanted
+
+
+def ensure_topics_sync(bootstrap: str, partitions: int, replication: int, retention_days: int) -> Changes:
+    """`ensure_topics` for code that is not asynchronous."""
+    return blocking.run(ensure_topics(bootstrap, partitions, replication, retention_days))
+
+
+async def ensure_topics(
+    bootstrap: str, partitions: int, replication: int, retention_days: int, topics: Iterable[Topic] = TOPICS
+) -> Changes:
+    """Creates the missing topics and aligns the settings of the others; settings set by hand on other keys stay.
+
+    Returns once every topic is served and consumer groups can be joined. Raises Failure when a topic has another number
+    of partitions (keys would move between them) or Kafka refuses.
+    """
+    wanted = tuple(topics)
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await client.start()
+        _check_partitions(await _partitions(client), wanted, partitions)
+        created = await _create(client, wanted, partitions, replication, retention_days)
+        aligned = await _align(client, wanted, replication, retention_days)
+        await _wait_groups(client)
+    except (KafkaError, OSError) as error:
+        raise Failure(f"Kafka at {bootstrap} could not make the topics ready: {error}") from None
+    finally:
+        await client.close()
+    return Changes(created, aligned)
+
+
+def _check_partitions(found: dict[str, int], wanted: tuple[Topic, ...], partitions: int) -> None:
+    for topic in wanted:
+        count = found.get(topic.name, partitions)
+        if count != partitions:
+            raise Failure(
+                f"{topic.name} has {count} partitions and kafka.partitions is {partitions}: set kafka.partitions = "
+                f"{count} (a message's events must stay in one partition), or start empty after `make clean`"
+            )
+
+
+async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
+    found = await client.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["error_code"] == 0}
+
+
+async def _create(
+    client: AIOKafkaAdminClient, wanted: tuple[Topic, ...], partitions: int, replication: int, retention_days: int
+) -> tuple[str, ...]:
+    there = await _partitions(client)
+    missing = [
+        NewTopic(topic.name, partitions, replication, topic_configs=settings(topic, replication, retention_days))
+        for topic in wanted
+        if topic.name not in there
+    ]
+    if not missing:
+        return ()
+    response = await client.create_topics(missing)
+    for name, code, *rest in response.topic_errors:
+        if code == _INVALID_REPLICATION:
+            raise Failure(f"Kafka has fewer brokers than kafka.replication = {replication}: lower it or add brokers")
+        if code not in (0, _ALREADY_EXISTS):
+            raise for_code(code)(f"{name}: {rest[0] if rest and rest[0] else for_code(code).description}")
+    await _wait_visible(client, {topic.name for topic in wanted})
+    _check_partitions(await _partitions(client), wanted, partitions)
+    return tuple(topic.name for topic in missing)
+
+
+async def _wait_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    deadline = time.monotonic() + _VISIBLE_SECONDS
+    while not await _all_led(client, names):
+        if time.monotonic() > deadline:
+            raise Failure(
+                f"Kafka created the topics but does not serve them after {_VISIBLE_SECONDS:.0f} s: look at its log"
+            )
+        await asyncio.sleep(0.05)
+
+
+async def _all_led(client: AIOKafkaAdminClient, names: set[str]) -> bool:
+    topics = [topic for topic in await client.describe_topics() if topic["topic"] in names]
+    partitions = [partition for topic in topics for partition in topic["partitions"]]
+    return len(topics) == len(names) and all(partition["leader"] >= 0 for partition in partitions)
+
+
+async def _wait_groups(client: AIOKafkaAdminClient) -> None:
+    """The first question for a group's coordinator makes Kafka create the topic of the offsets."""
+    deadline = time.monotonic() + _VISIBLE_SECONDS
+    while True:
+        try:
+            await client.find_coordinator("ackstream")
+            return
+        except KafkaError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+
+
+async def _align(
+    client: AIOKafkaAdminClient, wanted: tuple[Topic, ...], replication: int, retention_days: int
+) -> tuple[str, ...]:
+    changes = []
+    for topic in wanted:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
+        [response] = await client.describe_configs([resource])
+        present, set_here = _configs(response)
+        want = settings(topic, replication, retention_days)
+        if any(present.get(key) != value for key, value in want.items()):
+            # Kafka replaces the whole set: what was set by hand is sent again.
+            changes.append(ConfigResource(ConfigResourceType.TOPIC, topic.name, {**set_here, **want}))
+    if changes:
+        for response in await client.alter_configs(changes):
+            for code, message, _, name in response.resources:
+                if code:
+                    raise for_code(code)(f"{name}: {message}")
+    return tuple(change.name for change in changes)
+
+
+def _configs(response: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """All settings in an answer of DescribeConfigs, and those set on the topic itself."""
+    found = response.to_object()["resources"][0]
+    if found["error_code"]:
+        raise for_code(found["error_code"])(found["error_message"])
+    entries = found["config_entries"]
+    present = {entry["config_names"]: entry["config_value"] for entry in entries}
+    set_here = [entry["config_names"] for entry in entries if entry["config_source"] == _SET_ON_TOPIC]
+    return present, {name: present[name] for name in set_here}

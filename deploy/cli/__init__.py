@@ -1,0 +1,1 @@
+"""`ackstream`: the command line."""

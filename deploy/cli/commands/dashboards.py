@@ -1,0 +1,30 @@
+"""`ackstream dashboards`: the page, in the foreground."""
+
+import logging
+import sys
+
+import click
+
+from schemas.errors import Failure
+from schemas.settings.config import load
+
+
+@click.command("dashboards")
+def command() -> None:
+    """Serve the page of dashboards until SIGTERM.
+
+    It holds the read-only user of ClickHouse and nothing else, and judges the alert rules. `ackstream up` starts it.
+    """
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("ackstream").setLevel(logging.INFO)
+    from dashboards.alerts.runner import Alerts
+    from dashboards.catalogue import DASHBOARDS
+    from dashboards.page.server import StartError, run
+
+    config = load()
+    try:
+        run(config, DASHBOARDS, Alerts(config) if config.alerts.enabled else None)
+    except StartError as error:
+        raise Failure(str(error)) from None

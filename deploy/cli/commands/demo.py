@@ -1,0 +1,99 @@
+"""`ackstream demo`. IO."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from deploy.simulator.demo.post import PostError
+from deploy.simulator.demo.run import Demo, accounts
+from deploy.simulator.demo.tables import Tables
+from deploy.simulator.facts import run_name
+from deploy.simulator.running_truth import Book
+from deploy.simulator.traffic import Traffic, plan
+from deploy.simulator.truth_file import Header, TruthWriter
+from schemas.errors import Failure
+from schemas.parsing.times import from_iso
+from schemas.settings.config import Config, load
+from streams.runtime.clickhouse import ClickHouseError, connect
+
+_PLAIN_WIDTH = 120  # wide enough for the table when no terminal says how wide it is
+
+
+@click.command()
+@click.option(
+    "--messages", type=click.IntRange(1, 500_000), default=20_000, show_default=True, help="How many messages."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second; default: as fast as it goes."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, --now and --run: the same bodies.")
+@click.option("--now", "start", metavar="ISO", help="When the traffic ends; default: now.")
+@click.option(
+    "--run", "run_id", metavar="NAME", help="Name of the run, part of its message ids; default: from seed and start."
+)
+@click.option(
+    "--truth", "truth_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the truth here as JSON lines."
+)
+@click.option("--plain", is_flag=True, help="No colours, no progress bar.")
+def command(
+    messages: int,
+    rate: float | None,
+    seed: int,
+    start: str | None,
+    run_id: str | None,
+    truth_file: Path | None,
+    plain: bool,
+) -> None:
+    """Post realistic traffic of three providers and compare every number in ClickHouse with the truth.
+
+    Ends with the address where the dashboards show it. Exit 0 when all of them are equal, 1 when one is not.
+    """
+    config = load()
+    now = time.time_ns() // 1_000_000 if start is None else from_iso(start)
+    if now is None:
+        raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z", param_hint="--now")
+    traffic = plan(accounts(config), messages, seed, now, run_id or run_name(seed, now), config.ingest.max_body_bytes)
+    if truth_file is not None:
+        _write(truth_file, traffic)
+    console = Console(no_color=True, width=_PLAIN_WIDTH, force_terminal=False) if plain else Console(width=_width())
+    if not _run(config, traffic, console, rate, plain=plain):
+        raise SystemExit(1)
+
+
+def _run(config: Config, traffic: Traffic, console: Console, rate: float | None, *, plain: bool) -> bool:
+    try:
+        with connect(config.clickhouse) as client:
+            tables = Tables(client, traffic.sources)
+            return Demo(traffic, tables, config.ingest.url, config.dashboards.url, console, plain).run(rate)
+    except PostError as error:
+        raise Failure(str(error)) from None
+    except ClickHouseError as error:
+        raise Failure(
+            f"ClickHouse did not answer a question of the demo ({_first_line(error)}): see `make status`"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _write(file: Path, traffic: Traffic) -> None:
+    try:
+        with TruthWriter(file) as out:
+            out.write(Header(traffic.run, traffic.seed, traffic.sources, traffic.prefixes))
+            book = Book(out.write)
+            for request in traffic.requests:
+                book.expect(request.facts)
+            for request in traffic.requests:
+                book.stored(request)
+            book.close()
+    except OSError as error:
+        raise Failure(f"{file} cannot be written ({error.strerror}): give another path to --truth") from None
+
+
+def _width() -> int | None:
+    """Of the terminal; where the output goes elsewhere, what the table needs."""
+    return None if sys.stdout.isatty() else _PLAIN_WIDTH

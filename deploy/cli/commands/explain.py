@@ -1,0 +1,166 @@
+"""`ackstream explain`. IO: reads a file or standard input; needs no services."""
+
+import base64
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import click
+import orjson
+
+from deploy.cli.explain_setup import Setups, mapping_in
+from schemas.normalisation.explain import Setup, explain
+from schemas.parsing.times import from_any
+from schemas.settings.config import ConfigError
+
+
+class _BadCaseError(Exception):
+    """The case is not of the form that `--jsonl` takes; the text says what is wrong."""
+
+
+def _headers(given: Iterable[str]) -> dict[str, str]:
+    headers = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise click.UsageError(f"--header {name!r}: write it as 'Name: value'")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _now(value: Any) -> int:
+    if value is None:
+        return time.time_ns() // 1_000_000
+    moment = from_any(value)
+    if moment is None:
+        raise _BadCaseError("now must be an ISO time such as 2026-11-20T12:00:00Z")
+    return moment
+
+
+def _setup(case: dict[str, Any], setups: Setups) -> tuple[str, Setup]:
+    """The provider's name of a case and how it is set up."""
+    mapping, source = case.get("mapping"), case.get("source")
+    if mapping is not None and not isinstance(mapping, dict):
+        raise _BadCaseError("mapping is an object")
+    if source is None:
+        name = str(case.get("provider"))
+        setup = setups.of_provider(name, mapping)
+    else:
+        name, setup = setups.of_source(str(source))
+    return name, replace(setup, address=str(case["address"])) if "address" in case else setup
+
+
+def _case(line: bytes, setups: Setups) -> dict[str, Any]:
+    """The answer to one line of `--jsonl`."""
+    try:
+        case = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        case = None
+    if not isinstance(case, dict):
+        raise _BadCaseError("a case is a JSON object")
+    headers = case.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise _BadCaseError("headers is an object of names and values")
+    try:
+        body = base64.b64decode(case.get("body_base64") or "", validate=True)
+    except (ValueError, TypeError):
+        raise _BadCaseError("body_base64 is not base64") from None
+    try:
+        secret = case.get("secret")
+        query = case.get("query") or {}
+        name, setup = _setup(case, setups)
+        return explain(
+            name,
+            {str(name): str(value) for name, value in headers.items()},
+            body,
+            [] if not secret else secret if isinstance(secret, list) else [secret],
+            case.get("url") or "",
+            _now(case.get("now")),
+            case.get("method") or "POST",
+            dict(parse_qsl(query, keep_blank_values=True)) if isinstance(query, str) else query,
+            case.get("verify_token"),
+            setup,
+        )
+    except (ConfigError, ValueError) as error:
+        raise _BadCaseError(str(error)) from None
+    except (AttributeError, TypeError):
+        raise _BadCaseError("secret, url, now, method, query and verify_token are texts") from None
+
+
+def _each_line(source: Any, setups: Setups) -> None:
+    """One answer a line, in order; a case of the wrong form is answered {"error"} and makes the exit code 2."""
+    wrong = 0
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        try:
+            answer = _case(line, setups)
+        except _BadCaseError as error:
+            wrong += 1
+            answer = {"error": f"line {number}: {error}"}
+        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    if wrong:
+        raise click.UsageError(f"{wrong} of the cases are not of the form that --jsonl takes, see their answers")
+
+
+def _asked(setups: Setups, provider: str | None, source: str | None, mapping: Path | None) -> tuple[str, Setup]:
+    """The provider's name and the set-up that the options mean."""
+    if source is not None:
+        if provider or mapping:
+            raise click.UsageError("--source brings its own provider and mapping: leave --provider and --mapping out")
+        return setups.of_source(source)
+    if not provider:
+        raise click.UsageError("say whose format it is with --provider, or which source it came to with --source")
+    return provider, setups.of_provider(provider, None if mapping is None else mapping_in(mapping))
+
+
+@click.command()
+@click.option("--provider", "-p", help="Whose format it is: meta, wasender, zapini, ...")
+@click.option("--source", help="As this source of the settings: its provider, mapping, secrets and auth.")
+@click.option("--config", "settings", type=click.Path(path_type=Path), help="The settings; default: those in force.")
+@click.option("--mapping", type=click.Path(path_type=Path), help="TOML file with a mapping, for --provider generic.")
+@click.option("--address", default="", metavar="IP", help="Where the request comes from, for a source that asks.")
+@click.option(
+    "--header", "-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request; repeatable."
+)
+@click.option("--secret", "-s", "secrets", multiple=True, help="A secret of the source; repeatable.")
+@click.option("--url", default="", help="The address that the provider calls.")
+@click.option("--now", metavar="ISO", help="When it came in; default: now.")
+@click.option("--method", default="POST", show_default=True, type=click.Choice(["POST", "GET"], case_sensitive=False))
+@click.option("--query", default="", metavar="'A=B&C=D'", help="Query string, for a handshake.")
+@click.option("--verify-token", metavar="T", help="The token that a handshake must bring.")
+@click.option("--jsonl", is_flag=True, help="FILE holds one case a line; one answer a line is printed.")
+@click.argument("file", default="-", type=click.Path(path_type=Path))
+def command(
+    provider: str | None, source: str | None, settings: Path | None, mapping: Path | None, address: str,
+    headers: tuple[str, ...], secrets: tuple[str, ...], url: str, now: str | None, method: str, query: str,
+    verify_token: str | None, jsonl: bool, file: Path,
+) -> None:  # fmt: skip
+    """Show what becomes of a webhook body: is it authentic, is it understood, which events.
+
+    FILE holds the body as it came (- or nothing: standard input). Needs no services. A case of --jsonl is
+    {provider, headers, body_base64, secret, url, now, method, query, verify_token}, and may have source, mapping and
+    address.
+    """
+    setups = Setups(settings)
+    try:
+        if jsonl:
+            with click.open_file(str(file), "rb") as lines:
+                _each_line(lines, setups)
+            return
+        name, setup = _asked(setups, provider, source, mapping)
+        handshake = method.upper() == "GET"
+        body = b"" if handshake else click.open_file(str(file), "rb").read()
+        answer = explain(
+            name, _headers(headers), body, secrets, url, _now(now), method,
+            dict(parse_qsl(query, keep_blank_values=True)), verify_token, replace(setup, address=address),
+        )  # fmt: skip
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
+    except (_BadCaseError, ConfigError, ValueError) as error:
+        raise click.UsageError("; ".join(str(error).splitlines())) from None
+    sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n")

@@ -1,0 +1,47 @@
+"""`ackstream grafana`: dashboards, alert rules and data source for the user's own Grafana. IO: writes files."""
+
+from pathlib import Path
+
+import click
+
+from dashboards.grafana.names import PLUGIN
+from dashboards.grafana.provision import DASHBOARDS, render, shipped, target
+from deploy.local.layout import shown
+from schemas.errors import Failure
+from schemas.settings.config import load
+
+
+@click.command()
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write into; made if needed.",
+)
+@click.option("--clickhouse", "url", default="", help="ClickHouse as Grafana reaches it, when clickhouse.url is not.")
+@click.option("--dashboards", "place", default="", help="That folder's dashboards/ as Grafana sees it, in a container.")
+def command(out: Path, url: str, place: str) -> None:
+    """Write what Grafana reads at its start: data source, dashboards, alert rules, fitted to the settings.
+
+    Phone numbers are masked unless dashboards.mask_phones is false. Alerts go to alerts.webhook when there is one,
+    otherwise where Grafana's notification policies send them.
+    """
+    if url and not url.startswith(("http://", "https://")):
+        raise click.UsageError("--clickhouse needs an address such as http://clickhouse:8123")
+    out = out.absolute()
+    fit = target(load(), dashboards=place or str(out / DASHBOARDS), url=url)
+    made = render(*shipped(), fit)
+    try:
+        for name, content in made.items():
+            file = out / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{error.filename}: cannot be written ({error.strerror}): choose another folder") from None
+    click.echo(f"{len(made)} files written to {shown(out)}")
+    click.echo(f"Start Grafana 11 or newer with GF_PATHS_PROVISIONING={out / 'provisioning'} and the plugin {PLUGIN}.")
+    for secret in (fit.password, fit.webhook or ""):
+        if secret.startswith("$__env{"):
+            click.echo(f"It needs the environment variable {secret[7:-1]}.")
+        elif secret:
+            click.echo(f"It must be able to read {secret[8:-1]}.")

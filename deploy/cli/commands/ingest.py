@@ -1,0 +1,21 @@
+"""`ackstream ingest`: one process of the HTTP edge, in the foreground."""
+
+import click
+
+from ingest.errors import StartError
+from ingest.http.server import run
+from schemas.errors import Failure
+from schemas.settings import config
+
+
+@click.command("ingest")
+@click.option("--instance", type=click.IntRange(min=0), default=0, show_default=True, help="Which of ingest.processes.")
+def command(instance: int) -> None:
+    """Serve the webhooks of every configured source until SIGTERM.
+
+    `ackstream up` starts ingest.processes of these; each has its own --instance.
+    """
+    try:
+        run(config.load(), instance)
+    except StartError as error:
+        raise Failure(str(error)) from None

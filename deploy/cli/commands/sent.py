@@ -1,0 +1,170 @@
+"""`ackstream sent`: a file of sent records. IO: reads the file, posts to the edge.
+
+The records go through POST /sent/{source} and not straight to Kafka: the edge checks the token, keeps them on its disk
+while Kafka is away, and can be anywhere; whoever has its address and a token needs no Kafka.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deploy.cli.sent_post import PostError, Sender, SourceError
+from deploy.cli.sent_rows import KINDS, Row, RowsError, rows
+from schemas.errors import Failure
+from schemas.parsing.jsontext import dumps
+from schemas.settings.config import Config, load
+
+# One request: some 50 ms of the edge's time, and little enough to be sent again when an answer is lost.
+BATCH_RECORDS = 5_000
+BATCH_BYTES = 512 * 1024
+TOKEN = "ACKSTREAM_SENT_TOKEN"  # noqa: S105  (a variable's name)
+# The bar is drawn anew after so many rows.
+_SHOW_ROWS = 1_000
+
+Post = Callable[[str, list[bytes]], dict[int, str]]
+
+
+class Batches:
+    """Gathers rows by source and posts them; counts, and tells `say` of each row that is refused."""
+
+    def __init__(self, post: Post, source: str | None, say: Callable[[str], None]) -> None:
+        self._post = post
+        self._source = source
+        self._say = say
+        self._open: dict[str, list[tuple[Row, bytes]]] = {}
+        self._size = 0
+        self.accepted = 0
+        self.refused = 0
+
+    def add(self, row: Row) -> None:
+        """Takes a row. Raises PostError."""
+        if row.record is None:
+            self._refuse(row, row.reason or "")
+            return
+        source = row.record.get("source") or self._source
+        if not isinstance(source, str):
+            self._refuse(row, "The row names no source; add a column `source`, or give --source.")
+            return
+        line = dumps(row.record)
+        self._open.setdefault(source, []).append((row, line))
+        self._size += len(line)
+        if self._size >= BATCH_BYTES or len(self._open[source]) >= BATCH_RECORDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Posts what was taken; rows that name a source which cannot be posted to are refused. Raises PostError."""
+        batches, self._open, self._size = self._open, {}, 0
+        for source, batch in batches.items():
+            try:
+                refused = self._post(source, [line for _, line in batch])
+            except SourceError as error:
+                if source == self._source:
+                    raise
+                refused = dict.fromkeys(range(len(batch)), f"{error}.")
+            self.accepted += len(batch) - len(refused)
+            for index, reason in refused.items():
+                self._refuse(batch[index][0], reason)
+
+    def _refuse(self, row: Row, reason: str) -> None:
+        self.refused += 1
+        printable = "".join(one if one.isprintable() else "?" for one in row.message_id or "")
+        self._say(f"line {row.line}{printable and f', {printable}'}: {reason}")
+
+
+@click.command()
+@click.option("--source", "-s", help="Of the rows that name none in a column or field `source`; default: the only one.")
+@click.option("--format", "kind", type=click.Choice(KINDS), help="Default: told by how the file begins.")
+@click.option("--url", help="Of the edge, such as https://hooks.example.com; default: that of the settings.")
+@click.option("--check", is_flag=True, help="Only say which rows would be refused; nothing is sent.")
+@click.argument("file", type=click.Path(path_type=Path))
+def command(source: str | None, kind: str | None, url: str | None, check: bool, file: Path) -> None:
+    """Report what your own program sent: a FILE of records (- for standard input).
+
+    CSV with the names of its columns in the first line, or one JSON object a line (NDJSON): message_id, to, sent_at,
+    template, campaign, category, callback_data. Refused rows are printed with line, id and reason, and make the exit
+    code 1. Running it again counts nothing twice. The token is the source's first sent_token of the settings, or what
+    ACKSTREAM_SENT_TOKEN holds.
+    """
+    config = None if check or (url and os.environ.get(TOKEN)) else load()
+    if source is None and config is not None and len(config.sources) == 1:
+        source = next(iter(config.sources))
+    try:
+        with _poster(config, url, check) as post:
+            batches = _send(file, kind, Batches(post, source or ("any" if check else None), click.echo))
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
+    except RowsError as error:
+        raise Failure(f"{file}: {error}") from None
+    except PostError as error:
+        raise Failure(str(error)) from None
+    click.echo(f"{batches.accepted:,} rows {'can be taken' if check else 'are stored'}, {batches.refused:,} refused")
+    if batches.refused:
+        raise Failure("rows were refused, see above: mend them and run this again, nothing counts twice")
+
+
+@contextmanager
+def _poster(config: Config | None, url: str | None, check: bool) -> Iterator[Post]:
+    if check:
+        yield lambda _, __: {}
+        return
+    tokens = Tokens(config)
+    with closing(Sender(url or (config.ingest.url if config else ""))) as sender:
+        yield lambda source, lines: sender.post(source, tokens.of(source), lines)
+
+
+class Tokens:
+    """The token of each source: the environment's, else the first of the settings."""
+
+    def __init__(self, config: Config | None) -> None:
+        self._config = config
+        self._known: dict[str, str] = {}
+
+    def of(self, source: str) -> str:
+        """The token. Raises SourceError when there is none, ConfigError when it cannot be read."""
+        if source not in self._known:
+            self._known[source] = os.environ.get(TOKEN) or self._of_settings(source)
+        return self._known[source]
+
+    def _of_settings(self, source: str) -> str:
+        settings = self._config.sources.get(source) if self._config else None
+        if settings is None:
+            known = ", ".join(self._config.sources) if self._config else ""
+            raise SourceError(f"the settings have no source {source!r}: name one of {known or 'none'}")
+        if not settings.sent_tokens:
+            raise SourceError(f"sources.{source} has no sent_tokens: add one to the settings, or set {TOKEN}")
+        return settings.sent_tokens[0].read()
+
+
+def _send(file: Path, kind: str | None, batches: Batches) -> Batches:
+    with click.open_file(str(file), "rb") as stream, _bar(file) as show:
+        for count, row in enumerate(rows(stream, kind), 1):
+            batches.add(row)
+            if count % _SHOW_ROWS == 0:
+                show(count, stream)
+        batches.flush()
+    return batches
+
+
+@contextmanager
+def _bar(file: Path) -> Iterator[Callable[[int, IO[bytes]], None]]:
+    """How many rows are done, and how much of the file; nothing is known of the length of standard input."""
+    total = file.stat().st_size if file.is_file() else None
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    # A bar on the terminal must not swallow what goes to a file.
+    console = Console(stderr=True)
+    alone = not console.is_terminal
+    with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty(), disable=alone) as bar:
+        task = bar.add_task("0 rows", total=total)
+
+        def show(count: int, stream: IO[bytes]) -> None:
+            done = stream.tell() if total is not None else None
+            bar.update(task, description=f"{count:,} rows", completed=done)
+
+        yield show

@@ -1,0 +1,55 @@
+"""`ackstream`: the command line. IO. A command's module is imported only when it is asked for."""
+
+import logging
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import click
+
+from deploy.cli import commands
+from schemas.errors import Failure
+from schemas.settings.config import ConfigError
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return sorted(found.name.replace("_", "-") for found in iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+        found: click.Command = module.command
+        return found
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ackstream")
+def cli() -> None:
+    """WhatsApp webhooks in, exact delivery and read analytics out."""
+
+
+def main() -> None:
+    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit (2 for wrong usage)."""
+    for library in ("aiokafka", "clickhouse_connect"):  # they report what becomes our one sentence a second time
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    try:
+        sys.exit(cli(prog_name="ackstream", standalone_mode=False))
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            click.echo(f"ackstream: {line}", err=True)
+        sys.exit(1)
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "ackstream"
+        click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)
+        sys.exit(2)
+    except Failure as error:
+        click.echo(f"ackstream: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:  # of click itself: a file that cannot be opened
+        click.echo(f"ackstream: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ackstream: interrupted", err=True)
+        sys.exit(130)

@@ -1,1 +1,0 @@
-"""One file a command: each defines `command`, a click command; `deploy/cli.py` finds it by the file's name."""

@@ -1,0 +1,64 @@
+"""The jars that the local Kafka broker runs from: copied once by Maven into the user's cache. IO: network, disk."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.kafka.java import Java
+from schemas.errors import Failure
+
+POM = Path(__file__).with_name("pom.xml")
+MISSING = (
+    "Maven is missing, the local Kafka is fetched with it: run `apt-get install maven` or `brew install maven` "
+    "(or set kafka.local = false and kafka.bootstrap to a Kafka of yours)"
+)
+
+
+def folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Where the jars of the present pom belong: its content is in the name, a changed pom has another folder."""
+    cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "ackstream" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
+def ensure(java: Java, env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the jars, fetched now if they are not there. Raises Failure that says what is missing."""
+    jars = folder(env)
+    if jars.is_dir():
+        return jars
+    maven = shutil.which("mvn", path=env.get("PATH"))
+    if maven is None:
+        raise Failure(MISSING)
+    try:
+        jars.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(maven, java, env, jars)
+    except OSError as error:
+        raise Failure(f"{jars} cannot be written ({error.strerror}): make room or set XDG_CACHE_HOME") from None
+    return jars
+
+
+def _fetch(maven: str, java: Java, env: Mapping[str, str], jars: Path) -> None:
+    """Copies into a folder beside `jars` and renames it: nobody ever sees half of them."""
+    with tempfile.TemporaryDirectory(dir=jars.parent) as part:
+        # A pom of its own place: the plugin would otherwise create `target` in the checkout.
+        pom = shutil.copy(POM, part)
+        copies = Path(part, "jars")
+        command = [maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies"]
+        command += ["-DincludeScope=runtime", f"-DoutputDirectory={copies}"]
+        done = subprocess.run(command, env=java.environment(env), capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            raise Failure(f"Maven could not fetch the Kafka jars: {_reason(done.stdout + done.stderr)}")
+        try:
+            copies.rename(jars)
+        except OSError:
+            # Another checkout was faster; both copies are the same.
+            if not jars.is_dir():
+                raise
+
+
+def _reason(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.startswith("[ERROR]")] or output.splitlines()
+    return lines[0].removeprefix("[ERROR]").strip() if lines else "it said nothing; check the network"

@@ -1,0 +1,174 @@
+"""The supervisor's process and its interface. IO: starts the daemon, speaks XML-RPC over its socket."""
+
+import configparser
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Error, Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from deploy.local import settings_file
+from deploy.local.layout import Layout, shown, write_private
+from deploy.local.parts import STOP_SECONDS
+from deploy.local.supervisor_conf import FILES, Daemon
+from schemas.errors import Failure
+from streams.runtime.heartbeat import EXIT_HELD
+
+_START_SECONDS = 20.0
+
+
+@dataclass(slots=True, frozen=True)
+class Process:
+    """One process as the supervisor sees it; `state` is its word (RUNNING, BACKOFF, ...)."""
+
+    part: str
+    instance: int
+    state: str
+    pid: int
+    trouble: str = ""
+    # Of its present start, in epoch seconds; None when unknown.
+    since: float | None = None
+    # Of its last end.
+    exit_code: int = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether it ended because something must change before it can go on, so that nobody starts it again."""
+        return self.state == "EXITED" and self.exit_code == EXIT_HELD
+
+
+class Supervisor:
+    """The supervisor of one data folder, running or not."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._known = _recorded(layout.supervisor_conf)
+
+    def daemon(self) -> Daemon:
+        """What its configuration file shall say about it. Creates its password at the first call."""
+        password = self._layout.secrets / "supervisor"
+        settings_file.fill(password)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        # A running one keeps the socket it has, whatever TMPDIR is now.
+        socket = self._known[0] if self.alive() else str(self._layout.socket)
+        user = 0 if os.getuid() == 0 else None
+        return Daemon(socket, password.read_text().strip(), files, user)
+
+    def alive(self) -> bool:
+        """Whether it runs and answers."""
+        if self._known[0] == "":
+            return False
+        try:
+            return bool(self._call("supervisor.getState")["statecode"] >= 0)
+        except (OSError, HTTPException, Error):
+            return False
+
+    def launch(self, conf: str, hidden: Collection[str]) -> None:
+        """Starts the daemon with the configuration `conf`, without the variables `hidden`. Raises Failure."""
+        self.write(conf)
+        # What `up` was given is in files; a later `up` may have other overrides and secrets.
+        env = {
+            key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_") and key not in hidden
+        }
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisor_conf)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=self._layout.root)  # noqa: S603
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.alive():
+            if done.returncode != 0 or time.monotonic() > deadline:
+                said = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
+                raise Failure(f"the supervisor did not start: {said[0]} ({shown(self._layout.log('supervisor'))})")
+            time.sleep(0.05)
+
+    def write(self, conf: str) -> None:
+        """Replaces the configuration file; it holds a password."""
+        write_private(self._layout.supervisor_conf, conf)
+        self._known = _recorded(self._layout.supervisor_conf)
+
+    def reload(self, conf: str) -> tuple[list[str], list[str], list[str]]:
+        """Gives a running supervisor a new configuration: the names of added, changed and removed parts.
+
+        Nothing has happened to them yet: see `remove` and `add`.
+        """
+        self.write(conf)
+        [[added, changed, removed]] = self._call("supervisor.reloadConfig")
+        return added, changed, removed
+
+    def add(self, part: str) -> None:
+        self._call("supervisor.addProcessGroup", part)
+
+    def start(self, part: str) -> None:
+        """Starts what does not run of a part; returns without waiting."""
+        for process in self.processes():
+            if process.part == part and process.state not in ("RUNNING", "STARTING"):
+                self._call("supervisor.startProcess", f"{part}:{part}-{process.instance}", False)
+
+    def remove(self, part: str) -> None:
+        """Stops a part and forgets it. Blocks until it has ended."""
+        self._call("supervisor.stopProcessGroup", part)
+        self._call("supervisor.removeProcessGroup", part)
+
+    def processes(self) -> list[Process]:
+        """Every process; empty when the supervisor does not run."""
+        if not self.alive():
+            return []
+        return [
+            Process(
+                info["group"],
+                int(info["name"].rpartition("-")[2]),
+                info["statename"],
+                info["pid"],
+                info["spawnerr"],
+                float(info["start"]),
+                info["exitstatus"],
+            )
+            for info in self._call("supervisor.getAllProcessInfo")
+        ]
+
+    def shutdown(self) -> None:
+        """Stops every part in order, then the supervisor; blocks until its process has ended. Raises Failure."""
+        pid = self._call("supervisor.getPID")
+        self._call("supervisor.shutdown")
+        deadline = time.monotonic() + sum(STOP_SECONDS.values()) + _START_SECONDS
+        while _exists(pid):
+            if time.monotonic() > deadline:
+                raise Failure(
+                    f"the supervisor (pid {pid}) does not end: look at {shown(self._layout.log('supervisor'))}"
+                )
+            time.sleep(0.1)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        socket, password = self._known
+        transport: Any = SupervisorTransport("ackstream", password, f"unix://{socket}")
+        try:
+            with ServerProxy("http://127.0.0.1", transport=transport, allow_none=True) as server:
+                return getattr(server, method)(*arguments)
+        except Fault as fault:
+            if method == "supervisor.startProcess" and "ALREADY_STARTED" in fault.faultString:
+                return None
+            raise Failure(f"the supervisor refused {method.partition('.')[2]}: {fault.faultString}") from None
+
+
+def _exists(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def _recorded(conf: Path) -> tuple[str, str]:
+    """Socket and password that the configuration file names; empty when there is none."""
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
+    with suppress(OSError, configparser.Error):
+        parser.read(conf)
+    section = dict(parser["unix_http_server"]) if parser.has_section("unix_http_server") else {}
+    return section.get("file", "").replace("%%", "%"), section.get("password", "")

@@ -1,0 +1,134 @@
+"""The supervisor's configuration, as text. Pure."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deploy.local.layout import Layout
+from deploy.local.parts import INSTANCE, STOP_SECONDS, Part
+from schemas.errors import Failure
+from streams.runtime.heartbeat import EXIT_HELD
+
+# The supervisor stops from the last to the first: who only reads, no new bodies, the workers, then what they write to.
+ORDER = ("kafka", "clickhouse", "normalise", "load", "analytics", "ingest", "dashboards")
+LOG_BYTES = "10MB"
+LOG_COPIES = 3
+# Kafka holds open every segment of every partition.
+FILES = 65_536
+_PROGRAM = "[program:"
+# A comment, for the next `up`: ports that it finds taken may be the part's own.
+_LISTENS = "; Listens on: "
+
+
+@dataclass(slots=True, frozen=True)
+class Daemon:
+    """What concerns the supervisor itself; a change restarts it, and with it everything."""
+
+    socket: str
+    password: str
+    files: int
+    # The user to run as, which the supervisor wants to be told when it is started by root; None otherwise.
+    user: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Recorded:
+    """What a configuration file says: the supervisor's own sections, and each part's section and ports."""
+
+    head: str
+    programs: Mapping[str, str]
+
+    def ports(self, part: str) -> set[int]:
+        """Those that the part was told to listen on."""
+        lines = self.programs.get(part, "").splitlines()
+        found = next((line for line in lines if line.startswith(_LISTENS)), _LISTENS)
+        return {int(word) for word in found.removeprefix(_LISTENS).split()}
+
+
+def recorded(text: str) -> Recorded:
+    """The reverse of `render`, as far as it goes."""
+    head, *sections = text.split(f"\n{_PROGRAM}")
+    return Recorded(head, {name: body for name, _, body in (section.partition("]\n") for section in sections)})
+
+
+def render(daemon: Daemon, layout: Layout, parts: list[Part], environment: Callable[[Part], Mapping[str, str]]) -> str:
+    """The whole file; `environment` gives a part's variables. Raises Failure for a path that the format cannot hold."""
+    sections = [head(daemon, layout)]
+    sections += [program(part, layout, environment(part)) for part in parts if part.command is not None]
+    return "\n".join(sections)
+
+
+def head(daemon: Daemon, layout: Layout) -> str:
+    """The sections of the supervisor itself."""
+    return f"""\
+[unix_http_server]
+file={_plain(daemon.socket)}
+chmod=0700
+username=ackstream
+password={daemon.password}
+
+[supervisord]
+logfile={_plain(str(layout.log("supervisor")))}
+logfile_maxbytes={LOG_BYTES}
+logfile_backups={LOG_COPIES}
+pidfile={_plain(str(layout.run / "supervisor.pid"))}
+directory={_plain(str(layout.root))}
+childlogdir={_plain(str(layout.logs))}
+identifier=ackstream-{layout.key}
+umask=077
+minfds={daemon.files}
+{"" if daemon.user is None else f"user={daemon.user}"}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+
+def program(part: Part, layout: Layout, environment: Mapping[str, str]) -> str:
+    """The section of one part. Nothing starts by itself: `up` starts each when what it needs is healthy."""
+    assert part.command is not None  # noqa: S101  (render)
+    command = " ".join(shlex.quote(word) for word in part.command)
+    variables = {**environment, "PYTHONUNBUFFERED": "1", "ACKSTREAM_STAMP": part.stamp}
+    return f"""\
+{_PROGRAM}{part.name}]
+{_LISTENS}{" ".join(str(listener.port) for listener in part.listeners)}
+command={_plain(command).replace(INSTANCE, "%(process_num)d")}
+process_name={part.name}-%(process_num)d
+numprocs={part.count}
+priority={ORDER.index(part.name) * 10 + 10}
+autostart=false
+; Whatever ends is started again, unless it says that something must change before.
+autorestart=unexpected
+exitcodes={EXIT_HELD}
+; Each failed start waits a second longer than the one before.
+startsecs=2
+startretries=1000000
+stopsignal=TERM
+stopwaitsecs={STOP_SECONDS[part.name]}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={_twice(str(layout.log(part.name, INSTANCE))).replace(INSTANCE, "%(process_num)d")}
+stdout_logfile_maxbytes={LOG_BYTES}
+stdout_logfile_backups={LOG_COPIES}
+environment={",".join(f"{key}={_value(value)}" for key, value in variables.items())}
+"""
+
+
+def _plain(text: str) -> str:
+    """`text` as a value: % begins a substitution, and a ; or # after a space a comment."""
+    if any(odd in text for odd in ("\n", " ;", " #", "%(here)s")):
+        raise Failure(f"{text!r} cannot be used: choose one without line breaks, ' ;', ' #' and '%(here)s'")
+    return text.replace("%", "%%")
+
+
+def _twice(text: str) -> str:
+    """`text` as the name of a log, in which the supervisor substitutes twice."""
+    return _plain(text).replace("%", "%%")
+
+
+def _value(text: str) -> str:
+    quote = "'" if '"' in text else '"'
+    # The supervisor strips every quote at both ends.
+    if quote in text or text != text.strip("'\""):
+        raise Failure(f"the value {text!r} has quotes in a way that cannot be passed on: use the settings file for it")
+    return f"{quote}{_plain(text)}{quote}"

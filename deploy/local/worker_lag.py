@@ -1,0 +1,27 @@
+"""How far the workers are behind, for commands. IO."""
+
+import asyncio
+
+from aiokafka.errors import KafkaError
+
+from deploy import blocking
+from deploy.local import ports
+from streams.runtime.lag import GROUPS, Lags
+
+_SECONDS = 10.0
+
+
+def lags(bootstrap: str) -> dict[str, int | None]:
+    """Records not yet processed, by stage; None when Kafka does not answer or the topics do not exist."""
+    host, _, port = bootstrap.split(",")[0].rpartition(":")
+    if not ports.accepts(host, int(port)):
+        return dict.fromkeys(GROUPS)
+    try:
+        return blocking.run(asyncio.wait_for(_records(bootstrap), _SECONDS))
+    except (KafkaError, OSError, TimeoutError):
+        return dict.fromkeys(GROUPS)
+
+
+async def _records(bootstrap: str) -> dict[str, int | None]:
+    async with Lags(bootstrap) as found:
+        return await found.records()

@@ -1,0 +1,73 @@
+"""The stored lifecycle states: a Faust table on RocksDB with its changelog in `wa.state`. IO.
+
+A recovery joins what the changelog says with what is stored instead of overwriting it, so a record that a stalled
+worker wrote late can take nothing away.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import faust
+import rocksdict
+from faust.types.tuples import TP
+
+from schemas.topics import STATE
+from streams.load.lifecycle import State, dumps, join, loads
+
+
+class StateTable(faust.Table[bytes, bytes]):
+    """Keys and values are bytes; see streams.load.lifecycle for their form."""
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Recovery: joins changelog records into the store and remembers how far it got."""
+        reached: dict[TP, int] = {}
+        pending: dict[TP, dict[bytes, State]] = {}
+        for event in batch:
+            message = event.message
+            reached[message.tp] = max(message.offset, reached.get(message.tp, -1))
+            if message.value is None:
+                continue
+            states = pending.setdefault(message.tp, {})
+            known = states.get(message.key)
+            if known is None and (stored := self.store(message.tp.partition).get(message.key)) is not None:
+                known = loads(stored)
+            said = loads(message.value)
+            states[message.key] = said if known is None else join(known, said)
+        for tp, states in pending.items():
+            self.put(tp.partition, states)
+        for tp, offset in reached.items():
+            self.data.set_persisted_offset(tp, offset)
+
+    def store(self, partition: int) -> Any:
+        """The RocksDB of a partition."""
+        return self._rocks._db_for_partition(partition)  # Faust's own accessors find the partition by a task-local
+
+    def has(self, partition: int) -> bool:
+        """Whether the partition is this worker's just now."""
+        return partition in self._rocks._dbs
+
+    @property
+    def _rocks(self) -> Any:
+        return self.data
+
+    def put(self, partition: int, states: dict[bytes, State]) -> list[tuple[bytes, bytes]]:
+        """Writes states in one batch; the records of the changelog that must follow."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        records = [(key, dumps(state)) for key, state in states.items()]
+        for key, value in records:
+            batch.put(key, value)
+        self.store(partition).write(batch)
+        return records
+
+    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Stored states whose key begins with `prefix`."""
+        for key, value in self.store(partition).items(from_key=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+    def reached(self, partition: int, offset: int) -> None:
+        """Remembers that the changelog up to `offset` is in the store and in Kafka."""
+        tp = TP(STATE.name, partition)
+        if offset > (self.data.persisted_offset(tp) or -1):
+            self.data.set_persisted_offset(tp, offset)

@@ -1,0 +1,90 @@
+"""The rows of wa.messages: the newest of every unit, as sums of hashes. IO: Kafka.
+
+One partition at a time, for a unit is in one partition alone: so memory holds a part of the units.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import orjson
+
+from schemas.parsing.times import from_iso
+from streams.load.decode import decode_object
+from streams.reconcile import hashes
+from streams.reconcile.model import place
+from streams.reconcile.topic_reader import Kafka, Span
+from streams.reconcile.units import Key, Sums
+
+_BUCKET_BITS = (hashes.BUCKETS - 1).bit_length()
+
+
+class Published(NamedTuple):
+    """The newest row of a unit in one partition."""
+
+    partition: int
+    offset: int
+    row: int  # its hash
+    hour: int  # in which its unit came up (ms); 0 where it does not say
+
+
+def key_of(record: Any) -> Key | None:
+    """The unit that a record of wa.messages is about, None when its key says none. Pure."""
+    try:
+        key = orjson.loads(record.key or b"")
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(key, list) and len(key) == 3 and all(isinstance(word, str) for word in key):
+        return key[0], key[1], key[2]
+    return None
+
+
+def _hash(row: dict[str, Any] | None, record: Any) -> int:
+    """Of the row; of what is no row, something that no row has."""
+    return hashes.hash_of("no row", str(record.offset)) if row is None else hashes.of_row(row)
+
+
+def _published(record: Any) -> Published:
+    row = decode_object(record.value)
+    hour = place("", from_iso((row or {}).get("first_seen_at"))).hour
+    return Published(record.partition, record.offset, _hash(row, record), hour)
+
+
+async def sums(kafka: Kafka, span: Span, source: str | None, advance: Callable[[int], None]) -> Sums:
+    """Sums of the newest row of every unit of one source, or of all."""
+    total = Sums()
+    for tp in span:
+        newest: dict[bytes, int] = {}  # a row's hash, and its bucket below it
+        async for records in kafka.read({tp: span[tp]}):
+            for record in records:
+                if (key := key_of(record)) is None or (source is not None and key[0] != source):
+                    continue
+                if record.value is None:
+                    newest.pop(record.key, None)
+                else:
+                    hashed = _hash(decode_object(record.value), record)
+                    newest[record.key] = hashed << _BUCKET_BITS | hashes.bucket_of(key[0], key[1])
+            advance(len(records))
+        for packed in newest.values():
+            total.add(packed % hashes.BUCKETS, packed >> _BUCKET_BITS)
+    return total
+
+
+async def rows(kafka: Kafka, span: Span, source: str | None, buckets: Collection[int]) -> dict[Key, list[Published]]:
+    """The newest row of each unit of some buckets; more than one where it is in more than one partition."""
+    found: dict[tuple[Key, int], Published] = {}
+    async for records in kafka.read(span):
+        for record in records:
+            key = key_of(record)
+            if key is None or (source is not None and key[0] != source):
+                continue
+            if hashes.bucket_of(key[0], key[1]) not in buckets:
+                continue
+            if record.value is None:
+                found.pop((key, record.partition), None)
+            else:
+                found[key, record.partition] = _published(record)
+    by_key: dict[Key, list[Published]] = defaultdict(list)
+    for (key, _), row in found.items():
+        by_key[key].append(row)
+    return dict(by_key)

@@ -1,0 +1,131 @@
+"""Publishes again the rows of wa.messages that differ from ClickHouse's. IO: Kafka and ClickHouse.
+
+Safe while workers run, because of two rules:
+
+1. The unit's events go through wa.events once more, as ClickHouse has them (without their text where that is not
+   stored). The worker that owns the partition joins them into what it knows (a join takes nothing away, and what it
+   knows already changes nothing) and publishes the row itself: so a row still has one writer, and that one never
+   writes an older row over a newer one.
+2. What differs even then, because the worker knows more than the tables that were exchanged, or a row that no event
+   stands behind, is written from here; only while nothing is missing in ClickHouse. A worker may publish in between,
+   and our row would be the older one on top. So it is looked at again once the workers have done with every event that
+   was there after our row: whatever differs then is written again, from what ClickHouse says then, until nothing does.
+   If this process dies before, the row differs, and the next check says so.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from rich.progress import Progress
+
+from schemas.settings.config import Config
+from schemas.topics import EVENTS, MESSAGES
+from streams.load.lifecycle import unit_key
+from streams.normalise.worker import partition_of
+from streams.reconcile import hashes
+from streams.reconcile.offsets import settle
+from streams.reconcile.topic_reader import Kafka
+from streams.reconcile.unit_diff import Compared, Differing
+from streams.reconcile.units import Key
+from streams.runtime.batch_producer import Outbox, new_producer, stored
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_ROUNDS: Final = 5
+_AT_A_TIME: Final = 500  # messages in one question
+_FORM: Final = {"date_time_output_format": "iso", "output_format_json_quote_64bit_integers": "0"}
+# In the order in which the workers publish them.
+_COLUMNS: Final = (
+    "source", "provider", "account", "message_id", "participant", "recipient", "direction", "origin", "type",
+    "template", "campaign", "category", "pricing_category", "sent_at", "delivered_at", "read_at", "played_at",
+    "failed_at", "deleted_at", "error_code", "error_title", "status", "first_seen_at", "last_event_at", "cohort_at",
+    "is_group",
+)  # fmt: skip
+_THESE: Final = "source = {source:String} AND message_id IN {ids:Array(String)}"
+_EVENTS: Final = f"SELECT * EXCEPT (stored_at) FROM events WHERE {_THESE} ORDER BY received_at, event_id"  # noqa: S608
+_ROWS: Final = f"SELECT {', '.join(_COLUMNS)} FROM units WHERE {_THESE}"  # noqa: S608
+
+
+@dataclass(slots=True)
+class Repair:
+    """One repair; `compared` knows how to look at units again."""
+
+    config: Config
+    client: "Client"
+    kafka: Kafka
+    compared: Compared
+    bar: Progress
+    spooled: Callable[[], int]
+
+    async def run(self, wrong: Sequence[Differing], *, complete: bool) -> int:
+        """Mends units whose row wa.messages lacks: how many are right now. `complete`: ClickHouse lacks no event.
+
+        Raises KafkaError, ClickHouseError, and CheckError when the load worker takes nothing.
+        """
+        producer = new_producer(self.config.kafka.bootstrap, "ackstream-repair")
+        try:
+            await producer.start()
+            await self._send_events(producer, [one.key for one in wrong])
+            left = await self._still(wrong)
+            for _ in range(_ROUNDS if complete else 0):
+                if not left:
+                    break
+                await self._send_rows(producer, left)
+                left = await self._still(left)
+        finally:
+            await producer.stop()
+        return len(wrong) - len(left)
+
+    async def _still(self, wrong: Sequence[Differing]) -> list[Differing]:
+        """Those that still differ when the workers have done with everything."""
+        await settle(self.kafka, self.spooled, self.bar)
+        self.compared.messages = await self.kafka.whole(MESSAGES)
+        keys = {one.key for one in wrong}
+        buckets = {hashes.bucket_of(*key[:2]) for key in keys}
+        found = await self.compared.rows(buckets) if buckets else []
+        return [one for one in found if one.key in keys and one.topic_problem]
+
+    async def _send_events(self, producer: AIOKafkaProducer, keys: Iterable[Key]) -> None:
+        outbox = Outbox(producer, EVENTS.name)
+        partitions = len(await producer.partitions_for(EVENTS.name))
+        for event in await asyncio.to_thread(self._ask, _EVENTS, keys):
+            said = {name: value for name, value in event.items() if value is not None}
+            key = orjson.dumps([said["source"], said["message_id"]])
+            outbox.add(partition_of(key, partitions), key, orjson.dumps(said))
+        await stored(await outbox.send())
+
+    async def _send_rows(self, producer: AIOKafkaProducer, wrong: Sequence[Differing]) -> None:
+        """The rows as ClickHouse has them; for a unit that it does not have, the end of the row."""
+        outbox = Outbox(producer, MESSAGES.name)
+        partitions = len(await producer.partitions_for(MESSAGES.name))
+        rows = {
+            (row["source"], row["message_id"], row["participant"]): orjson.dumps(row)
+            for row in await asyncio.to_thread(self._ask, _ROWS, [one.key for one in wrong])
+        }
+        for one in wrong:
+            home = partition_of(orjson.dumps([one.key[0], one.key[1]]), partitions)
+            key, row = unit_key(*one.key), rows.get(one.key)
+            for partition in {published.partition for published in one.topic} - {home if row else -1}:
+                await producer.send_and_wait(MESSAGES.name, None, key=key, partition=partition)
+            if row:
+                outbox.add(home, key, row)
+        await stored(await outbox.send())
+
+    def _ask(self, statement: str, keys: Iterable[Key]) -> list[dict[str, Any]]:
+        by_source: dict[str, set[str]] = defaultdict(set)
+        for source, message_id, _ in keys:
+            by_source[source].add(message_id)
+        found = []
+        for source, ids in by_source.items():
+            chosen = sorted(ids)
+            for first in range(0, len(chosen), _AT_A_TIME):
+                bound = {"source": source, "ids": chosen[first : first + _AT_A_TIME]}
+                lines = self.client.raw_query(statement, parameters=bound, settings=_FORM, fmt="JSONEachRow")
+                found += [orjson.loads(line) for line in lines.splitlines()]
+        return found

@@ -1,0 +1,159 @@
+"""What ClickHouse holds of bodies: sums of hashes by source and hour, and the rows behind them. IO.
+
+Reads as the full user: it may spill large groups to the disk. Raises what the client raises.
+"""
+
+# ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.topics import RAW, SENT
+from streams.reconcile import hashes
+from streams.reconcile.expected_hashes import Sum
+from streams.reconcile.model import Place, Window, hour_sql
+from streams.reconcile.topic_reader import Offsets
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+# Groups beyond this are spilled to the disk.
+SETTINGS: Final = {"max_bytes_before_external_group_by": "1000000000", "optimize_aggregation_in_order": "1"}
+# For one source, or with '' for all.
+SOURCE_SQL: Final = "({source:String} = '' OR source = {source:String})"
+_IN_ONE_QUESTION: Final = 2_000  # ids; they travel in the URL, which servers take up to 1 MiB of
+
+At = tuple[str, int, int, int]  # topic, partition, offset, index
+_HOUR: Final = f"ifNull({hour_sql('received_at')}, 0)"
+
+
+@dataclass(slots=True, frozen=True)
+class Family:
+    """A kind of thing that Kafka and ClickHouse both know: where its rows are, and the hash of one."""
+
+    rows: str  # a SELECT of source, received_at and what `hash` needs
+    hash: str
+
+
+# What lies below the first offsets that are left was deleted by retention, so nothing tells whether it was right.
+_KEPT: Final = f"""((raw.topic = '{RAW.name}' AND raw.offset >= {{raw_starts:Array(Int64)}}[raw.partition + 1])
+    OR (raw.topic = '{SENT.name}' AND raw.offset >= {{sent_starts:Array(Int64)}}[raw.partition + 1]))"""
+FAMILIES: Final = {
+    "deliveries": Family(
+        "SELECT source, received_at, event_id, request_id, `index` FROM deliveries", hashes.DELIVERY_SQL
+    ),
+    "letters": Family(f"SELECT source, received_at, raw FROM dead_letters WHERE {_KEPT}", hashes.LETTER_SQL),
+    "bodies": Family(
+        f"""SELECT DISTINCT source, received_at, request_id
+FROM (
+    SELECT source, CAST(received_at, 'Nullable(DateTime64(3, \\'UTC\\'))') AS received_at, request_id FROM deliveries
+    UNION ALL SELECT source, received_at, request_id FROM letter_log FINAL WHERE {_KEPT}
+)""",
+        hashes.hash_sql("request_id"),
+    ),
+}
+
+
+def _window_sql(window: Window) -> str:
+    timeless = "received_at IS NULL" if window.timeless else "0"
+    parts = ["received_at >= fromUnixTimestamp64Milli({from_ms:Int64})"] if window.from_ms is not None else []
+    parts += ["received_at < fromUnixTimestamp64Milli({to_ms:Int64})"] if window.to_ms is not None else []
+    of_source = "source = {source:String}" if window.source is not None else "1"
+    return f"{of_source} AND (({' AND '.join(parts) or 'received_at IS NOT NULL'}) OR {timeless})"
+
+
+class Tables:
+    """The tables of bodies, within a window."""
+
+    def __init__(self, client: "Client", window: Window, starts: Offsets) -> None:
+        """`starts`: the first offset that is left of each partition of wa.raw and wa.sent."""
+        self._client = client
+        self._window = window
+        self._where = _window_sql(window)
+        bounds = {"from_ms": window.from_ms, "to_ms": window.to_ms, "source": window.source}
+        self._bound: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
+        for name, topic in (("raw_starts", RAW), ("sent_starts", SENT)):
+            self._bound[name] = [starts[tp] for tp in sorted(starts) if tp.topic == topic.name]
+
+    def sums(self, family: str) -> dict[Place, Sum]:
+        """Count and sum of the hashes of a family at each place."""
+        rows = self._grouped(family, f"count(), sum({FAMILIES[family].hash})")
+        return {Place(source, int(hour)): Sum(int(count), int(total)) for source, hour, count, total in rows}
+
+    def counts(self, family: str) -> dict[Place, int]:
+        """How many of a family there are at each place."""
+        return {Place(source, int(hour)): int(count) for source, hour, count in self._grouped(family, "count()")}
+
+    def hashes(self, family: str, where: Place, first: int, last: int) -> Iterable[int]:
+        """The hashes of a family at one place that lie in a range."""
+        chosen = FAMILIES[family]
+        raw = self._client.raw_query(
+            f"SELECT {chosen.hash} AS number FROM ({chosen.rows}) WHERE {self._where} AND {self._at()} "
+            "AND number BETWEEN {first:UInt64} AND {last:UInt64}",
+            parameters={**self._bound, **_place(where), "first": first, "last": last},
+            settings=SETTINGS,
+            fmt="RowBinary",
+        )
+        return array("Q", raw)
+
+    def named(self, family: str, where: Place, numbers: Iterable[int], columns: str) -> list[tuple[Any, ...]]:
+        """`columns` of the rows at a place with these hashes."""
+        chosen = FAMILIES[family]
+        statement = (
+            f"SELECT {columns} FROM ({chosen.rows}) WHERE {self._where} AND {self._at()} "
+            f"AND {chosen.hash} IN {{numbers:Array(UInt64)}}"
+        )
+        return [row for some in _portions(numbers) for row in self.ask(statement, {**_place(where), "numbers": some})]
+
+    def delivered(self, requests: Iterable[str]) -> dict[tuple[str, int], list[str]]:
+        """The event ids that stand for the elements of some requests."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for some in _portions(requests):
+            for request_id, index, event_id in self.ask(
+                "SELECT request_id, `index`, toString(event_id) FROM deliveries "
+                "WHERE request_id IN {requests:Array(String)}",
+                {"requests": some},
+            ):
+                found.setdefault((request_id, index), []).append(event_id)
+        return found
+
+    def letters(self, places: Iterable[At]) -> dict[At, str]:
+        """The reason of the letter at each of some elements; `resolved` for one that is dead no more."""
+        found: dict[At, str] = {}
+        for some in _portions(places):
+            rows = self.ask(
+                "SELECT toString(raw.topic), raw.partition, raw.offset, raw.index, reason FROM letter_log FINAL "
+                "WHERE (toString(raw.topic), raw.partition, raw.offset, raw.index) "
+                "IN {places:Array(Tuple(String, Int32, Int64, Int32))}",
+                {"places": [tuple(each) for each in some]},
+            )
+            found.update({tuple(row[:4]): row[4] for row in rows})
+        return found
+
+    def ask(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement; the window is bound."""
+        bound = {**self._bound, **(parameters or {})}
+        return [tuple(row) for row in self._client.query(statement, parameters=bound, settings=SETTINGS).result_rows]
+
+    def _grouped(self, family: str, columns: str) -> list[tuple[Any, ...]]:
+        return self.ask(
+            f"SELECT toString(source), {_HOUR} AS hour, {columns} "
+            f"FROM ({FAMILIES[family].rows}) WHERE {self._where} GROUP BY source, hour"
+        )
+
+    @staticmethod
+    def _at() -> str:
+        return f"source = {{at_source:String}} AND {_HOUR} = {{at_hour:Int64}}"
+
+
+def _place(where: Place) -> dict[str, Any]:
+    return {"at_source": where.source, "at_hour": where.hour}
+
+
+def _portions(things: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(things)
+    while some := list(islice(rest, _IN_ONE_QUESTION)):
+        yield some

@@ -1,0 +1,67 @@
+"""The engine with known messages, a page over it, and a real browser. Each once for a module: starting them is slow."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from deploy.local.ports import free_ports
+from schemas.tables import EVENT_LOG, INSERT_SETTINGS
+from streams.analytics import copy, rollups
+from tests.dashboards.page.boards import BOARDS
+from tests.dashboards.page.data import events
+from tests.dashboards.page.site import READER_PASSWORD, Site, config
+from tests.support.browser import chromium
+from tests.support.clickhouse import VIEWER, Server
+from tests.support.engine import Engine
+
+DATABASE = "page_test"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _reader_password() -> Iterator[None]:
+    """What the page may know: the password of the read-only user, and no other."""
+    os.environ[READER_PASSWORD] = VIEWER[1]
+    yield
+    del os.environ[READER_PASSWORD]
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """ClickHouse with the messages of `data`, copied and rolled up."""
+    port = str(free_ports(1)[0])
+    server = Server(tmp_path_factory.mktemp("page") / "data", "--port", port)
+    try:
+        Engine(server, DATABASE)
+        insert(server, events())
+        yield server
+    finally:
+        server.kill()
+
+
+def insert(server: Server, batch: Sequence[dict[str, Any]]) -> None:
+    """Puts events into the tables as the workers do, and has the copy and the rollups made."""
+    rows = b"\n".join(map(orjson.dumps, batch))
+    server.ok(rows, query=f"INSERT INTO {EVENT_LOG} FORMAT JSONEachRow", database=DATABASE, **INSERT_SETTINGS)
+    writer = server.client(database=DATABASE)
+    copy.catch_up(writer)
+    rollups.catch_up(writer)
+
+
+@pytest.fixture(scope="module")
+def site(engine: Server) -> Iterator[Site]:
+    """The page with the dashboards of the tests."""
+    with Site(config(engine.url, DATABASE, max_rows=400), BOARDS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser without any page."""
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()

@@ -1,0 +1,67 @@
+"""Every panel of Overview, Delivery and Failures over random events equals what plain Python counts."""
+
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from dashboards import catalogue
+from dashboards.panels import delivery, failures, overview
+from tests.dashboards.panels import expected_delivery, expected_failures, expected_overview
+from tests.dashboards.panels.conftest import Tables
+from tests.dashboards.panels.crowd import WHOLE, some_event, some_question
+from tests.dashboards.panels.expected import Question
+from tests.dashboards.panels.model import Unit, units
+
+EXPECTED = expected_overview.EXPECTED | expected_delivery.EXPECTED | expected_failures.EXPECTED
+OURS = (overview.DASHBOARD, delivery.DASHBOARD, failures.DASHBOARD)
+
+
+def wrong(tables: Tables, truth: list[Unit], identifier: str, chosen: dict[str, Any]) -> str:
+    """'' when the panel answers what the model counts, else both."""
+    wanted = EXPECTED[identifier](truth, Question(now=tables.now(), **chosen))
+    found = tables.rows(catalogue.panel(identifier), **chosen)
+    return "" if found == wanted else f"{identifier}: {chosen}\n  wanted {wanted}\n  found  {found}"
+
+
+def test_the_model_knows_every_panel() -> None:
+    assert EXPECTED.keys() == {panel.id for dashboard in OURS for panel in dashboard.panels}
+
+
+def test_empty_tables_and_every_panel(tables: Tables) -> None:
+    chosen = {"start": WHOLE[0], "end": WHOLE[1]}
+    assert not [text for identifier in EXPECTED if (text := wrong(tables, [], identifier, chosen))]
+
+
+def test_a_crowd_and_every_panel(tables: Tables) -> None:
+    by = Random(4)  # noqa: S311
+    events = [some_event(by, 150) for _ in range(600)]
+    tables.load(events[:250], events[250:], by.sample(events, 100))
+    truth = units(events)
+    questions = [{"start": WHOLE[0], "end": WHOLE[1], "zone": "Europe/Berlin"}, some_question(by), some_question(by)]
+    found = [wrong(tables, truth, identifier, chosen) for identifier in EXPECTED for chosen in questions]
+    assert not [text for text in found if text]
+
+
+# An example that fails is shown as it is: making it smaller would take many minutes.
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    by=st.randoms(use_true_random=False),
+    size=st.integers(1, 30),
+    asked=st.lists(st.sampled_from(sorted(EXPECTED)), min_size=6, max_size=6, unique=True),
+)
+def test_few_messages_in_two_steps(tables: Tables, by: Random, size: int, asked: list[str]) -> None:
+    events = [some_event(by, 6) for _ in range(size)]
+    chosen = some_question(by)
+    cut = by.randrange(size)
+    tables.clear()
+    tables.load(events[:cut])
+    tables.load(events[cut:])
+    truth = units(events)
+    assert not [text for identifier in asked if (text := wrong(tables, truth, identifier, chosen))]

@@ -1,0 +1,63 @@
+"""Commands that need no service: their answers, exit codes and errors of one sentence."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deploy.cli.main import cli
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """`ackstream ...` as a process."""
+    command = [sys.executable, "-m", "deploy.cli", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+
+
+def case(**fields: object) -> bytes:
+    return json.dumps({"provider": "zapini", **fields}).encode()
+
+
+def test_every_command_has_a_help_and_is_named_in_the_list() -> None:
+    listed = run("--help").stdout.decode()
+    for path in (ROOT / "deploy" / "cli" / "commands").glob("[a-z]*.py"):
+        name = path.stem.replace("_", "-")
+        assert name in listed
+        done = CliRunner().invoke(cli, [name, "--help"])
+        assert done.exit_code == 0
+        assert "Usage: cli " + name in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("explain",), ("explain", "--provider", "nobody"), ("nothing",), ("replay",), ("query",)]
+)
+def test_wrong_usage_is_one_sentence_and_exit_2(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("ackstream: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_jsonl_answers_every_line_in_order_and_names_the_wrong_ones() -> None:
+    body = base64.b64encode(
+        b'{"event": "message.received", "data": {"from": "+5511988887777", "message": "oi"}}'
+    ).decode()
+    lines = [case(body_base64=body), b"[]", case(headers=[["a", "b"]]), case(body_base64="%"), case(body_base64=body)]
+    done = run("explain", "--jsonl", given=b"\n".join(lines))
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("outcome") for answer in answers] == ["accepted", None, None, None, "accepted"]
+    assert [answer["error"][:7] for answer in answers[1:4]] == ["line 2:", "line 3:", "line 4:"]
+    assert done.returncode == 2
+    assert b"object has no attribute" not in done.stdout + done.stderr
+
+
+def test_a_missing_file_is_named() -> None:
+    done = run("explain", "--provider", "meta", "nowhere.json")
+    assert done.returncode == 2
+    assert b"nowhere.json cannot be read: No such file" in done.stderr

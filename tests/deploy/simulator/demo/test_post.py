@@ -1,0 +1,157 @@
+"""Posting over HTTP: what is tried again, what is counted, what is a difference."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from deploy.simulator.demo import post
+from deploy.simulator.facts import Fact, Request
+
+FACT = Fact("sent", "s", 1, 0, message_id="m", origin="api")
+HOOK = Request("/webhooks/s", b"{}", (("X-Proof", "1"),), 0)
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=8 * 1024 * 1024)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_bytes_headers_and_query_arrive_as_they_are() -> None:
+    seen: list[tuple[str, str, bytes, str]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((request.method, request.raw_path, await request.read(), request.headers.get("X-Proof", "")))
+        return web.Response(headers={"X-Request-Id": "abc"})
+
+    asked = Request("/webhooks/s?a=1%2B2&hub.challenge=7", b'{"a":"\\u00e9"}', (("X-Proof", "1"),), 0)
+    async with serving(handler) as url:
+        (answer,) = await post.post_all(url, (asked,), None, lambda _: None)
+    assert seen == [("POST", "/webhooks/s?a=1%2B2&hub.challenge=7", b'{"a":"\\u00e9"}', "1")]
+    assert (answer.status, answer.request_id, answer.tries, answer.problem) == (200, "abc", 1, "")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_edge_is_asked_again_after_the_time_that_it_names(status: int) -> None:
+    times: list[float] = []
+
+    async def handler(_: web.Request) -> web.Response:
+        times.append(time.monotonic())
+        busy = len(times) == 1
+        return web.Response(status=status if busy else 200, headers={"Retry-After": "1"})
+
+    async with serving(handler) as url:
+        (answer,) = await post.post_all(url, (HOOK,), None, lambda _: None)
+    assert (answer.status, answer.tries) == (200, 2)
+    assert times[1] - times[0] >= 1
+
+
+async def test_a_broken_connection_is_tried_again() -> None:
+    tries = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response()
+
+    async with serving(handler) as url:
+        (answer,) = await post.post_all(url, (HOOK,), None, lambda _: None)
+    assert (answer.status, answer.tries, answer.problem) == (200, 2, "")
+
+
+async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=401)
+
+    forged = Request("/webhooks/s", b"", (), 0, answer=401)
+    async with serving(handler) as url:
+        answers = await post.post_all(url, (HOOK, forged), None, lambda _: None)
+    problems = {answer.request.answer: answer.problem for answer in answers}
+    assert problems == {200: "POST /webhooks/s answered 401 instead of 200", 401: ""}
+
+
+@pytest.mark.parametrize(
+    ("said", "good"),
+    [
+        ({"accepted": 1, "refused": [{"index": 1, "reason": "r"}]}, True),
+        ({"accepted": 2, "refused": []}, False),
+        ({"accepted": 1, "refused": [{"index": 0, "reason": "r"}]}, False),
+        ({"stored": True}, False),
+    ],
+)
+async def test_the_answer_to_sent_records_is_read(said: dict[str, object], good: bool) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.json_response(said)
+
+    asked = Request("/sent/s", b"[]", (), 0, facts=(FACT,), refused=(1,))
+    async with serving(handler) as url:
+        (answer,) = await post.post_all(url, (asked,), None, lambda _: None)
+    assert (answer.problem == "") is good
+
+
+async def test_the_rate_is_an_upper_bound() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response()
+
+    heard: list[int] = []
+    async with serving(handler) as url:
+        began = time.monotonic()
+        await post.post_all(url, (HOOK,) * 11, 50.0, heard.append)
+    assert time.monotonic() - began >= 0.2
+    assert sum(heard) == 11
+
+
+async def test_many_requests_are_under_way_at_once_and_no_more_than_agreed() -> None:
+    under_way = most = 0
+    full = asyncio.Event()
+
+    async def handler(_: web.Request) -> web.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == post.CONCURRENCY:
+            full.set()
+        await asyncio.wait_for(full.wait(), 10)
+        under_way -= 1
+        return web.Response()
+
+    async with serving(handler) as url:
+        answers = await post.post_all(url, (HOOK,) * (2 * post.CONCURRENCY), None, lambda _: None)
+    assert len(answers) == 2 * post.CONCURRENCY
+    assert most == post.CONCURRENCY
+
+
+async def test_an_edge_that_stays_away_ends_the_demo_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "GIVE_UP_SECONDS", 0.1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can take the port
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(post.PostError, match="stopped answering: see `make status`"):
+            await post.post_all(url, (HOOK,) * 3, None, lambda _: None)
+        with pytest.raises(post.PostError, match="start the stack with `make up`"):
+            await post.check_ready(url)
+
+
+async def test_an_edge_that_cannot_store_is_not_posted_to() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async with serving(handler) as url:
+        with pytest.raises(post.PostError, match="cannot store"):
+            await post.check_ready(url)

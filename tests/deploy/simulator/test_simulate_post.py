@@ -1,0 +1,270 @@
+"""Posting at its own times, again until 200, and the exact memory of what may be stored."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import click
+import pytest
+from aiohttp import web
+
+from deploy.cli.main import cli
+from deploy.simulator import truth_file
+from deploy.simulator.facts import Fact, Request
+from deploy.simulator.post import RETRIES, Poster, pause
+from deploy.simulator.running_truth import Book
+from deploy.simulator.stats import AnswerTimes
+from deploy.simulator.stream import Part
+from deploy.simulator.truth_file import Deliveries, Expected, Line
+from schemas.settings.config import ConfigError
+from tests.deploy.simulator.sample import MIB
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=8 * MIB)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def request(number: int) -> Request:
+    fact = Fact("status", "s", 1_795_000_000_000, 0, message_id=f"m{number}", status="sent")
+    return Request("/webhooks/s", b'{"n":%d}' % number, (("X-Proof", "1"),), 0, facts=(fact,))
+
+
+async def parts(due: list[tuple[float, Request]]) -> AsyncIterator[Part]:
+    yield Part([fact for _, asked in due for fact in asked.facts], due)
+
+
+async def posted(
+    url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: bool
+) -> tuple[Poster, list[Line]]:
+    lines: list[Line] = []
+    poster = Poster(url, Book(lines.append), speed=36_000, **more)
+    running = asyncio.create_task(poster.run(parts(due), drain))
+    if stop_on is not None:
+        await stop_on.wait()
+        poster.stopped.set()
+    await running
+    poster.book.close(0, 0)
+    return poster, lines
+
+
+async def test_a_slow_edge_does_not_slow_the_schedule() -> None:
+    """No answer comes before the last request: who waited for answers would never post it."""
+    everything = asyncio.Event()
+    seen: list[bytes] = []
+
+    async def handler(asked: web.Request) -> web.Response:
+        seen.append(await asked.read())
+        if len(seen) == 150:
+            everything.set()
+        await everything.wait()
+        return web.Response()
+
+    async with serving(handler) as url:
+        poster, _ = await posted(url, [(number / 1000, request(number)) for number in range(150)])
+    assert poster.stats.answered == 150
+    assert poster.stats.retries == 0
+
+
+async def test_nothing_is_posted_before_it_is_due() -> None:
+    times: list[float] = []
+
+    async def handler(_: web.Request) -> web.Response:
+        times.append(time.monotonic())
+        return web.Response()
+
+    async with serving(handler) as url:
+        began = time.monotonic()
+        await posted(url, [(0.0, request(0)), (0.3, request(1))])
+    assert times[1] - began >= 0.3
+
+
+async def test_every_answer_but_200_is_tried_again_with_the_same_bytes() -> None:
+    seen: dict[bytes, list[str]] = {}
+    answers = [503, 401, 302, 429, 500, 204, 200]
+
+    async def handler(asked: web.Request) -> web.Response:
+        tries = seen.setdefault(await asked.read(), [])
+        tries.append(asked.headers["X-Proof"])
+        return web.Response(status=answers[len(tries) - 1])
+
+    async with serving(handler) as url:
+        poster, lines = await posted(url, [(0.0, request(0))])
+    assert seen == {b'{"n":0}': ["1"] * 7}
+    assert poster.stats.others == Counter(["503", "401", "302", "429", "500", "204"])
+    # A 5xx may have been stored all the same, a refusal was not.
+    assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 3)]
+
+
+async def test_a_cut_answer_may_be_stored_and_is_tried_again() -> None:
+    tries = 0
+
+    async def handler(asked: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            assert asked.transport is not None
+            asked.transport.abort()
+        return web.Response()
+
+    async with serving(handler) as url:
+        poster, lines = await posted(url, [(0.0, request(0))])
+    assert (poster.stats.answered, poster.stats.retries) == (1, 1)
+    assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 2)]
+
+
+async def test_who_gives_up_does_so_after_metas_last_try() -> None:
+    tries = 0
+
+    async def handler(_: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        return web.Response(status=503)
+
+    async with serving(handler) as url:
+        poster, lines = await posted(url, [(0.0, request(0))], give_up=True)
+    assert tries == len(RETRIES) + 1
+    assert (poster.stats.given_up, poster.stats.waiting, poster.stats.answered) == (1, 0, 0)
+    assert [line.sure for line in lines if isinstance(line, Expected)] == [False]
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_what_has_no_answer_at_the_end_is_possible_and_what_was_never_sent_is_not(
+    stops: bool,
+) -> None:
+    arrived = asyncio.Event()
+
+    async def handler(asked: web.Request) -> web.Response:
+        if await asked.read() == b'{"n":1}':
+            arrived.set()
+            await asyncio.Event().wait()
+        return web.Response()
+
+    due = [(0.0, request(0)), (0.0, request(1))] + ([(600.0, request(2))] if stops else [])
+    async with serving(handler) as url:
+        poster, lines = await posted(url, due, drain=2.0, stop_on=arrived if stops else None)
+    rows = {line.unit.message_id: line.sure for line in lines if isinstance(line, Expected)}
+    assert rows["m0"]
+    assert rows.keys() <= {"m0", "m1"}
+    assert not rows.get("m1", False)
+    assert ("m1" in rows) or not arrived.is_set()
+    assert poster.stats.sent == 2
+
+
+async def test_an_edge_that_is_not_there_stored_nothing(unused_tcp_port_factory: Callable[[], int]) -> None:
+    poster, lines = await posted(f"http://127.0.0.1:{unused_tcp_port_factory()}", [(0.0, request(0))], drain=0.3)
+    assert poster.stats.others.keys() == {"no connection"}
+    assert [line for line in lines if isinstance(line, Expected | Deliveries)] == []
+
+
+def test_the_pauses_grow_to_36_hours() -> None:
+    dice = Random(1)  # noqa: S311
+    pauses = [pause(retry, 1.0, dice) for retry in range(12)]
+    assert pauses[0] == 0
+    assert pauses[:9] == sorted(pauses[:9])
+    assert 30 * 3600 < sum(pauses[:9]) < 42 * 3600
+    assert all(0.8 * RETRIES[-1] <= each <= 1.2 * RETRIES[-1] for each in pauses[8:])
+    assert pause(8, 3600, dice) == pytest.approx(20, rel=0.2)
+
+
+def test_percentiles_are_five_percent_right() -> None:
+    times = AnswerTimes()
+    for number in range(1, 1001):
+        times.add(number / 1000)
+    assert times.percentile(0.5) == pytest.approx(0.5, rel=0.06)
+    assert times.percentile(0.99) == pytest.approx(0.99, rel=0.06)
+
+
+SETTINGS = """
+[ingest]
+port = {port}
+[sources.demo-meta]
+provider = "meta"
+secrets = [{{ env = "SECRET" }}]
+sent_tokens = [{{ env = "SECRET" }}]
+"""
+
+
+def command(folder: Path, port: int, *more: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+    settings, truth = folder / "ackstream.toml", folder / "truth.jsonl"
+    settings.write_text(SETTINGS.format(port=port))
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "deploy.cli", "simulate", "--messages", "40", "--rate", "400", "--truth", str(truth),
+            *more,
+        ],
+        env={"ACKSTREAM_CONFIG": str(settings), "SECRET": "invented"}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    return done, truth
+
+
+async def test_the_command_ends_with_0_when_all_was_answered_200(tmp_path: Path) -> None:
+    bodies: list[bytes] = []
+
+    async def handler(asked: web.Request) -> web.Response:
+        body = await asked.read()
+        bodies.append(body)
+        return web.Response(status=200 if bodies.count(body) > 1 else 503)
+
+    async with serving(handler) as url:
+        done, truth = await asyncio.to_thread(command, tmp_path, int(url.rpartition(":")[2]))
+    assert done.returncode == 0, done.stderr
+    assert "503" in done.stdout
+    lines = list(truth_file.read(truth))
+    assert isinstance(lines[0], truth_file.Header)
+    assert json.loads(truth.read_text().splitlines()[0])["sources"] == ["demo-meta"]
+    assert all(line.sure for line in lines if isinstance(line, Expected))
+    assert sum(isinstance(line, Expected) for line in lines) >= 40
+
+
+async def test_the_command_ends_with_1_when_something_was_not(tmp_path: Path) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async with serving(handler) as url:
+        done, truth = await asyncio.to_thread(command, tmp_path, int(url.rpartition(":")[2]), "--drain", "1s")
+    assert done.returncode == 1
+    assert "not answered 200 in time" in done.stderr
+    units = [line for line in truth_file.read(truth) if isinstance(line, Expected)]
+    assert units
+    assert not any(line.sure for line in units)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--messages", "5", "--duration", "10s"), "not both"),
+        (("--rotate",), "has one secret"),
+        (("--sources", "nobody"), "no source nobody"),
+        (("--skew", "else=5"), "not among the simulated"),
+        (("--skew", "x"), "no skew such as"),
+        (("--now", "yesterday"), "give a time"),
+        (("--drain", "0"), "no duration"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "ackstream.toml").write_text(SETTINGS.format(port=1))
+    monkeypatch.setenv("ACKSTREAM_CONFIG", str(tmp_path / "ackstream.toml"))
+    monkeypatch.setenv("SECRET", "invented")
+    with pytest.raises((ConfigError, click.UsageError), match=words):
+        cli(["simulate", *more], standalone_mode=False)

@@ -1,0 +1,160 @@
+"""A stack whose links run through proxies and whose parts are started again when they end, as a supervisor does. IO."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+from deploy.local.kafka.broker import HOST, Broker
+from deploy.local.ports import free_ports
+from tests.faults.plan import LINKS, PARTS, SOURCES
+from tests.faults.proxy import Proxies
+from tests.support.stack import COMMON, Stack
+
+_INGEST = """
+[ingest]
+port = {ingest}
+"""
+_SOURCE = """
+[sources.{name}]
+provider = "{provider}"
+secrets = [{{ env = "CHAOS_OLD_{number}" }}, {{ env = "CHAOS_NEW_{number}" }}]
+sent_tokens = [{{ env = "TEST_TOKEN" }}]
+"""
+_WATCH_SECONDS = 0.3
+# What the supervisor of `make up` waits before it starts again what ended.
+_PAUSE_SECONDS = 1.0
+
+
+def provider_of(source: str) -> str:
+    return source.split("-")[1]
+
+
+class ProxiedBroker(Broker):
+    """A broker with a listener for each group of clients, which learn the address of their proxy from it."""
+
+    def __init__(self, folder: Path, proxies: Proxies) -> None:
+        super().__init__(folder)
+        self._ports = dict(zip(("INGEST", "WORKERS"), free_ports(2), strict=True))
+        self.proxies = {name: proxies.to(port) for name, port in self._ports.items()}
+
+    def _prepare(self, binary: Path, jars: Path) -> None:
+        super()._prepare(binary, jars)
+        with (self.folder / "server.properties").open("a") as file:  # the later line of one name counts
+            file.write(self._listeners())
+
+    def _listeners(self) -> str:
+        real = {"PLAINTEXT": self.port, **self._ports}
+        told = {"PLAINTEXT": self.port, **{name: proxy.port for name, proxy in self.proxies.items()}}
+        protocols = ["CONTROLLER", *real]
+        return (
+            f"listeners=CONTROLLER://{HOST}:{self._controller_port},{_addresses(real)}\n"
+            f"advertised.listeners={_addresses(told)}\n"
+            f"listener.security.protocol.map={','.join(f'{name}:PLAINTEXT' for name in protocols)}\n"
+        )
+
+
+def _addresses(listeners: dict[str, int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())
+
+
+class Place(Stack):
+    """The parts, their links by name, and who is down on purpose. `start` and `kill` are one at a time for a part."""
+
+    def __init__(self, folder: Path, proxies: Proxies) -> None:
+        super().__init__(folder)
+        self.broker: ProxiedBroker = ProxiedBroker(folder / "kafka", proxies)
+        blocks = [
+            _SOURCE.format(name=name, provider=provider_of(name), number=number) for number, name in enumerate(SOURCES)
+        ]
+        settings = (_INGEST + COMMON).format(bootstrap=self.broker.bootstrap, **self.ports)
+        (folder / "ackstream.toml").write_text(settings + "".join(blocks))
+        self._secrets |= {
+            f"CHAOS_{age}_{number}": f"{age.lower()}-{secrets.token_hex(8)}"
+            for number in range(len(SOURCES))
+            for age in ("OLD", "NEW")
+        }
+        self.env |= self._secrets
+        clickhouse = proxies.to(self.ports["clickhouse"])
+        kafka = self.broker.proxies
+        self.links = dict(zip(LINKS, (kafka["INGEST"], kafka["WORKERS"], clickhouse), strict=True))
+        self._addresses = {
+            "ingest": {"ACKSTREAM_KAFKA_BOOTSTRAP": f"{HOST}:{kafka['INGEST'].port}"},
+            "workers": {
+                "ACKSTREAM_KAFKA_BOOTSTRAP": f"{HOST}:{kafka['WORKERS'].port}",
+                "ACKSTREAM_CLICKHOUSE_URL": f"http://{HOST}:{clickhouse.port}",
+            },
+        }
+        # Whoever holds one may stop that part, or that link, and must leave it as it was.
+        self.guards = {name: threading.Lock() for name in (*PARTS, *LINKS, "wa.raw", "more normalise", "more load")}
+        self.ended: Counter[str] = Counter()  # how often a part ended by itself
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watcher")
+
+    def everything(self) -> None:
+        """Starts all parts, waits until they work and watches over them from then on."""
+        self.up().start("analytics")
+        self._watcher.start()
+
+    def _spawn(self, part: str, module: str, *arguments: str) -> None:
+        role = part.partition("-")[0]
+        links = {} if role == "clickhouse" else self._addresses["ingest" if role == "ingest" else "workers"]
+        with (self.folder / f"{part}.log").open("ab") as log:
+            self.processes[part] = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], env={**self.env, **links}, stdout=log, stderr=log
+            )
+
+    def _watch(self) -> None:
+        while not self._over.wait(_WATCH_SECONDS):
+            for part in PARTS:
+                if self.guards[part].acquire(blocking=False):  # else a fault has it in its hands
+                    try:
+                        self._restart(part)
+                    finally:
+                        self.guards[part].release()
+
+    def _restart(self, part: str) -> None:
+        process = self.processes.get(part)
+        if process is not None and process.poll() is not None:
+            self.ended[part] += 1
+            if not self._over.wait(_PAUSE_SECONDS):
+                self.again(part)
+
+    def again(self, part: str) -> None:
+        """Starts a part that has ended."""
+        if part == "kafka":
+            self.broker.start()
+        elif part == "clickhouse":
+            self.start_clickhouse(tables=False)
+        else:
+            self.start(part)
+
+    def end(self, part: str, sign: signal.Signals) -> None:
+        """Sends a signal that ends it, and waits for its end; what does not go within half a minute is killed."""
+        with contextlib.suppress(ProcessLookupError):
+            try:
+                self.broker.stop() if part == "kafka" and sign == signal.SIGTERM else self.kill(part, sign)
+            except subprocess.TimeoutExpired:
+                self.ended[f"{part} (no end after TERM)"] += 1
+                self.kill(part, signal.SIGKILL)
+
+    def pid(self, part: str) -> int:
+        return self.broker.pid if part == "kafka" else self.processes[part].pid
+
+    def stop_watching(self) -> None:
+        """From here on nothing is started again."""
+        self._over.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+
+    def close(self) -> None:
+        """Ends everything that was started here."""
+        self.stop_watching()
+        with contextlib.suppress(ProcessLookupError, AssertionError):
+            os.kill(self.broker.pid, signal.SIGCONT)
+        self.down()

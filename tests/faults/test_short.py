@@ -1,0 +1,114 @@
+"""A short run of fixed seed, and the plan and the proxies that every run is made of."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.plan import CARDS, by_kind, locks, plan, skews
+from tests.faults.proxy import Mode, Proxies
+from tests.faults.report import lines
+from tests.faults.run import Order, run
+
+# Nine faults of eight kinds that spare the broker: each of its starts costs a slow machine half a minute.
+SHORT = (40, 9, 45.0, 25.0)
+
+
+@pytest.mark.timeout(900)  # 45 s of traffic, and what a machine at its limits takes to start and to catch up
+def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
+    seed, faults, seconds, rate = SHORT
+    order = Order(seed, faults, seconds, rate, tmp_path)
+    result = run(order, print)
+    told = "\n".join(lines(order, result))
+    assert result.good, told
+    assert len(result.done) == faults
+    assert result.answered > 1000, told
+    assert result.units > 500, told
+
+
+def test_the_same_seed_plans_the_same_faults() -> None:
+    assert plan(1, 60, 600) == plan(1, 60, 600)
+    assert plan(1, 60, 600) != plan(2, 60, 600)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sixty_faults_hit_everything_in_every_way(seed: int) -> None:
+    faults = plan(seed, 60, 600)
+    dealt = Counter((fault.kind, fault.part) for fault in faults if fault.kind != "wrong clock")
+    assert dealt.keys() | {("wrong clock", "source")} == set(CARDS)
+    assert max(dealt.values()) == 2
+    assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
+    assert sum(count for _, count in by_kind(faults)) == 60
+    assert len(skews(faults)) == 2 * sum(fault.kind == "wrong clock" for fault in faults)
+
+
+def test_faults_of_one_part_never_meet_and_those_of_others_may() -> None:
+    assert all(list(locks(fault)) == sorted(locks(fault)) for fault in plan(1, 60, 600))
+    assert {lock for fault in plan(1, 60, 600) for lock in locks(fault)} >= {"ingest", "load", "kafka", "ingest-kafka"}
+
+
+class Echo:
+    """A server that answers every line with itself, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.server = self.wait(asyncio.start_server(self._answer, "127.0.0.1", 0))
+        self.port: int = self.server.sockets[0].getsockname()[1]
+
+    @staticmethod
+    async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(line)
+        writer.close()
+
+    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+
+async def asked(port: int, seconds: float) -> str:
+    """How a question through the proxy ends."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello\n")
+        answer = await asyncio.wait_for(reader.readline(), seconds)
+        writer.close()
+    except TimeoutError:
+        return "silence"
+    except OSError:
+        return "broken"
+    return "answer" if answer == b"hello\n" else "broken"
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"), [("pass", "answer"), ("cut", "broken"), ("stall", "silence"), ("slow", "answer")]
+)
+async def test_a_link_can_be_cut_stalled_and_slowed(mode: Mode, wanted: str) -> None:
+    with Proxies() as proxies:
+        proxy = proxies.to(Echo().port)
+        await asyncio.to_thread(proxy.set, mode)
+        began = time.monotonic()
+        assert await asked(proxy.port, 1.0 if wanted == "silence" else 30.0) == wanted
+        if mode == "slow":  # 0.1 s each way
+            assert time.monotonic() - began > 0.19
+        await asyncio.to_thread(proxy.set, "pass")
+        assert await asked(proxy.port, 30.0) == "answer"
+
+
+async def test_what_was_stalled_arrives_afterwards_and_what_was_cut_does_not() -> None:
+    with Proxies() as proxies:
+        proxy = proxies.to(Echo().port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        await asyncio.to_thread(proxy.set, "stall")
+        writer.write(b"late\n")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readline(), 0.5)
+        await asyncio.to_thread(proxy.set, "pass")
+        assert await asyncio.wait_for(reader.readline(), 30) == b"late\n"
+        await asyncio.to_thread(proxy.set, "cut")
+        assert await asyncio.wait_for(reader.read(), 30) == b""

@@ -1,0 +1,132 @@
+"""`ackstream worker analytics` as processes on real Kafka and ClickHouse: one works, whatever happens to it."""
+
+import json
+import signal
+from typing import Any
+
+import orjson
+
+from schemas.tables import EVENT_LOG, INSERT_SETTINGS
+from streams.runtime.clickhouse import connect
+from streams.runtime.heartbeat import EXIT_FAIL_STOP
+from streams.runtime.migrations import migrate
+from tests.support.events import NOON, event
+from tests.support.stack import Stack, wait_until
+
+BOTH = ("analytics", "analytics-1")
+STARTED = "started\n"
+
+
+def leads(stack: Stack, part: str) -> bool:
+    """Whether the process has said, in its life, that it leads, and not that it does no more."""
+    if stack.processes[part].poll() is not None:
+        return False
+    told = stack.logs(part).rpartition(STARTED)[2]
+    return told.count("this process leads\n") > told.count("this process leads no more\n")
+
+
+def leader(stack: Stack) -> str | None:
+    """The one that leads; None while nobody does."""
+    found = [part for part in BOTH if leads(stack, part)]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+def start(stack: Stack, part: str) -> None:
+    """Starts a process and waits until it has its place; its log begins anew with a line."""
+    with (stack.folder / f"{part}.log").open("a") as log:
+        log.write(STARTED)
+    stack.start(part)
+    wait_until(f"{part} is ready", lambda: beat(stack, part).get("ready"))
+
+
+def beat(stack: Stack, part: str) -> dict[str, Any]:
+    """What the process last wrote of itself; empty when this very process has not yet."""
+    instance = part.partition("-")[2] or "0"
+    try:
+        text = (stack.config.data_dir / "run" / f"worker-analytics-{instance}.json").read_text()
+    except FileNotFoundError:
+        return {}
+    found: dict[str, Any] = json.loads(text)
+    return found if found["pid"] == stack.processes[part].pid else {}
+
+
+def tell(stack: Stack, message_id: str) -> None:
+    """One event more, as the load workers insert it."""
+    row = orjson.dumps(event("sent", message_id=message_id, at=NOON))
+    stack.client.raw_insert(EVENT_LOG, insert_block=row, fmt="JSONEachRow", settings=INSERT_SETTINGS)
+
+
+def copied(stack: Stack, message_id: str) -> bool:
+    found = stack.query("SELECT count() AS n FROM cohorts WHERE message_id = {id:String}", id=message_id)
+    return bool(found[0]["n"])
+
+
+def arrives(stack: Stack, message_id: str) -> None:
+    """A new message reaches the copy."""
+    tell(stack, message_id)
+    wait_until(f"{message_id} is copied", lambda: copied(stack, message_id))
+
+
+def test_one_of_two_works_and_the_other_follows_when_it_is_killed_stands_still_or_is_stopped(bare_kafka: Stack) -> None:
+    stack = bare_kafka
+    stack.start_clickhouse(tables=True)
+    for part in BOTH:
+        start(stack, part)
+    first = wait_until("one leads", lambda: leader(stack))
+    arrives(stack, "a")
+
+    stack.kill(first)
+    second = wait_until("the other leads", lambda: leader(stack))
+    assert second != first
+    arrives(stack, "b")
+
+    start(stack, first)
+    still = wait_until("one leads", lambda: leader(stack))
+    other = BOTH[1 - BOTH.index(still)]
+    stack.kill(still, signal.SIGSTOP)
+    wait_until("the other leads", lambda: leads(stack, other))
+    arrives(stack, "c")
+    stack.kill(still, signal.SIGCONT)
+    assert wait_until("who stood still ends itself", lambda: stack.processes[still].poll()) == EXIT_FAIL_STOP
+    arrives(stack, "d")
+
+    start(stack, still)
+    last = wait_until("one leads", lambda: leader(stack))
+    stack.kill(last, signal.SIGTERM)
+    assert stack.processes[last].returncode == 0
+    wait_until("the other leads", lambda: leads(stack, BOTH[1 - BOTH.index(last)]))
+    arrives(stack, "e")
+
+
+def test_it_waits_for_tables_and_survives_clickhouse_and_kafka(bare_kafka: Stack) -> None:
+    stack = bare_kafka
+    stack.start("analytics")
+    wait_until("it misses ClickHouse", lambda: beat(stack, "analytics").get("last_error"))
+    stack.start_clickhouse(tables=False)
+    with stack.environ(), connect(stack.config.clickhouse, database="") as client:
+        client.command(f"CREATE DATABASE {stack.config.clickhouse.database}")
+    with stack.environ():
+        migrate(stack.config)
+    wait_until("it is ready", lambda: beat(stack, "analytics").get("ready"))
+    arrives(stack, "a")
+
+    stack.kill("clickhouse")
+    wait_until("it misses ClickHouse", lambda: beat(stack, "analytics").get("last_error"))
+    stack.start("clickhouse")
+    arrives(stack, "b")
+    # Rollups rest for up to a minute after a pass that took long.
+    wait_until("both are in a rollup", lambda: stack.query("SELECT sum(sent) AS n FROM outbound")[0]["n"] == 2, 180)
+    wait_until("a sample was taken", lambda: stack.query("SELECT count() AS n FROM samples")[0]["n"])
+    wait_until("all is well", lambda: not beat(stack, "analytics").get("last_error"))
+
+    stack.kill("kafka")
+    tell(stack, "c")
+    stack.start("kafka")
+    wait_until("it is ready", lambda: beat(stack, "analytics").get("ready"))
+    wait_until("c is copied", lambda: copied(stack, "c"))
+    arrives(stack, "d")
+    assert stack.processes["analytics"].poll() is None
+
+    stack.kill("analytics", signal.SIGTERM)
+    assert stack.processes["analytics"].returncode == 0

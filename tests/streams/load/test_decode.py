@@ -1,0 +1,82 @@
+"""What stands on wa.events and is no event of ours is told from one that is; what is cut by a crash is made whole."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.normalisation.raw_topic import normalise
+from schemas.topics import DEAD
+from streams.load.decode import decode
+from streams.load.lifecycle import Key, absorb, dumps, element
+from streams.normalise.worker import dead_record, headers_of
+from tests.support.events import NOON, event, events_of_few_messages
+
+GOOD = event("status", message_id="m", status="failed", at=NOON, participant="p", error_code="1", media_count=2)
+_leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=9), st.sampled_from(["2026-11-20T12:00:00.000Z", "2026-11-20", "0001-01-01T00:00:00.000Z"]),
+)  # fmt: skip
+_values = st.one_of(_leaves, st.lists(_leaves, max_size=2), st.dictionaries(st.sampled_from(["topic", "a"]), _leaves))
+
+
+class Record:
+    """A record, as far as it is looked at."""
+
+    def __init__(self, value: Any, **headers: str) -> None:
+        self.value = value
+        self.headers = [(name, text.encode()) for name, text in headers.items()]
+
+
+@given(events_of_few_messages())
+def test_every_event_of_our_own_is_one(told: dict[str, Any]) -> None:
+    assert decode(Record(orjson.dumps(told))) == (told, "")
+
+
+@given(st.sampled_from([*sorted(GOOD), "to", "account", "template", "from_me", "historical", "latitude"]), _values)
+def test_whatever_passes_as_an_event_can_be_taken_into_the_states(name: str, value: Any) -> None:
+    found, problem = decode(Record(orjson.dumps({**GOOD, name: value})))
+    assert (found is None) == bool(problem)
+    if found is not None:
+        states, _ = absorb([GOOD, found], lambda _: None, lambda _: [])
+        assert set(states) >= {said[0] for one in (GOOD, found) if (said := element(one)) is not None}
+
+
+@pytest.mark.parametrize("value", [None, b"", b" ", b"{", b"\xff", b"null", b"[]", b"5", b"{}", b"[" * 9999])
+def test_what_is_no_json_object_is_no_event(value: bytes | None) -> None:
+    found, problem = decode(Record(value))
+    assert found is None
+    assert problem
+
+
+def test_a_null_says_nothing() -> None:
+    assert decode(Record(orjson.dumps({**GOOD, "error_code": None})))[0] == {
+        name: value for name, value in GOOD.items() if name != "error_code"
+    }
+
+
+@pytest.mark.parametrize("name", ["source", "provider", "request_id"])
+def test_a_header_of_a_megabyte_makes_a_dead_letter_that_fits_its_topic(name: str) -> None:
+    headers = {"source": "s", "provider": "meta", "received_at": "2026-11-20T12:00:00Z", "request_id": "r"}
+    headers[name] = "h" * 2_000_000
+    told: Any = Record(b"{}", **headers)
+    events, (letter,) = normalise(headers_of(told), told.value, {"topic": "wa.raw", "partition": 0, "offset": 0})
+    assert not events
+    assert name in letter["detail"]
+    assert sum(map(len, dead_record(letter))) < DEAD.max_bytes // 2
+
+
+def test_the_mark_of_a_group_message_that_a_crash_took_from_the_changelog_is_made_again() -> None:
+    """The changelog got the member but not the mark on its parent; the batch is read again, then the disk is lost."""
+    read = event("status", message_id="g", status="read", participant="p", at=NOON + 1)
+    cut = {key: dumps(state) for key, state in [element(read) or (b"", [])]}
+    again, _ = absorb([read], cut.get, lambda _: [])
+    recovered: dict[Key, bytes] = cut | {key: dumps(state) for key, state in again.items()}
+    _, rows = absorb(
+        [event("sent", message_id="g", template="news", at=NOON)],
+        recovered.get,
+        lambda prefix: [pair for pair in recovered.items() if pair[0].startswith(prefix)],
+    )
+    assert {row["participant"]: row["template"] for row in rows.values()} == {"": "news", "p": "news"}
