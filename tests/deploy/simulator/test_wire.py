@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from deploy.simulator.traffic import Traffic
+from schemas.authentication.request import Request as WebhookRequest
 from schemas.normalisation import sent_records
 from schemas.providers import registry
 from tests.deploy.simulator.reading import meant, read, understood
