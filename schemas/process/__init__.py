@@ -1,0 +1,1 @@
+"""What every process of Ackstream shares: logs, background tasks, pauses between tries, waiting."""
