@@ -2,7 +2,7 @@
 # Writes the lock files from pyproject.toml: every version and hash that set-up installs. Takes some minutes, because
 # the hash of every package file of every system is computed. UPGRADE=1 takes the newest versions that are allowed.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 compile() {
     .venv/bin/pip-compile --quiet ${UPGRADE:+--upgrade} --generate-hashes --allow-unsafe --strip-extras --no-header \
