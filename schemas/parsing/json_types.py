@@ -1,0 +1,6 @@
+"""Types of decoded JSON of which nothing is known yet: narrow them with `schemas.parsing.lenient`."""
+
+from typing import TypeAlias
+
+Json: TypeAlias = object
+JsonObject: TypeAlias = dict[str, object]
