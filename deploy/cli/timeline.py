@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.load.lifecycle import absorb, dumps
+from streams.load.lifecycle import apply_events, dumps
 
 # What is told of an event beside its kind.
 FACTS = (
@@ -46,7 +46,7 @@ def steps(events: Iterable[Mapping[str, Any]], arrivals: Mapping[str, int], mess
     for event in sorted(events, key=lambda event: (event["received_at"], event["event_id"])):
         changes: dict[str, dict[str, tuple[Any, Any]]] = {}
         if event.get("message_id") == message_id:
-            states, now = absorb([event], stored.get, scan)
+            states, now = apply_events([event], stored.get, scan)
             stored.update((key, dumps(state)) for key, state in states.items())
             for key, row in now.items():
                 before = rows.get(key, {})

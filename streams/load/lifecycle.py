@@ -82,7 +82,7 @@ def join(one: State, other: State) -> State:
     return [*map(min, one[:MINIMA], other[:MINIMA]), *map(max, one[MINIMA:], other[MINIMA:])]
 
 
-def element(event: Mapping[str, Any]) -> tuple[Key, State] | None:
+def event_to_state(event: Mapping[str, Any]) -> tuple[Key, State] | None:
     """The unit that a canonical event speaks of and what it says; None for one that belongs to no message."""
     kind, message_id = event["kind"], event.get("message_id")
     if message_id is None or kind == "system":
@@ -138,7 +138,7 @@ def _status(state: State, event: Mapping[str, Any], stamp: int) -> None:
     state[AT["direction"]] = 9 if word == "deleted" else 3 if by_us else 2
 
 
-def absorb(
+def apply_events(
     events: Iterable[Mapping[str, Any]],
     get: Callable[[Key], bytes | None],
     scan: Callable[[bytes], Iterable[tuple[Key, bytes]]],
@@ -158,7 +158,7 @@ def absorb(
         return state
 
     for event in events:
-        if (said := element(event)) is None:
+        if (said := event_to_state(event)) is None:
             continue
         key, state = said
         known = current(key)

@@ -17,7 +17,7 @@ from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.load.clickhouse_writer import Loader
 from streams.load.decode import decode, decode_object
-from streams.load.lifecycle import absorb
+from streams.load.lifecycle import apply_events
 from streams.load.state import StateTable
 from streams.normalise.worker import dead_record, partition_of
 from streams.runtime.app import Stage
@@ -149,7 +149,7 @@ class Load:
         return self._durable(batch.partition, inserted, changelog, pending, letters)
 
     async def _publish(self, partition: int, events: list[dict[str, Any]], claim: Claim) -> tuple[Pending, Pending]:
-        states, rows = absorb(
+        states, rows = apply_events(
             events, self.table.store(partition).get, lambda prefix: self.table.scan(partition, prefix)
         )
         new_batch = partial(FencedBatch, claim, self.stage.vitals.check_not_still)

@@ -17,7 +17,7 @@ import orjson
 import rocksdict
 
 from schemas.normalisation.raw_topic import normalise
-from streams.load.lifecycle import absorb, dumps
+from streams.load.lifecycle import apply_events, dumps
 
 POSITION = {"topic": "wa.raw", "partition": 0, "offset": 0}
 HEADERS = {"source": "shop", "provider": "meta", "received_at": "2026-11-20T12:00:00.123Z", "request_id": "0" * 32}
@@ -63,7 +63,7 @@ def stage_two(events: list[bytes]) -> None:
     try:
         for start in range(0, len(events), BATCH):
             batch = [orjson.loads(event) for event in events[start : start + BATCH]]
-            states, rows = absorb(batch, store.get, lambda prefix: store.items(from_key=prefix))
+            states, rows = apply_events(batch, store.get, lambda prefix: store.items(from_key=prefix))
             write = rocksdict.WriteBatch(raw_mode=True)
             for key, state in states.items():
                 write.put(key, dumps(state))

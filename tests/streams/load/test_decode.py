@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.normalisation.raw_topic import normalise
 from schemas.topics import DEAD
 from streams.load.decode import decode
-from streams.load.lifecycle import Key, absorb, dumps, element
+from streams.load.lifecycle import Key, apply_events, dumps, event_to_state
 from streams.normalise.worker import dead_record, headers_of
 from tests.support.events import NOON, event, events_of_few_messages
 
@@ -40,8 +40,8 @@ def test_whatever_passes_as_an_event_can_be_taken_into_the_states(name: str, val
     found, problem = decode(Record(orjson.dumps({**GOOD, name: value})))
     assert (found is None) == bool(problem)
     if found is not None:
-        states, _ = absorb([GOOD, found], lambda _: None, lambda _: [])
-        assert set(states) >= {said[0] for one in (GOOD, found) if (said := element(one)) is not None}
+        states, _ = apply_events([GOOD, found], lambda _: None, lambda _: [])
+        assert set(states) >= {said[0] for one in (GOOD, found) if (said := event_to_state(one)) is not None}
 
 
 @pytest.mark.parametrize("value", [None, b"", b" ", b"{", b"\xff", b"null", b"[]", b"5", b"{}", b"[" * 9999])
@@ -71,10 +71,10 @@ def test_a_header_of_a_megabyte_makes_a_dead_letter_that_fits_its_topic(name: st
 def test_the_mark_of_a_group_message_that_a_crash_took_from_the_changelog_is_made_again() -> None:
     """The changelog got the member but not the mark on its parent; the batch is read again, then the disk is lost."""
     read = event("status", message_id="g", status="read", participant="p", at=NOON + 1)
-    cut = {key: dumps(state) for key, state in [element(read) or (b"", [])]}
-    again, _ = absorb([read], cut.get, lambda _: [])
+    cut = {key: dumps(state) for key, state in [event_to_state(read) or (b"", [])]}
+    again, _ = apply_events([read], cut.get, lambda _: [])
     recovered: dict[Key, bytes] = cut | {key: dumps(state) for key, state in again.items()}
-    _, rows = absorb(
+    _, rows = apply_events(
         [event("sent", message_id="g", template="news", at=NOON)],
         recovered.get,
         lambda prefix: [pair for pair in recovered.items() if pair[0].startswith(prefix)],

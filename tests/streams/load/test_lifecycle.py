@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.load.lifecycle import EMPTY, Key, State, absorb, dumps, element, join, loads
+from streams.load.lifecycle import EMPTY, Key, State, apply_events, dumps, event_to_state, join, loads
 from tests.support.events import DAY, NOON, event, events_of_few_messages
 
 
@@ -19,7 +19,7 @@ class Store:
 
     def take(self, events: list[dict[str, Any]]) -> None:
         scan = lambda prefix: [pair for pair in sorted(self.states.items()) if pair[0].startswith(prefix)]  # noqa: E731
-        states, rows = absorb(events, self.states.get, scan)
+        states, rows = apply_events(events, self.states.get, scan)
         self.states.update((key, dumps(state)) for key, state in states.items())
         self.rows.update(rows)
 
@@ -47,7 +47,7 @@ def test_any_order_repetition_and_split_gives_the_same_rows(data: st.DataObject)
     assert rows_of(*batches) == rows_of(events)
 
 
-_states = events_of_few_messages().map(element).filter(bool).map(lambda said: said[1])  # type: ignore[index]
+_states = events_of_few_messages().map(event_to_state).filter(bool).map(lambda said: said[1])  # type: ignore[index]
 
 
 @settings(max_examples=200, deadline=None)
@@ -128,5 +128,5 @@ def test_the_error_is_that_of_the_earliest_failure() -> None:
 
 
 def test_system_events_and_events_without_an_id_belong_to_no_message() -> None:
-    assert element(event("system", event="account_update")) is None
-    assert element(event("inbound", text="hi", at=NOON)) is None
+    assert event_to_state(event("system", event="account_update")) is None
+    assert event_to_state(event("inbound", text="hi", at=NOON)) is None

@@ -10,7 +10,7 @@ from clickhouse_connect.driver import Client
 
 from schemas.horizons import HOUR_MS
 from streams.analytics.copy import catch_up
-from streams.load.lifecycle import absorb
+from streams.load.lifecycle import apply_events
 from streams.reconcile import hashes
 from streams.reconcile.events import Events
 from streams.reconcile.expect import Moved
@@ -129,7 +129,7 @@ def test_slices_cover_every_message_once(client: Client, monkeypatch: pytest.Mon
 
 def test_a_row_of_wa_messages_has_the_hash_of_clickhouses_row(client: Client) -> None:
     units, published = read(client), Sums()
-    _, rows = absorb(told(), lambda _: None, lambda _: [])
+    _, rows = apply_events(told(), lambda _: None, lambda _: [])
     for row in rows.values():
         row = orjson.loads(orjson.dumps(row))
         published.add(hashes.bucket_of(row["source"], row["message_id"]), hashes.of_row(row))
