@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
 from ingest.storage.record import RecordHeaders
-from schemas.authentication.policy import NONE, Auth
+from schemas.authentication.policy import NO_CHECKS, Auth
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import matching_secret, proven
 from schemas.parsing.times import to_iso
@@ -29,7 +29,7 @@ class Source:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     verify_tokens: tuple[str, ...] = field(default=(), repr=False)
     sent_tokens: tuple[str, ...] = field(default=(), repr=False)
-    auth: Auth = field(default=NONE, repr=False)
+    auth: Auth = field(default=NO_CHECKS, repr=False)
     _names: RecordHeaders = field(init=False, repr=False)
     proof_headers: tuple[str, ...] = field(init=False, repr=False)
 
@@ -48,19 +48,19 @@ class Source:
             ("auth", f"{verdict.scheme};key={verdict.key_id}".encode() if verdict.auth == "ok" else b"unsigned"),
         ]
 
-    def place(self, tail: str) -> str | None:
-        """The secret segment of an address, by what follows the source's name in it; None: no such address."""
-        return self.auth.place(tail, self.provider)
+    def path_secret(self, tail: str) -> str | None:
+        """The secret in an address, by what follows the source's name in it; None: no such address."""
+        return self.auth.path_secret(tail, self.provider.subpath)
 
     @property
     def has_subpaths(self) -> bool:
         """Whether its address may go on after its name."""
-        return self.auth.segment or self.provider.subpath is not None
+        return self.auth.in_path or self.provider.subpath is not None
 
 
 def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders | Refusal:
     """The record headers of a provider's request, or BAD_SIGNATURE."""
-    verdict = source.auth.verify(request, source.provider, source.secrets)
+    verdict = source.auth.verify(request, source.provider.verify, source.secrets)
     if verdict.auth == "reject":
         return BAD_SIGNATURE
     headers = source.envelope(request.now_ms, request_id, verdict)

@@ -38,7 +38,7 @@ def load(config: Config) -> dict[str, Source]:
 def warn(sources: Mapping[str, Source]) -> None:
     """Says once for each source what its requests do not prove."""
     for source in sources.values():
-        weakness = source.auth.weakness(source.provider, secrets=bool(source.secrets))
+        weakness = source.auth.weakness(secrets=bool(source.secrets), signed=source.provider.signed)
         if weakness is not None:
             log.warning("unsigned source=%s provider=%s: %s", source.name, source.provider.name, weakness)
 

@@ -28,7 +28,7 @@ class Webhooks(Handler):
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Every method of the address."""
-        if self._nested and self._source.place(_tail(request)) is None:
+        if self._nested and self._source.path_secret(_tail(request)) is None:
             return self._refused(NOT_FOUND)
         if request.method == "POST":
             return await self._timed(request)
@@ -60,7 +60,7 @@ class Webhooks(Handler):
         if wait := limits.stranger(address):
             return self._refused(too_many(wait))
         seen = self._as_seen(request, b"", self._edge.clock())
-        answer = answer_to(seen.query, self._source.verify_tokens) if self._source.auth.admits(seen) else None
+        answer = answer_to(seen.query, self._source.verify_tokens) if self._source.auth.admits_handshake(seen) else None
         limits.saw(address, 403 if answer is None else 200)
         if answer is None:
             return self._refused(WRONG_VERIFY_TOKEN)
@@ -75,7 +75,7 @@ class Webhooks(Handler):
             query=dict(request.query) if "?" in request.raw_path else {},
             url=base + request.raw_path,
             now_ms=received_ms,
-            segment=(self._source.place(_tail(request)) or "") if self._nested else "",
+            path_secret=(self._source.path_secret(_tail(request)) or "") if self._nested else "",
             address=(self._edge.sender_of(request) or "") if self._source.auth.checks else "",
         )
 

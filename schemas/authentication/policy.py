@@ -9,14 +9,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from re import fullmatch
+from re import Pattern, fullmatch
 from typing import Literal
 
 from schemas.authentication import tokens
 from schemas.authentication.request import REJECT, Request, Verdict
 from schemas.authentication.secrets import matching_secret, proven, proving_secret
 from schemas.authentication.static import basic, bearer
-from schemas.providers.base import Provider
 from schemas.settings import authentication
 from schemas.settings.section import ConfigError, Secret
 
@@ -27,9 +26,13 @@ Proves = Literal["body", "sender", "network"]
 _SEGMENT = r"[A-Za-z0-9._~-]{16,200}"
 
 
+# A provider's own proof: the request and the source's secrets in, the verdict out.
+ProviderVerify = Callable[[Request, Sequence[str]], Verdict]
+
+
 @dataclass(slots=True, frozen=True)
 class Check:
-    """One thing asked of a request. `in_address`: a handshake can meet it as well."""
+    """One condition on a request. `in_address`: a handshake can meet it as well."""
 
     verify: Callable[[Request], Verdict]
     proves: Proves
@@ -39,53 +42,58 @@ class Check:
 
 @dataclass(slots=True, frozen=True)
 class Auth:
-    """Everything that a source asks for besides its provider's own proof. `segment`: its address holds a secret."""
+    """The conditions of one source besides its provider's own proof. `in_path`: its address ends in a secret."""
 
     checks: tuple[Check, ...] = ()
-    segment: bool = False
+    in_path: bool = False
 
     @property
     def proof_headers(self) -> tuple[str, ...]:
         """Headers that prove a body to anybody who has the secret."""
         return tuple(check.proof_header for check in self.checks if check.proof_header is not None)
 
-    def place(self, tail: str, provider: Provider) -> str | None:
-        """The secret segment of an address ("" where none belongs), by what follows /webhooks/<source>/ in it.
+    def path_secret(self, tail: str, subpath: Pattern[str] | None) -> str | None:
+        """The secret in an address, by what follows /webhooks/<source>/ in it; "" when this source has none there.
 
-        None: there is no such address.
+        subpath: what the provider appends to the address itself. None: the source has no such address.
         """
-        segment, _, rest = tail.partition("/") if self.segment else ("", "", tail)
-        known = provider.subpath
-        return segment if not rest or (known is not None and known.fullmatch(rest)) else None
+        secret, _, rest = tail.partition("/") if self.in_path else ("", "", tail)
+        return secret if not rest or (subpath is not None and subpath.fullmatch(rest)) else None
 
-    def verify(self, request: Request, provider: Provider, secrets: Sequence[str]) -> Verdict:
-        """The verdict on a POST; the provider's own proof is asked for where there are `secrets`. Never raises."""
+    def verify(self, request: Request, provider_verify: ProviderVerify, secrets: Sequence[str]) -> Verdict:
+        """The verdict on a POST. With checks, the provider's own proof is required only if there are `secrets`.
+
+        Never raises.
+        """
         if not self.checks:
-            return provider.verify(request, secrets)
-        verdicts = [provider.verify(request, secrets)] if secrets else []
+            return provider_verify(request, secrets)
+        verdicts = [provider_verify(request, secrets)] if secrets else []
         return _all_of([*verdicts, *(check.verify(request) for check in self.checks)])
 
-    def admits(self, request: Request) -> bool:
+    def admits_handshake(self, request: Request) -> bool:
         """Whether a handshake comes to the right address from the right network."""
         return _all_of([check.verify(request) for check in self.checks if check.in_address]).auth != "reject"
 
-    def weakness(self, provider: Provider, *, secrets: bool) -> str | None:
-        """What the strongest proof of a request does not prove, in words that follow a colon; None for a signature."""
+    def weakness(self, *, secrets: bool, signed: bool) -> str | None:
+        """What the strongest proof of a request leaves unproven, as half a sentence; None if the body is signed.
+
+        secrets: the source has secrets for its provider's own proof. signed: that proof covers the body.
+        """
         proofs = {check.proves for check in self.checks}
         if secrets:
-            proofs.add("body" if provider.signed else "sender")
+            proofs.add("body" if signed else "sender")
         if not proofs:
             return "it has no secrets, so anybody who knows its address can post to it"
         if proofs == {"network"}:
             return "it has a list of addresses alone, so anybody in these networks can post to it"
         if "body" in proofs:
             return None
-        if secrets and not provider.signed:
+        if secrets and not signed:
             return "the provider signs nothing, so its token proves the sender but not the body"
         return "nothing that it asks for is a signature, so the sender is proven but not the body"
 
 
-NONE = Auth()
+NO_CHECKS = Auth()
 
 
 def load(settings: authentication.Auth) -> Auth:
@@ -106,7 +114,7 @@ def load(settings: authentication.Auth) -> Auth:
         segments = read("auth.path.secrets", settings.path.secrets)
         if not all(fullmatch(_SEGMENT, each) for each in segments):
             raise ConfigError("auth.path.secrets: a secret in an address has 16 to 200 letters, digits or . _ ~ -")
-        checks.append(Check(lambda request: _matches("path", request.segment, segments), "sender", in_address=True))
+        checks.append(Check(lambda request: _matches("path", request.path_secret, segments), "sender", in_address=True))
     if settings.addresses:
         networks = settings.addresses
         checks.append(Check(lambda request: _address(request, networks), "network", in_address=True))

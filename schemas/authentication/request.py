@@ -17,7 +17,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     now_ms: int = 0
-    segment: str = ""  # what the address has after the source's name where a secret belongs
+    path_secret: str = ""  # the part of the address after the source's name, for a source with auth.path
     address: str = ""  # the sender's, past the proxies that the settings trust
 
 

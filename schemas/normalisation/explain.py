@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from schemas.authentication.policy import NONE, Auth
+from schemas.authentication.policy import NO_CHECKS, Auth
 from schemas.authentication.request import Request
 from schemas.normalisation.raw_topic import Event, normalise
 from schemas.parsing.times import to_iso
@@ -27,7 +27,7 @@ class Setup:
     source: str = ""
     secrets: Sequence[str] = field(default=(), repr=False)
     verify_tokens: Sequence[str] = field(default=(), repr=False)
-    auth: Auth = field(default=NONE, repr=False)
+    auth: Auth = field(default=NO_CHECKS, repr=False)
     address: str = ""
 
 
@@ -56,14 +56,14 @@ def explain(
         raise ValueError(f"There is no provider of that name; use one of {', '.join(setup.formats.known)}.")
     query = query or _query_of(url)
     lowered = {name.lower(): value for name, value in headers.items()}
-    segment = setup.auth.place(_tail_of(url, setup.source), provider)
-    request = Request(lowered, body, method.upper(), query, url, now, segment or "", setup.address)
-    if segment is None:
+    path_secret = setup.auth.path_secret(_tail_of(url, setup.source), provider.subpath)
+    request = Request(lowered, body, method.upper(), query, url, now, path_secret or "", setup.address)
+    if path_secret is None:
         return _answer("reject", "reject")
     if request.method == "GET":
         tokens = [verify_token] if verify_token else setup.verify_tokens
         return _handshake(provider, request, tokens, setup.auth)
-    auth = setup.auth.verify(request, provider, secrets or setup.secrets).auth
+    auth = setup.auth.verify(request, provider.verify, secrets or setup.secrets).auth
     if auth == "reject":
         return _answer(auth, "reject")
     record = {"source": source, "provider": provider.name, "received_at": to_iso(now), "request_id": "explain"}
@@ -99,7 +99,7 @@ def _tail_of(url: str, source: str) -> str:
 
 
 def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Auth) -> dict[str, Any]:
-    answer_to = provider.challenge if auth.admits(request) else None
+    answer_to = provider.challenge if auth.admits_handshake(request) else None
     response = answer_to(request.query, tokens) if answer_to is not None else None
     return _answer("reject", "reject") if response is None else {**_answer("ok", "challenge"), "response": response}
 

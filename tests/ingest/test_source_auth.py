@@ -168,7 +168,7 @@ def test_a_record_names_the_proofs_and_holds_no_secret(config: Config) -> None:
     stored = dict(headers)
     assert stored["auth"].startswith(b"static+hmac-sha256+basic;key=")
     assert stored["x-signature"].decode() == given["x-signature"]
-    hidden = webhook(loaded["hidden"], Request({}, body, segment=SEGMENT), "id")
+    hidden = webhook(loaded["hidden"], Request({}, body, path_secret=SEGMENT), "id")
     assert dict(hidden)["auth"].startswith(b"path;key=")
     near = webhook(loaded["near"], Request({}, body, address="203.0.113.1"), "id")
     assert dict(near)["auth"] == b"address;key="

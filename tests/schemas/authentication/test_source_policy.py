@@ -46,7 +46,7 @@ def kept(folder: Path, name: str, secret: str) -> dict[str, str]:
 
 def verdict(asked: Auth, provider: str = "zapini", secrets: tuple[str, ...] = (), **request: Any) -> Verdict:
     request.setdefault("headers", {})
-    return asked.verify(Request(body=BODY, now_ms=NOW, **request), built_in()[provider], secrets)
+    return asked.verify(Request(body=BODY, now_ms=NOW, **request), built_in()[provider].verify, secrets)
 
 
 def test_nothing_asked_leaves_it_to_the_provider(ask: Any) -> None:
@@ -158,16 +158,21 @@ def test_the_public_key_is_no_secret_of_a_token_by_hs256(ask: Any, keys: Any) ->
 def test_a_segment_of_the_address(ask: Any) -> None:
     asked = ask(path={"secrets": [SEGMENT, "fictional-segment-2"]})
     zapini, evolution = built_in()["zapini"], built_in()["evolution"]
-    assert verdict(asked, segment="fictional-segment-2") == Verdict("ok", "path", key_id("fictional-segment-2"))
-    assert verdict(asked, segment="").auth == "reject"
-    assert verdict(asked, segment=SEGMENT[:-1]).auth == "reject"
-    assert [asked.place(tail, zapini) for tail in ("", SEGMENT, f"{SEGMENT}/x", "a/b")] == ["", SEGMENT, None, None]
-    assert asked.place(f"{SEGMENT}/messages-upsert", evolution) == SEGMENT
+    assert verdict(asked, path_secret="fictional-segment-2") == Verdict("ok", "path", key_id("fictional-segment-2"))
+    assert verdict(asked, path_secret="").auth == "reject"
+    assert verdict(asked, path_secret=SEGMENT[:-1]).auth == "reject"
+    assert [asked.path_secret(tail, zapini.subpath) for tail in ("", SEGMENT, f"{SEGMENT}/x", "a/b")] == [
+        "",
+        SEGMENT,
+        None,
+        None,
+    ]
+    assert asked.path_secret(f"{SEGMENT}/messages-upsert", evolution.subpath) == SEGMENT
     for tail in ("", "messages-upsert", "send-message-update"):
-        assert ask().place(tail, evolution) == ""
+        assert ask().path_secret(tail, evolution.subpath) == ""
     for tail in ("A", "a/b", "x--y"):
-        assert ask().place(tail, evolution) is None
-    assert ask().place("messages-upsert", zapini) is None
+        assert ask().path_secret(tail, evolution.subpath) is None
+    assert ask().path_secret("messages-upsert", zapini.subpath) is None
 
 
 @pytest.mark.parametrize(
@@ -188,23 +193,23 @@ def test_all_that_is_asked_has_to_hold(ask: Any) -> None:
         basic={"user": "u", "secrets": ["p"]},
     )  # fmt: skip
     basic = "Basic " + b64encode(b"u:p").decode()
-    good = {"headers": {"x-a": "a", "authorization": basic}, "segment": SEGMENT, "address": "203.0.113.1"}
+    good = {"headers": {"x-a": "a", "authorization": basic}, "path_secret": SEGMENT, "address": "203.0.113.1"}
     keys = "+".join(key_id(one) for one in ("a", "p", SEGMENT))
     assert verdict(asked, **good) == Verdict("ok", "static+basic+path+address", keys)
     assert verdict(asked, secrets=("s",), **good).auth == "reject"
     assert verdict(asked, secrets=("s",), query={"token": "s"}, **good).scheme == "token+static+basic+path+address"
     for change in (
-        {"headers": {"x-a": "a"}}, {"headers": {"authorization": basic}}, {"segment": "x"}, {"address": "8.8.8.8"},
+        {"headers": {"x-a": "a"}}, {"headers": {"authorization": basic}}, {"path_secret": "x"}, {"address": "8.8.8.8"},
     ):  # fmt: skip
         assert verdict(asked, **{**good, **change}).auth == "reject"
 
 
 def test_a_handshake_is_asked_for_what_its_address_can_prove(ask: Any) -> None:
     asked = ask(header={"name": "X-A", "secrets": ["a"]}, path={"secrets": [SEGMENT]}, addresses=["203.0.113.0/24"])
-    assert asked.admits(Request({}, segment=SEGMENT, address="203.0.113.1"))
-    assert not asked.admits(Request({}, segment=SEGMENT, address="8.8.8.8"))
-    assert not asked.admits(Request({}, segment="", address="203.0.113.1"))
-    assert ask().admits(Request({}))
+    assert asked.admits_handshake(Request({}, path_secret=SEGMENT, address="203.0.113.1"))
+    assert not asked.admits_handshake(Request({}, path_secret=SEGMENT, address="8.8.8.8"))
+    assert not asked.admits_handshake(Request({}, path_secret="", address="203.0.113.1"))
+    assert ask().admits_handshake(Request({}))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_settings_that_cannot_work_are_refused(asked: dict[str, Any], words: str
 def test_what_is_not_proven_is_said(
     ask: Any, provider: str, secrets: bool, asked: dict[str, Any], words: str | None
 ) -> None:
-    said = ask(**asked).weakness(built_in()[provider], secrets=secrets)
+    said = ask(**asked).weakness(secrets=secrets, signed=built_in()[provider].signed)
     assert said is None if words is None else said is not None and words in said
 
 
@@ -280,11 +285,15 @@ def test_what_is_not_proven_is_said(
 def test_no_request_makes_a_check_raise(junk: str, start: str) -> None:
     for asked in CHECKED:
         request = Request(
-            {"authorization": start + junk, "x-sig": junk, "x-a": junk}, BODY, segment=junk, address=junk, now_ms=NOW
+            {"authorization": start + junk, "x-sig": junk, "x-a": junk},
+            BODY,
+            path_secret=junk,
+            address=junk,
+            now_ms=NOW,
         )
-        assert asked.verify(request, built_in()["zapini"], ()).auth == "reject"
-        assert asked.admits(request) in (True, False)
-        asked.place(junk, built_in()["evolution"])
+        assert asked.verify(request, built_in()["zapini"].verify, ()).auth == "reject"
+        assert asked.admits_handshake(request) in (True, False)
+        asked.path_secret(junk, built_in()["evolution"].subpath)
 
 
 def _checked() -> list[Auth]:
@@ -306,5 +315,5 @@ def test_a_provider_that_breaks_its_word_does_not_open_a_source(ask: Any) -> Non
     """Its own proof says that there is nothing to check: what the source asks for still has to hold."""
     lazy = Provider("lazy", lambda _request, _secrets: Verdict("unsigned"), lambda _body: ())
     asked = ask(header={"name": "X-A", "secrets": ["a"]})
-    assert asked.verify(Request({}), lazy, ("s",)).auth == "reject"
-    assert asked.verify(Request({"x-a": "a"}), lazy, ("s",)) == Verdict("ok", "static", key_id("a"))
+    assert asked.verify(Request({}), lazy.verify, ("s",)).auth == "reject"
+    assert asked.verify(Request({"x-a": "a"}), lazy.verify, ("s",)) == Verdict("ok", "static", key_id("a"))
