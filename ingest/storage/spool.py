@@ -66,6 +66,7 @@ class Spool:
         self._thread = ThreadPoolExecutor(1, "spool")
         self._own: Owned | None = None
         self._adopted: list[Owned] = []
+        self._held = EMPTY  # what the files held when the thread finished its last step
         self._others_bytes = 0  # of living siblings
         self._waiting: deque[tuple[Record, asyncio.Future[bool]]] = deque()
         self._waiting_bytes = 0
@@ -92,11 +93,9 @@ class Spool:
 
     @property
     def held(self) -> Held:
-        """What the files of this process hold."""
-        total = EMPTY
-        for owned in self._files():
-            total += owned.file.held
-        return total
+        """What the files of this process hold. Changes only in the event loop, like the bytes that are not written yet:
+        a body being written counts once."""
+        return self._held
 
     def accepts(self, size: int = 0) -> bool:
         """Whether a body of `size` bytes may be put: neither too much, nor too old, nor a disk that just failed."""
@@ -263,4 +262,12 @@ class Spool:
             log.warning(now or "spool_empty: everything is in Kafka")
 
     async def _in_thread(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        def work_and_count() -> tuple[Result, Held]:
+            result = work(*arguments)
+            total = EMPTY
+            for owned in self._files():
+                total += owned.file.held
+            return result, total
+
+        result, self._held = await asyncio.get_running_loop().run_in_executor(self._thread, work_and_count)
+        return result

@@ -14,13 +14,14 @@ from ingest.metrics import Metrics
 from ingest.storage import spool_folder
 from ingest.storage.spool import Spool
 from ingest.storage.spool_file import EMPTY, Held, Record, SpoolFile, look
+from schemas.process.waiting import wait_for
 
 # A process that spools one body and then stands still, its file open and locked.
 WRITER = """
 import sys, time
 from pathlib import Path
-from ingest import spool_folder
-from ingest.spool_file import Record
+from ingest.storage import spool_folder
+from ingest.storage.spool_file import Record
 owned = spool_folder.create(Path(sys.argv[1]))
 owned.file.append([Record(b"left behind", [("source", b"shop")], 5)])
 print(owned.file.path.name, flush=True)
@@ -128,6 +129,20 @@ async def test_it_is_bounded_in_bytes_and_age(tmp_path: Path) -> None:
     assert spool.accepts(0)
     now += 62_000
     assert not spool.accepts(0)
+    await spool.stop()
+
+
+async def test_a_body_just_written_counts_once_against_the_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = Spool(folder, 2 * record(1, 1000).size, 60, lambda: 1_000, Metrics(tmp_path, 0))
+    first = asyncio.create_task(spool.put(record(1, 1000)))
+    while not folder.exists():  # noqa: ASYNC110  (made by a thread)
+        await asyncio.sleep(0)
+    # The event loop is blocked until the write is on the disk, as a busy one is.
+    assert wait_for(lambda: spool_folder.held(folder).records == 1, within=30, every=0.01)
+    second = asyncio.create_task(spool.put(record(1, 1000)))
+    assert await asyncio.gather(first, second) == [True, True]
+    assert not spool.accepts(1)
     await spool.stop()
 
 
