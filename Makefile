@@ -22,15 +22,15 @@ option = $${$(1):+$(2) "$$$(1)"}
 VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES DURATION RATE SEED TRUTH FAULTS MINUTES JSON YES KEEP FILE ARGS TOPIC INTO SWAP DROP RESUME RESTART FAST WAIT REPAIR
 $(foreach name,$(VARIABLES),$(eval $(call pass,$(name))))
 
-.PHONY: help setup up status down clean demo simulate chaos query message check replay diff sent test lint bench bench-panels screenshots grafana lock
+.PHONY: help setup packages-up packages-test up status down clean demo simulate chaos query message check replay diff sent test lint bench bench-panels screenshots grafana lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  %-12s %s\n' "$$name" "$$text"; done
 
-setup: $(RUNTIME) ## Create .venv with the pinned packages (every command does it when needed)
+setup: packages-up $(RUNTIME) ## Create .venv with the pinned packages (every command does it when needed)
 
-up: $(RUNTIME) ## Start everything and wait until it is healthy
+up: packages-up $(RUNTIME) ## Start everything and wait until it is healthy
 	@$(BIN)/ackstream up
 
 status: $(RUNTIME) ## Show each part: address, health, records waiting, last error (JSON=1)
@@ -71,8 +71,7 @@ diff: $(RUNTIME) ## Show which numbers a replay into tables of its own would cha
 sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjson, SOURCE=)
 	@$(BIN)/ackstream sent $(call option,SOURCE,--source) -- $${FILE:+"$$FILE"}
 
-test: $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
-	@sh deploy/local/setup.sh browser
+test: packages-test $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $$ARGS
 
 chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
@@ -90,8 +89,7 @@ bench: $(DEV) ## Measure speed against a reference in the same run
 bench-panels: $(DEV) ## Time every panel over many messages (MESSAGES=10000000, KEEP=folder to fill once)
 	@$(BIN)/python -m tests.bench.panels $(call option,MESSAGES,--messages) $(call option,KEEP,--keep)
 
-screenshots: $(DEV) ## Take the pictures of this README from the running stack
-	@sh deploy/local/setup.sh browser
+screenshots: packages-test $(DEV) ## Take the pictures of this README from the running stack
 	@$(BIN)/python -m tests.support.screenshots
 
 grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the panels
@@ -99,6 +97,13 @@ grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the pa
 
 lock: $(DEV) ## Write the lock files anew from pyproject.toml (UPGRADE=1: newest versions allowed)
 	@sh deploy/local/lock.sh
+
+# System packages that a target needs: installed where that is allowed, else named. Only the page's tests need a browser.
+packages-up:
+	@sh deploy/local/setup.sh packages up
+
+packages-test:
+	@case "$$ARGS" in '' | *dashboards*) what=test ;; *) what=up ;; esac; sh deploy/local/setup.sh packages $$what
 
 $(BIN)/python:
 	@sh deploy/local/setup.sh create

@@ -1,5 +1,6 @@
 """Writes the first settings file and fresh random secrets. IO. An existing file or secret is never touched."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -199,7 +200,7 @@ def ensure(env: Mapping[str, str] = os.environ) -> Written:
             given = env.get("ACKSTREAM_DATA_DIR")
             data_dir = str(Path(given).expanduser().absolute()) if given else DEFAULT_DATA_DIR
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(render(data_dir, f"{data_dir}/secrets"))
+            write_new(path, render(data_dir, f"{data_dir}/secrets"), 0o644)
         config = parse(path.read_text(), path, {})
         return Written(path if fresh else None, _missing_secrets(config))
     except OSError as error:
@@ -211,12 +212,24 @@ def ensure(env: Mapping[str, str] = os.environ) -> Written:
 def fill(file: Path) -> None:
     """Puts a random secret into `file`, readable by its owner alone, unless it exists."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_new(file, secrets.token_hex(24) + "\n", 0o600)
+
+
+def write_new(file: Path, text: str, mode: int) -> None:
+    """Creates `file` with its whole text, or not at all; one that exists stays as it is. Raises OSError.
+
+    The text goes to a file beside it first: a full disk leaves no half of a settings file that the next run would keep.
+    """
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w") as stream:
-        stream.write(secrets.token_hex(24) + "\n")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _missing_secrets(config: Config) -> tuple[Path, ...]:

@@ -2,8 +2,12 @@
 
 import re
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from deploy.local import settings_file
 from schemas.settings.config import Alerts, ClickHouse, Config, Costs, Dashboards, Ingest, Kafka, Streams, load, parse
@@ -75,3 +79,35 @@ def test_a_data_folder_given_at_the_first_up_is_written_down(tmp_path: Path) -> 
     assert alone.data_dir == tmp_path / 'da "ta'
     assert alone.ingest.port == Ingest().port
     assert alone.sources["meta"].secrets[0].read()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from deploy.local import settings_file
+from schemas.errors import Failure
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    settings_file.ensure({"ACKSTREAM_CONFIG": sys.argv[1]})
+except Failure as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("room", [100, 0])
+def test_a_full_disk_leaves_nothing_that_the_next_start_keeps(tmp_path: Path, room: int) -> None:
+    """Files may have `room` bytes: too few for the settings, or for a secret after the settings were there."""
+    path = tmp_path / "ackstream.toml"
+    if not room:
+        settings_file.ensure({"ACKSTREAM_CONFIG": str(path)})
+        for file in (tmp_path / ".ackstream" / "secrets").iterdir():
+            file.unlink()
+    command = [sys.executable, "-c", FULL_DISK, str(path), str(room)]
+    failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert failed.returncode == 1
+    assert "cannot be read or written" in failed.stderr
+    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*-secret"))
+    assert path.exists() == (not room)
+    settings_file.ensure({"ACKSTREAM_CONFIG": str(path)})
+    assert load(env={"ACKSTREAM_CONFIG": str(path)}).sources["meta"].secrets[0].read()
