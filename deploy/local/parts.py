@@ -89,13 +89,13 @@ def kafka(config: Config, broker: Iterable[str]) -> Part:
 
 def kafka_port(config: Config) -> int:
     """The port of the local broker. Raises Failure when the address is not one of this machine."""
-    host, _, port = config.kafka.bootstrap.rpartition(":")
-    if host not in LOOPBACK or not port.isdigit():
+    (host, port), *others = config.kafka.bootstrap.addresses
+    if host not in LOOPBACK or others:
         raise Failure(
-            f"kafka.bootstrap is {config.kafka.bootstrap!r}, and a local Kafka listens on 127.0.0.1 alone: "
+            f"kafka.bootstrap is '{config.kafka.bootstrap}', and a local Kafka listens on 127.0.0.1 alone: "
             "write 127.0.0.1:<port>, or set kafka.local = false to use that one"
         )
-    return int(port)
+    return port
 
 
 def clickhouse(config: Config, layout: Layout, read: Reader) -> Part:

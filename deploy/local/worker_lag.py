@@ -6,6 +6,7 @@ from aiokafka.errors import KafkaError
 
 from deploy import blocking
 from deploy.local import ports
+from schemas.settings.brokers import BrokerList
 from streams.runtime.lag import GROUPS, Lags
 
 _SECONDS = 10.0
@@ -13,8 +14,7 @@ _SECONDS = 10.0
 
 def lags(bootstrap: str) -> dict[str, int | None]:
     """Records not yet processed, by stage; None when Kafka does not answer or the topics do not exist."""
-    host, _, port = bootstrap.split(",")[0].rpartition(":")
-    if not ports.accepts(host, int(port)):
+    if not any(ports.accepts(host, port) for host, port in BrokerList(bootstrap).addresses):
         return dict.fromkeys(GROUPS)
     try:
         return blocking.run(asyncio.wait_for(_records(bootstrap), _SECONDS))

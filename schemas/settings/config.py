@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 
 from schemas.settings import costs
 from schemas.settings.authentication import Auth
+from schemas.settings.brokers import BrokerList
 from schemas.settings.section import ConfigError as ConfigError
 from schemas.settings.section import Port, Section, Server, not_zero, words
 from schemas.settings.section import Secret as Secret
@@ -54,7 +55,7 @@ class Ingest(Server):
 
 
 class Kafka(Section):
-    bootstrap: str = "127.0.0.1:9092"
+    bootstrap: BrokerList = BrokerList("127.0.0.1:9092")
     local: bool = True
     controller_port: Port = 9093
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12

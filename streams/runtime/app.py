@@ -39,7 +39,7 @@ class Stage:
         )
         self.app = BatchApp(
             f"ackstream-{name}",
-            broker=[f"kafka://{server.strip()}" for server in config.kafka.bootstrap.split(",")],
+            broker=[f"kafka://{address}" for address in config.kafka.bootstrap.addresses],
             datadir=folder,
             # A restarted worker with the same id gets its partitions back without waiting for the session to end.
             consumer_group_instance_id=f"{name}-{instance}",

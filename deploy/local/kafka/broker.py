@@ -21,6 +21,7 @@ from deploy import blocking
 from deploy.local import ports
 from deploy.local.kafka import jars, java
 from schemas.errors import Failure
+from schemas.settings.brokers import BrokerList
 from schemas.topics import PRODUCE_MAX_BYTES
 
 HOST = "127.0.0.1"
@@ -113,8 +114,7 @@ def prepare(folder: Path, port: int, controller_port: int, binary: Path, jars: P
 
 async def answers(bootstrap: str, seconds: float = 3.0) -> bool:
     """Whether a broker answers there and is in service (registered and not fenced)."""
-    host, _, port = bootstrap.split(",")[0].rpartition(":")
-    if not ports.accepts(host, int(port), seconds):
+    if not any(ports.accepts(host, port, seconds) for host, port in BrokerList(bootstrap).addresses):
         return False
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(seconds * 1000))
     try:

@@ -15,6 +15,7 @@ from deploy.local.log_errors import last_error, last_line
 from deploy.local.parts import Part
 from deploy.local.supervisor import Process
 from deploy.local.watch import Watch
+from deploy.local.worker_lag import lags
 from ingest.storage.spool_file import Held
 from schemas.settings.config import Config, Ingest
 
@@ -148,3 +149,7 @@ def test_what_waits_on_the_disk_is_told_with_its_age() -> None:
         "spool: 1 files cannot be read and were set aside: see the log of ingest",
     ]
     assert spool_lines(StackStatus(()), NOW) == []
+
+
+def test_a_broker_without_a_port_is_no_error_of_status() -> None:
+    assert lags("kafka.invalid") == {"normalise": None, "load": None}
