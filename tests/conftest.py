@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.stack import Stack
 
 _LONG = {"analytics", "chaos", "check", "demo", "e2e", "stack"}
+
+# Hypothesis profiles: `default` runs with the other tests; `--hypothesis-profile fuzz` searches for a long time.
+# Neither has a deadline for an example, because the machine may be busy.
+settings.register_profile("default", max_examples=100, deadline=None)
+settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 
 
 def pytest_configure() -> None:
