@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 from schemas.parsing.times import to_iso
 
 # A broker that is away makes its client warn ten times a second; one line in ten seconds says as much.

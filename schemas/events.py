@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
-from schemas.parsing.jsontext import dumps_sorted
+from schemas.parsing.json_text import dumps_sorted
 from schemas.parsing.results import Parsed
 from schemas.parsing.times import EARLIEST_MS, LATEST_MS, to_iso
 

@@ -6,7 +6,7 @@ Sentences are fixed texts: nothing of a request and nothing of a row is quoted.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -18,7 +18,7 @@ from dashboards.page.question import ALL, MAX_CHARACTERS, Extent, Question, ask,
 from dashboards.page.ranges import PRESETS
 from dashboards.page.values import csv_text, moment, plain
 from dashboards.panel import Panel
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 JSON: Final = "application/json"
 _COMPRESS_FROM: Final = 2048  # bytes; below it the headers weigh more than what is saved

@@ -3,7 +3,7 @@
 The sentences quote nothing of a request and nothing of a row, so that no phone number can stand in an error body.
 """
 
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 
 class Problem(Exception):  # noqa: N818  (it is an answer as much as an error)

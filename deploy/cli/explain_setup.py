@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.authentication import policy
 from schemas.normalisation.explain import Setup
-from schemas.parsing.jsontext import dumps, loads
+from schemas.parsing.json_text import dumps, loads
 from schemas.providers import base, registry
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config, ConfigError, Source, find_file, load

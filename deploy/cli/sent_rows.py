@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from schemas.normalisation.sent_records import Record, read_line, refusal
-from schemas.parsing.lenient import ident, mapping
+from schemas.parsing.json_values import as_id, as_object
 
 # Of one line, in characters: a record needs a thousandth, and a file without line ends must not fill the memory.
 MAX_LINE = 1024 * 1024
@@ -75,7 +75,7 @@ def _ndjson(first: str, lines: Lines) -> Iterator[Row]:
 
 def _json_row(line: str, number: int) -> Row:
     value, reason = read_line(line.strip(_BLANK).encode("utf-8", "surrogateescape"))
-    return Row(number, value if reason is None else None, reason, ident(mapping(value).get("message_id")))
+    return Row(number, value if reason is None else None, reason, as_id(as_object(value).get("message_id")))
 
 
 def _csv(first: str, lines: Lines) -> Iterator[Row]:
@@ -110,7 +110,7 @@ def _csv_row(header: list[str], cells: list[str], line: int) -> Row:
     if any(not cell.isascii() and _is_broken(cell) for cell in record.values()):
         return Row(line, None, _NOT_UTF8)
     reason = refusal(record)
-    return Row(line, record if reason is None else None, reason, ident(record.get("message_id")))
+    return Row(line, record if reason is None else None, reason, as_id(record.get("message_id")))
 
 
 def _column(name: str) -> str:

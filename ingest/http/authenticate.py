@@ -12,7 +12,7 @@ from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
 from ingest.storage.record import RecordHeaders
 from schemas.authentication.policy import NO_CHECKS, Auth
 from schemas.authentication.request import Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven
+from schemas.authentication.secrets import matching_secret, verdict_for
 from schemas.parsing.times import to_iso
 from schemas.providers.base import Provider
 
@@ -84,4 +84,4 @@ def sent_token(source: Source, headers: Mapping[str, str]) -> str | Refusal:
 
 def sent(source: Source, token: str, now_ms: int, request_id: str, kind: RecordHeaders) -> RecordHeaders:
     """The record headers of a /sent body that `token` opened; `kind` says how it is to be read."""
-    return [*source.envelope(now_ms, request_id, proven("bearer", token)), *kind]
+    return [*source.envelope(now_ms, request_id, verdict_for("bearer", token)), *kind]

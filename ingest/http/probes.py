@@ -5,7 +5,7 @@ from aiohttp import web
 from ingest.http.context import EDGE, json_answer, refuse
 from ingest.http.refusals import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
 from ingest.metrics import CONTENT_TYPE
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 _NOT_READY = Refusal(
     503,

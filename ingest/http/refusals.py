@@ -5,7 +5,7 @@ The sentences are fixed texts: nothing of a request is ever quoted.
 
 from dataclasses import dataclass
 
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 JSON = "application/json"
 

@@ -12,7 +12,7 @@ from ingest.http.refusals import NOT_STORED, NOTHING_USABLE, Refusal, method_not
 from ingest.http.request_ids import request_id as new_id
 from ingest.http.sent_bodies import Taken, take
 from ingest.storage.memory_budget import Charge
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 from schemas.providers.base import Provider
 from schemas.topics import RAW
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ingest.http.refusals import NO_RAW_ANSWERS, RAW_IS_1, Refusal, bad_parameter
 from ingest.storage.record import RecordHeaders
-from schemas.normalisation.raw_topic import ANSWER, SENT
-from schemas.normalisation.sent_records import parse_answer, refusal_of, split
-from schemas.parsing.jsontext import dumps
+from schemas.normalisation.raw_topic import SEND_RESPONSE, SENT
+from schemas.normalisation.sent_records import parse_send_response, refusal_of, split
+from schemas.parsing.json_text import dumps
 from schemas.parsing.results import Rejected
 from schemas.providers.base import Provider
 
@@ -77,19 +77,19 @@ def records(body: bytes) -> Taken:
 
 def answer(body: bytes, facts: Mapping[str, str], provider: Provider) -> Taken | Refusal:
     """The answer as it is, with the facts beside it; it is read now to tell the sender, and by the streams to count."""
-    if provider.sent_answer is None:
+    if provider.send_response is None:
         return NO_RAW_ANSWERS
     accepted = 0
     refused = Refused()
     try:
-        for element in parse_answer(provider.sent_answer, body, facts):
+        for element in parse_send_response(provider.send_response, body, facts):
             if isinstance(element, Rejected):
                 refused.add(accepted + len(refused), _reason(element.detail))
             elif element.kind == "sent":
                 accepted += 1
     except Exception as error:  # a bug of the reader's must not look like one of the edge
         refused.add(accepted + len(refused), _reason(f"it cannot be read ({type(error).__name__})"))
-    return Taken(body, [("kind", ANSWER.encode()), ("facts", dumps(dict(facts)))], accepted, refused)
+    return Taken(body, [("kind", SEND_RESPONSE.encode()), ("facts", dumps(dict(facts)))], accepted, refused)
 
 
 def _reason(detail: str) -> str:

@@ -14,8 +14,8 @@ from typing import Literal
 
 from schemas.authentication import tokens
 from schemas.authentication.request import REJECT, Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven, proving_secret
-from schemas.authentication.static import basic, bearer
+from schemas.authentication.secrets import matching_secret, matching_signature, verdict_for
+from schemas.authentication.static_secret import basic_credentials, bearer_token
 from schemas.settings import authentication
 from schemas.settings.section import ConfigError, Secret
 
@@ -132,22 +132,22 @@ def read(key: str, places: tuple[Secret, ...]) -> tuple[str, ...]:
 def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
     if any(verdict.auth == "reject" for verdict in verdicts):
         return REJECT
-    proven = [verdict for verdict in verdicts if verdict.auth == "ok"]
-    schemes, keys = [verdict.scheme for verdict in proven], [verdict.key_id for verdict in proven if verdict.key_id]
+    accepted = [verdict for verdict in verdicts if verdict.auth == "ok"]
+    schemes, keys = [verdict.scheme for verdict in accepted], [verdict.key_id for verdict in accepted if verdict.key_id]
     return Verdict("ok", "+".join(schemes), "+".join(keys))
 
 
 def _matches(scheme: str, given: str, secrets: Sequence[str]) -> Verdict:
-    return proven(scheme, matching_secret(given, secrets))
+    return verdict_for(scheme, matching_secret(given, secrets))
 
 
 def _header(request: Request, name: str, secrets: Sequence[str]) -> Verdict:
     whole = _matches("static", request.headers.get(name, ""), secrets)
-    return _matches("bearer", bearer(request), secrets) if whole is REJECT and name == "authorization" else whole
+    return _matches("bearer", bearer_token(request), secrets) if whole is REJECT and name == "authorization" else whole
 
 
 def _basic(request: Request, user: str, passwords: Sequence[str]) -> Verdict:
-    given_user, _, password = basic(request).partition(":")
+    given_user, _, password = basic_credentials(request).partition(":")
     verdict = _matches("basic", password, passwords)
     return verdict if matching_secret(given_user, [user]) is not None else REJECT
 
@@ -162,9 +162,9 @@ def _jwt(settings: authentication.Jwt) -> Check:
 
     def verify(request: Request) -> Verdict:
         found = tokens.signer(
-            bearer(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
+            bearer_token(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
         )
-        return proven(f"jwt-{algorithm.lower()}", found)
+        return verdict_for(f"jwt-{algorithm.lower()}", found)
 
     return Check(verify, "sender")
 
@@ -180,7 +180,7 @@ def _hmac(request: Request, settings: authentication.Hmac, secrets: Sequence[str
         made = hmac.digest(key, request.body, settings.algorithm)
         return (made.hex() if settings.encoding == "hex" else b64encode(made).decode(),)
 
-    return proven(f"hmac-{settings.algorithm}", proving_secret(digest, secrets, sign))
+    return verdict_for(f"hmac-{settings.algorithm}", matching_signature(digest, secrets, sign))
 
 
 def _name(settings: authentication.Hmac) -> str:

@@ -14,7 +14,7 @@ def key_id(secret: str) -> str:
     return hmac.digest(_bytes(secret), b"ackstream key id", sha256).hex()[:4]
 
 
-def proven(scheme: str, secret: str | None) -> Verdict:
+def verdict_for(scheme: str, secret: str | None) -> Verdict:
     """`ok` by the secret that proves a request; REJECT when none does."""
     return REJECT if secret is None else Verdict("ok", scheme, key_id(secret))
 
@@ -28,13 +28,13 @@ def matching_secret(given: str, secrets: Sequence[str]) -> str | None:
     return found
 
 
-def signing_secret(body: bytes, given: str, secrets: Sequence[str]) -> str | None:
+def matching_hmac(body: bytes, given: str, secrets: Sequence[str]) -> str | None:
     """The secret whose hex HMAC-SHA256 over the raw body equals `given` (`sha256=` before it, either case of hex)."""
     claimed = given.strip().lower().removeprefix("sha256=")
-    return proving_secret(claimed, secrets, lambda key: (hmac.digest(key, body, sha256).hex(),))
+    return matching_signature(claimed, secrets, lambda key: (hmac.digest(key, body, sha256).hex(),))
 
 
-def proving_secret(given: str, secrets: Sequence[str], sign: Callable[[bytes], Iterable[str]]) -> str | None:
+def matching_signature(given: str, secrets: Sequence[str], sign: Callable[[bytes], Iterable[str]]) -> str | None:
     """The secret from whose bytes `sign` makes `given`, as one of its signatures; compared in constant time."""
     claimed = _bytes(given)
     found = None

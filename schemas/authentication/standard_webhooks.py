@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import proven
+from schemas.authentication.secrets import verdict_for
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 SVIX_HEADERS = ("svix-id", "svix-timestamp", "svix-signature")
@@ -37,7 +37,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     for secret in secrets:
         scheme = _proves(secret, signed) if secret else None
         if scheme is not None:
-            found = proven(scheme, secret)
+            found = verdict_for(scheme, secret)
     return found or REJECT
 
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from schemas.authentication.secrets import proving_secret
-from schemas.parsing.jsontext import InvalidJSON, loads
-from schemas.parsing.lenient import items, mapping
+from schemas.authentication.secrets import matching_signature
+from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_values import as_list, as_object
 
 _CLOCK_SKEW_SECONDS = 300
 _MIN_RSA_BITS = 2048  # RFC 7518, section 3.3
@@ -46,11 +46,11 @@ def signer(
     header, claims = _object(parts[0]), _object(parts[1])
     if header.get("alg") != algorithm or "crit" in header or not _holds(claims, now_ms / 1000, leeway_seconds):
         return None
-    if (issuer and claims.get("iss") != issuer) or (audience and audience not in items(claims.get("aud"))):
+    if (issuer and claims.get("iss") != issuer) or (audience and audience not in as_list(claims.get("aud"))):
         return None
     signed = f"{parts[0]}.{parts[1]}".encode()  # _object has made sure of ASCII
     if algorithm == "HS256":
-        return proving_secret(parts[2], secrets, lambda key: (_encoded(hmac.digest(key, signed, sha256)),))
+        return matching_signature(parts[2], secrets, lambda key: (_encoded(hmac.digest(key, signed, sha256)),))
     signature = _decoded(parts[2])
     return next((each for each in secrets if _is_by(public_key(each, algorithm), signature, signed)), None)
 
@@ -110,7 +110,7 @@ def _number(value: Any) -> int | float | None:
 def _object(part: str) -> dict[str, Any]:
     """The JSON object in a part of the token, or an empty one."""
     try:
-        return mapping(loads(_decoded(part)))
+        return as_object(loads(_decoded(part)))
     except InvalidJSON:
         return {}
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from schemas.events import Arrival, finish
 from schemas.normalisation import sent_records
 from schemas.normalisation.redact import excerpt
-from schemas.parsing.jsontext import InvalidJSON, dumps, loads
+from schemas.parsing.json_text import InvalidJSON, dumps, loads
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.times import from_iso, to_iso
+from schemas.parsing.times import parse_iso, to_iso
 from schemas.providers.base import Provider
 from schemas.providers.registry import Formats
 from schemas.reasons import Reason
@@ -23,7 +23,7 @@ MAX_EVENT_BYTES = EVENTS.max_bytes - 64 * 1024
 # Twice what Meta batches. Dead letters point into wa.raw, so the rest of a body that is all wrong loses nothing.
 MAX_DEAD = 2_000
 # Header `kind` of a body that came to /sent: records, or a provider's own answer, with the header `facts` beside it.
-SENT, ANSWER = "sent", "answer"
+SENT, SEND_RESPONSE = "sent", "send_response"
 
 Parse = Callable[[bytes], Iterable[Parsed | Rejected]]
 
@@ -43,7 +43,7 @@ def normalise(
 
     formats: those of the settings (schemas.providers.registry.load); without them sources with a mapping are not read.
 
-    headers: source, provider, received_at (ISO), request_id, and `kind` = "sent" or "answer" for a body of /sent.
+    headers: source, provider, received_at (ISO), request_id; for a body of /sent `kind` = "sent" or "send_response".
     position: topic, partition and offset of the record in wa.raw. Each element's index counts rejected ones too.
     """
     arrival, problem = _arrival(headers, position)
@@ -89,7 +89,7 @@ def parse_sent(body: bytes) -> Iterable[Parsed | Rejected]:
         yield Rejected(Reason.BAD_ELEMENT, reason or "") if record is None else sent_records.parse_record(record)
 
 
-def answer_facts(headers: Mapping[str, str]) -> dict[str, str]:
+def response_facts(headers: Mapping[str, str]) -> dict[str, str]:
     """What came to /sent beside a provider's answer, by the header `facts`. Never raises."""
     try:
         facts = loads(headers.get("facts", "{}").encode())
@@ -101,12 +101,12 @@ def answer_facts(headers: Mapping[str, str]) -> dict[str, str]:
 def _parser(headers: Mapping[str, str], provider: Provider | None) -> Parse:
     if provider is None or headers.get("kind") == SENT:
         return parse_sent
-    if headers.get("kind") != ANSWER:
+    if headers.get("kind") != SEND_RESPONSE:
         return provider.parse
-    read = provider.sent_answer
+    read = provider.send_response
     if read is None:
         return _no_answers
-    return lambda body: sent_records.parse_answer(read, body, answer_facts(headers))
+    return lambda body: sent_records.parse_send_response(read, body, response_facts(headers))
 
 
 def _no_answers(_: bytes) -> Iterable[Parsed | Rejected]:
@@ -128,7 +128,7 @@ def _event_of(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
 
 def _arrival(headers: Mapping[str, str], position: Mapping[str, Any]) -> tuple[Arrival, Rejected | None]:
     source, provider, request_id = headers.get("source"), headers.get("provider"), headers.get("request_id")
-    received_at = from_iso(headers.get("received_at"))
+    received_at = parse_iso(headers.get("received_at"))
     raw = {"topic": position.get("topic"), "partition": position.get("partition"), "offset": position.get("offset")}
     arrival = Arrival(source or "", provider or "", request_id or "", received_at or 0, raw)
     if source and provider and request_id and received_at is not None:

@@ -7,11 +7,11 @@ the record is kept, and mean nothing to us.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from schemas.parsing.jsontext import InvalidJSON, loads
-from schemas.parsing.lenient import MAX_IDENT, ident
+from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_values import MAX_ID, as_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import recipient
-from schemas.parsing.times import from_any
+from schemas.parsing.send_responses import recipient_fields
+from schemas.parsing.times import parse_time
 
 _BOM = b"\xef\xbb\xbf"
 _RECIPIENT = ("to", "chat_id", "is_group")
@@ -50,9 +50,9 @@ def parse_record(record: Record) -> Parsed:
     """The event of a record that `split` took."""
     category = record.get("category")
     fields: dict[str, Any] = {
-        "message_id": (ident(record.get("message_id")) or "").strip(),
-        "occurred_at": from_any(record.get("sent_at")),
-        **recipient(record.get("to")),
+        "message_id": (as_id(record.get("message_id")) or "").strip(),
+        "occurred_at": parse_time(record.get("sent_at")),
+        **recipient_fields(record.get("to")),
         "template": record.get("template"),
         "campaign": record.get("campaign"),
         "category": category.lower() if isinstance(category, str) else None,
@@ -69,10 +69,10 @@ def refusal_of(facts: Mapping[str, str]) -> str | None:
     return refusal({"message_id": "any", **facts})
 
 
-def parse_answer(
+def parse_send_response(
     read: Callable[[bytes], Iterable[Parsed | Rejected]], body: bytes, facts: Mapping[str, str]
 ) -> Iterable[Parsed | Rejected]:
-    """The events of a provider's answer to a send, by its `sent_answer`. Raises what that raises.
+    """The events of a provider's answer to a send, by its `send_response`. Raises what that raises.
 
     facts: what the sender knows beside it, as `refusal_of` takes them. They fill in what the answer does not tell.
     """
@@ -111,17 +111,15 @@ def refusal(record: Record) -> str | None:
     message_id = record.get("message_id")
     if message_id is None or message_id == "":
         return "Field message_id is missing; send the id that the provider returned for the message."
-    if ident(message_id) is None:
-        return (
-            f"Field message_id must be a text of 1 to {MAX_IDENT} characters; send the provider's id as a JSON string."
-        )
-    if record.get("to") not in (None, "") and ident(record["to"]) is None:
+    if as_id(message_id) is None:
+        return f"Field message_id must be a text of 1 to {MAX_ID} characters; send the provider's id as a JSON string."
+    if record.get("to") not in (None, "") and as_id(record["to"]) is None:
         return "Field to must be a phone or an id; send it as a JSON string or leave it out."
     for name in _TEXTS:
         if record.get(name) is not None and not isinstance(record[name], str):
             return f"Field {name} must be a text; send it as a JSON string or leave it out."
     sent_at = record.get("sent_at")
-    if sent_at is not None and from_any(sent_at) is None:
+    if sent_at is not None and parse_time(sent_at) is None:
         return (
             "Field sent_at is no time between 2009 and 2100; "
             "send ISO 8601 or seconds or milliseconds since 1970, or leave it out."

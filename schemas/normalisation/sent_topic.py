@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from schemas.events import Arrival
 from schemas.normalisation.raw_topic import Event, resolved_letter, sort_in
 from schemas.normalisation.sent_records import judged, parse_record
-from schemas.parsing.lenient import mapping
+from schemas.parsing.json_values import as_object
 from schemas.parsing.results import Parsed, Rejected
 from schemas.parsing.times import EARLIEST_MS, LATEST_MS
 from schemas.reasons import Reason
@@ -54,7 +54,7 @@ def named_sources(record: Record) -> set[str]:
 
 
 def _source(said: Any, headers: Mapping[str, str]) -> str:
-    named = mapping(said).get("source") or headers.get("source")
+    named = as_object(said).get("source") or headers.get("source")
     return named if isinstance(named, str) else ""
 
 

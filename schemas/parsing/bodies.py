@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from schemas.parsing.jsontext import InvalidJSON, loads
+from schemas.parsing.json_text import InvalidJSON, loads
 from schemas.parsing.results import Parsed, Rejected
 from schemas.reasons import Reason
 

@@ -6,7 +6,7 @@ Each function takes any JSON value and never raises.
 import re
 from typing import Any
 
-from schemas.parsing.lenient import ident
+from schemas.parsing.json_values import as_id
 
 # E.164 allows 15 digits; the shortest subscriber numbers in use, country code included, have 7.
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
@@ -24,7 +24,7 @@ def phone(value: Any) -> str | None:
     Takes bare digits, E.164 with separators, `whatsapp:+...`, and phone JIDs with or without a device number. The
     digits of a lid or a group are not a phone.
     """
-    spelled = ident(value)
+    spelled = as_id(value)
     if spelled is None:
         return None
     if _DIGITS.fullmatch(spelled):
@@ -40,14 +40,14 @@ def phone(value: Any) -> str | None:
     return "+" + digits if _DIGITS.fullmatch(digits) else None
 
 
-def address(value: Any) -> str | None:
+def phone_or_id(value: Any) -> str | None:
     """`+digits` when it is a phone, else the provider's id verbatim, else None."""
-    return phone(value) or ident(value)
+    return phone(value) or as_id(value)
 
 
 def without_device(jid: Any) -> str | None:
     """The JID of the person rather than of one of their devices: `123:16@lid` becomes `123@lid`."""
-    spelled = ident(jid)
+    spelled = as_id(jid)
     if spelled is None:
         return None
     user, at, server = spelled.partition("@")
@@ -81,11 +81,11 @@ def is_bsuid(value: Any) -> bool:
 
 def chat_id(value: Any) -> str | None:
     """The chat verbatim when it is none of the phone spellings (group, newsletter, lid, broadcast), else None."""
-    spelled = ident(value)
+    spelled = as_id(value)
     return spelled if spelled is not None and phone(spelled) is None else None
 
 
-def member(*spellings: Any) -> str | None:
+def group_member(*spellings: Any) -> str | None:
     """One stable spelling of a group member: the phone when any spelling knows it, else the first id verbatim.
 
     Device numbers are cut off: every device of a member reports its own receipt.

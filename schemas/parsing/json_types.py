@@ -1,4 +1,4 @@
-"""Types of decoded JSON of which nothing is known yet: narrow them with `schemas.parsing.lenient`."""
+"""Types of decoded JSON of which nothing is known yet: narrow them with `schemas.parsing.json_values`."""
 
 from typing import TypeAlias
 

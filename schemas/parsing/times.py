@@ -13,7 +13,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _MAX_MAIL_DATE = 64
 
 
-def from_epoch(value: Any, per_second: int | None = None) -> int | None:
+def parse_epoch(value: Any, per_second: int | None = None) -> int | None:
     """Milliseconds of an epoch number or its string in s, ms or us, else None.
 
     `per_second`: how many of the unit are a second; without it the unit is told by magnitude.
@@ -41,7 +41,7 @@ def from_epoch(value: Any, per_second: int | None = None) -> int | None:
     return ms if EARLIEST_MS <= ms < LATEST_MS else None
 
 
-def from_iso(value: Any) -> int | None:
+def parse_iso(value: Any) -> int | None:
     """Milliseconds of an ISO 8601 text; one without an offset is read as UTC. None when it is no time in range."""
     if not isinstance(value, str):
         return None
@@ -55,20 +55,20 @@ def from_iso(value: Any) -> int | None:
     return ms if EARLIEST_MS <= ms < LATEST_MS else None
 
 
-def from_mail(value: Any) -> int | None:
+def parse_mail_date(value: Any) -> int | None:
     """Milliseconds of a date as mail writes it: `Fri, 20 Nov 2026 12:00:00 +0000`. None when it is no time in range."""
     if not isinstance(value, str) or len(value) > _MAX_MAIL_DATE:
         return None
     try:
-        return from_iso(parsedate_to_datetime(value).isoformat())
+        return parse_iso(parsedate_to_datetime(value).isoformat())
     except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises on texts that are none
         return None
 
 
-def from_any(value: Any) -> int | None:
+def parse_time(value: Any) -> int | None:
     """An epoch number in any unit, or an ISO text: whatever a field of unknown spelling holds."""
-    ms = from_epoch(value)
-    return from_iso(value) if ms is None else ms
+    ms = parse_epoch(value)
+    return parse_iso(value) if ms is None else ms
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 
 # A broker that is down makes its client warn ten times a second; one line in ten seconds says as much.
 REPEAT_SECONDS = 10.0

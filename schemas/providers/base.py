@@ -19,7 +19,7 @@ class Provider:
     proof_headers: lower-case names of the headers that prove a body to anybody who has the secret; stored verbatim.
     configured(mapping): the same provider by a source's own `mapping` ({} when it has none); raises ValueError whose
     lines each name the wrong key and its cure. None: sources of it take no mapping.
-    sent_answer(body): the sent events of what it answers to the call that sends, one or several; as parse otherwise.
+    send_response(body): the sent events of what it answers to the call that sends, one or several; as parse otherwise.
     subpath: what its sender may append to the configured address, after a slash; it says nothing that counts.
     """
 
@@ -31,4 +31,4 @@ class Provider:
     signed: bool = True  # False: the provider documents no signature; said at start-up
     configured: Callable[[Mapping[str, Any]], "Provider"] | None = None
     subpath: re.Pattern[str] | None = None
-    sent_answer: Callable[[bytes], Iterable[Parsed | Rejected]] | None = None
+    send_response: Callable[[bytes], Iterable[Parsed | Rejected]] | None = None

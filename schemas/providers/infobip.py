@@ -7,13 +7,13 @@ the customer's side.
 from itertools import chain
 from typing import Any
 
-from schemas.authentication.static import verify
+from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.identity import address
-from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.identity import phone_or_id
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered, answers_of, recipient
-from schemas.parsing.times import from_any
+from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
+from schemas.parsing.times import parse_time
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
@@ -39,29 +39,29 @@ _TYPES = {
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: map(_result, chain.from_iterable(map(_results, items(root)))))
+    return elements_of(body, lambda root: map(_result, chain.from_iterable(map(_results, as_list(root)))))
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The messages of an answer: a list, or one flat. Never raises."""
-    return answers_of(body, lambda raw: chain.from_iterable(map(_answer, _answers(raw))))
+    return responses_of(body, lambda raw: chain.from_iterable(map(_answer, _answers(raw))))
 
 
 def _answers(raw: Any) -> list[Any]:
-    return items(raw["messages"]) if isinstance(raw, dict) and "messages" in raw else [raw]
+    return as_list(raw["messages"]) if isinstance(raw, dict) and "messages" in raw else [raw]
 
 
 def _answer(raw: Any) -> Elements:
-    said = mapping(raw)
-    status = mapping(said.get("status"))
-    fields = {"message_id": ident(said.get("messageId")), **recipient(said.get("to"))}
+    said = as_object(raw)
+    status = as_object(said.get("status"))
+    fields = {"message_id": as_id(said.get("messageId")), **recipient_fields(said.get("to"))}
     known = _known(status)
-    error = {"error_title": ident(status.get("name")), "error_text": text(status.get("description"))}
-    yield from answered(raw, fields, {"status": known, **(error if known == "failed" else {})})
+    error = {"error_title": as_id(status.get("name")), "error_text": as_text(status.get("description"))}
+    yield from sent_record(raw, fields, {"status": known, **(error if known == "failed" else {})})
 
 
 def _results(root: Any) -> list[Any]:
-    return items(root["results"]) if isinstance(root, dict) and "results" in root else [root]
+    return as_list(root["results"]) if isinstance(root, dict) and "results" in root else [root]
 
 
 def _result(raw: Any) -> Parsed | Rejected:
@@ -79,21 +79,21 @@ def _result(raw: Any) -> Parsed | Rejected:
 
 
 def _message(message: Fields, raw: Fields) -> Parsed | Rejected:
-    word = ident(message.get("type"))
-    if word is None and ident(raw.get("messageId")) is None:
+    word = as_id(message.get("type"))
+    if word is None and as_id(raw.get("messageId")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message has neither id nor type", raw)
     known = _TYPES.get((word or "").lower())
-    context = mapping(message.get("context")) or mapping(raw.get("context"))
+    context = as_object(message.get("context")) or as_object(raw.get("context"))
     fields = {
         **_content(known, message),
         "type": known or "unknown",
         "raw_type": None if known else word,
-        "message_id": ident(raw.get("messageId")),
-        "occurred_at": from_any(raw.get("receivedAt")),
-        "from": address(raw.get("from")),
-        "to": address(raw.get("to")),
-        "sender_name": ident(mapping(raw.get("contact")).get("name")),
-        "reply_to": ident(context.get("id")),
+        "message_id": as_id(raw.get("messageId")),
+        "occurred_at": parse_time(raw.get("receivedAt")),
+        "from": phone_or_id(raw.get("from")),
+        "to": phone_or_id(raw.get("to")),
+        "sender_name": as_id(as_object(raw.get("contact")).get("name")),
+        "reply_to": as_id(context.get("id")),
         "forwarded": True if context.get("forwarded") is True else None,
     }
     return Parsed("inbound", fields, raw)
@@ -102,7 +102,7 @@ def _message(message: Fields, raw: Fields) -> Parsed | Rejected:
 def _content(known: str | None, message: Fields) -> Fields:
     if known == "reaction":
         emoji = first_text(message.get("emoji"), message.get("reaction"))
-        target = first(message.get("messageId"), message.get("referencedMessageId"))
+        target = first_id(message.get("messageId"), message.get("referencedMessageId"))
         return {"text": emoji, "target_message_id": target, "reaction_removed": True if emoji is None else None}
     if known in ("button", "interactive"):
         return {
@@ -110,67 +110,67 @@ def _content(known: str | None, message: Fields) -> Fields:
             "payload": first_text(message.get("id"), message.get("payload")),
         }
     if known == "contacts":
-        names = (mapping(mapping(card).get("name")) for card in items(message.get("contacts")))
+        names = (as_object(as_object(card).get("name")) for card in as_list(message.get("contacts")))
         shown = (first_text(name.get("formattedName"), name.get("firstName")) for name in names)
         return {"text": ", ".join(name for name in shown if name)}
-    labels = [found for name in ("name", "address") if known == "location" and (found := text(message.get(name)))]
+    labels = [found for name in ("name", "address") if known == "location" and (found := as_text(message.get(name)))]
     return {
         "text": first_text(message.get("text"), message.get("caption"), ", ".join(labels)),
-        "media_url": text(message.get("url")) if known != "location" else None,
-        "media_filename": text(message.get("filename")),
+        "media_url": as_text(message.get("url")) if known != "location" else None,
+        "media_filename": as_text(message.get("filename")),
         "latitude": message.get("latitude"),
         "longitude": message.get("longitude"),
     }
 
 
 def _report(raw: Fields) -> Parsed | Rejected:
-    status, error = mapping(raw.get("status")), mapping(raw.get("error"))
-    name, message_id = ident(status.get("name")), ident(raw.get("messageId"))
-    words = (ident(status.get("groupName")), ident(status.get("groupId")))
-    raw_status = first(*words, name, raw.get("status"))
+    status, error = as_object(raw.get("status")), as_object(raw.get("error"))
+    name, message_id = as_id(status.get("name")), as_id(raw.get("messageId"))
+    words = (as_id(status.get("groupName")), as_id(status.get("groupId")))
+    raw_status = first_id(*words, name, raw.get("status"))
     if message_id is None or raw_status is None:
         return Rejected(Reason.BAD_ELEMENT, "a report names no message or no status", raw)
     known = _known(status)
-    done = from_any(raw.get("doneAt"))
+    done = parse_time(raw.get("doneAt"))
     fields = {
         "message_id": message_id,
-        "occurred_at": from_any(raw.get("sentAt")) if done is None and known == "pending" else done,
-        "from": address(raw.get("from")),
-        "to": address(raw.get("to")),
+        "occurred_at": parse_time(raw.get("sentAt")) if done is None and known == "pending" else done,
+        "from": phone_or_id(raw.get("from")),
+        "to": phone_or_id(raw.get("to")),
         "status": known or "unknown",
         "raw_status": None if known else raw_status,
-        "callback_data": text(raw.get("callbackData")),
-        "campaign": ident(raw.get("campaignReferenceId")),
+        "callback_data": as_text(raw.get("callbackData")),
+        "campaign": as_id(raw.get("campaignReferenceId")),
     }
     # An error of number 0 stands beside every success. A failure without one is explained by its status.
-    if ident(error.get("id")) not in (None, "0"):
-        fields["error_code"] = ident(error.get("id"))
-        fields |= {"error_title": ident(error.get("name")), "error_text": text(error.get("description"))}
+    if as_id(error.get("id")) not in (None, "0"):
+        fields["error_code"] = as_id(error.get("id"))
+        fields |= {"error_title": as_id(error.get("name")), "error_text": as_text(error.get("description"))}
     elif known == "failed":
-        fields |= {"error_title": name, "error_text": text(status.get("description"))}
+        fields |= {"error_title": name, "error_text": as_text(status.get("description"))}
     return Parsed("status", fields)
 
 
 def _known(status: Fields) -> str | None:
-    words = (ident(status.get("groupName")), ident(status.get("groupId")))
+    words = (as_id(status.get("groupName")), as_id(status.get("groupId")))
     known = next((_GROUPS[word.lower()] for word in words if word is not None and word.lower() in _GROUPS), None)
-    operators = (ident(status.get("name")) or "").lower() == _TO_OPERATOR
+    operators = (as_id(status.get("name")) or "").lower() == _TO_OPERATOR
     return "sent" if known == "delivered" and operators else known
 
 
 def _receipt(status: str, moment: Any, raw: Fields) -> Parsed | Rejected:
-    message_id = ident(raw.get("messageId"))
+    message_id = as_id(raw.get("messageId"))
     if message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a report names no message", raw)
     fields = {
         "message_id": message_id,
-        "occurred_at": from_any(moment),
-        "from": address(raw.get("to")),
-        "to": address(raw.get("from")),
+        "occurred_at": parse_time(moment),
+        "from": phone_or_id(raw.get("to")),
+        "to": phone_or_id(raw.get("from")),
         "status": status,
-        "callback_data": text(raw.get("callbackData")),
+        "callback_data": as_text(raw.get("callbackData")),
     }
     return Parsed("status", fields)
 
 
-PROVIDER = Provider(name="infobip", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)
+PROVIDER = Provider(name="infobip", verify=verify_static_secret, parse=parse, signed=False, send_response=send_response)

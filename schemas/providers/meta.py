@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from schemas.authentication.request import UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven, signing_secret
+from schemas.authentication.secrets import matching_hmac, matching_secret, verdict_for
 from schemas.providers._cloud_api.bodies import parse
-from schemas.providers._cloud_api.send_answers import sent_answer
+from schemas.providers._cloud_api.send_responses import send_response
 from schemas.providers.base import Provider
 
 SIGNATURE = "x-hub-signature-256"
@@ -15,7 +15,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     """`X-Hub-Signature-256: sha256=<hex>` of the body as it came: Meta escapes non-ASCII its own way."""
     if not secrets:
         return UNSIGNED
-    return proven("hmac-sha256", signing_secret(request.body, request.headers.get(SIGNATURE, ""), secrets))
+    return verdict_for("hmac-sha256", matching_hmac(request.body, request.headers.get(SIGNATURE, ""), secrets))
 
 
 def challenge(query: Mapping[str, str], verify_tokens: Sequence[str]) -> str | None:
@@ -32,5 +32,5 @@ PROVIDER = Provider(
     parse=parse,
     proof_headers=(SIGNATURE,),
     challenge=challenge,
-    sent_answer=sent_answer,
+    send_response=send_response,
 )

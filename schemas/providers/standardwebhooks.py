@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.authentication.standard_webhooks import HEADERS, SVIX_HEADERS, verify
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers._cloud_api.bodies import read, read_one
 from schemas.providers._undocumented import STATUS_EVENTS, STATUSES, moment, read_message, read_status
@@ -28,15 +28,15 @@ _MAX_TYPE = 20  # parts of a type that are looked at
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_event, items(root))))
+    return elements_of(body, lambda root: chain.from_iterable(map(_event, as_list(root))))
 
 
 def _event(raw: Any) -> Elements:
-    word = ident(raw.get("type")) if isinstance(raw, dict) else None
+    word = as_id(raw.get("type")) if isinstance(raw, dict) else None
     if word is None:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no type", raw)
         return
-    data = mapping(raw.get("data"))
+    data = as_object(raw.get("data"))
     if "entry" in data:
         yield from read(data)
     elif "messaging_product" in data and ("messages" in data or "statuses" in data):
@@ -46,7 +46,7 @@ def _event(raw: Any) -> Elements:
 
 
 def _by_type(word: str, data: Fields, raw: Fields) -> Parsed | Rejected:
-    account = first(*(holder.get(name) for holder in (data, raw) for name in _ACCOUNTS))
+    account = first_id(*(holder.get(name) for holder in (data, raw) for name in _ACCOUNTS))
     parts = re.split(r"[^a-z]+", word.lower())[:_MAX_TYPE]
     what = parts[-1]
     if data and not {"message", "messages"}.isdisjoint(parts) and _is_whatsapp(data):
@@ -58,14 +58,14 @@ def _by_type(word: str, data: Fields, raw: Fields) -> Parsed | Rejected:
         "account": account,
         "occurred_at": moment(data, raw, "timestamp", "occurred_at", "created_at", "updated_at"),
         "event": word,
-        "raw_state": first(data.get("status"), data.get("state")),
+        "raw_state": first_id(data.get("status"), data.get("state")),
     }
     return Parsed("system", fields, raw)
 
 
 def _is_whatsapp(data: Fields) -> bool:
     """A sender of several channels says which one it was."""
-    channel = first(data.get("channel"), data.get("platform"))
+    channel = first_id(data.get("channel"), data.get("platform"))
     return channel is None or "whatsapp" in channel.lower()
 
 

@@ -10,12 +10,12 @@ from itertools import chain
 from typing import Any
 
 from schemas.authentication.request import UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven, signing_secret
+from schemas.authentication.secrets import matching_hmac, matching_secret, verdict_for
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered, answers_of, recipient
-from schemas.parsing.times import from_any, from_epoch
+from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
+from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.elements import (
     Envelope,
     read_deletion,
@@ -42,38 +42,42 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     if not secrets:
         return UNSIGNED
     given = request.headers.get(_SIGNATURE, "")
-    static, signing = matching_secret(given, secrets), signing_secret(request.body, given, secrets)
-    return proven("static", static) if static is not None else proven("hmac-sha256", signing)
+    static, signing = matching_secret(given, secrets), matching_hmac(request.body, given, secrets)
+    return verdict_for("static", static) if static is not None else verdict_for("hmac-sha256", signing)
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The message of an answer to a send, or to a question about a message, which names it by its key. Never raises.
 
     The former has `msgId` alone, a number of their own. No page says whether webhooks carry it; theirs have the key.
     """
-    return answers_of(body, _answer)
+    return responses_of(body, _answer)
 
 
 def _answer(raw: Any) -> Elements:
-    data = mapping(mapping(raw).get("data"))
-    key = mapping(data.get("key"))
-    to = first(data.get("jid"), data.get("remoteJid"), data.get("to"))
-    fields = outbound_fields(key) if key else {"message_id": first(data.get("id"), data.get("msgId")), **recipient(to)}
-    fields["occurred_at"] = from_epoch(data.get("messageTimestamp"))
-    yield from answered(raw, fields, status_fields(data.get("status")))
+    data = as_object(as_object(raw).get("data"))
+    key = as_object(data.get("key"))
+    to = first_id(data.get("jid"), data.get("remoteJid"), data.get("to"))
+    fields = (
+        outbound_fields(key)
+        if key
+        else {"message_id": first_id(data.get("id"), data.get("msgId")), **recipient_fields(to)}
+    )
+    fields["occurred_at"] = parse_epoch(data.get("messageTimestamp"))
+    yield from sent_record(raw, fields, status_fields(data.get("status")))
 
 
 def _envelope(raw: Any) -> Elements:
-    event = ident(raw.get("event")) if isinstance(raw, dict) else None
+    event = as_id(raw.get("event")) if isinstance(raw, dict) else None
     if event is None:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
         return
-    envelope = Envelope(event, from_any(raw.get("timestamp")))
+    envelope = Envelope(event, parse_time(raw.get("timestamp")))
     data = raw.get("data")
     read = _READERS.get(event.lower())
     if read is None:
@@ -88,25 +92,25 @@ def _envelope(raw: Any) -> Elements:
 
 def _elements(data: Any) -> list[Any]:
     """`data.messages` as an object or a list, `data` as a list, or `data` itself."""
-    return items(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
+    return as_list(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
 
 
 def _system(raw: dict[str, Any], data: Any, envelope: Envelope) -> Parsed:
-    facts = mapping(data)
+    facts = as_object(data)
     name, state, word = envelope.event.lower(), None, None
     if name == "qrcode.updated":
         state = "qr"
     elif name == "session.status":
-        word = first(facts.get("status"), data)
+        word = first_id(facts.get("status"), data)
         state = _STATES.get((word or "").lower(), "unknown")
     elif name in ("call", "call.received"):
-        word = first(mapping(facts.get("call")).get("status"), facts.get("status"))
+        word = first_id(as_object(facts.get("call")).get("status"), facts.get("status"))
     fields = {
         "occurred_at": envelope.occurred_at,
         "event": envelope.event,
         "state": state,
         "raw_state": word,
-        "reason_code": first(facts.get("reason"), mapping(facts.get("reason")).get("code")),
+        "reason_code": first_id(facts.get("reason"), as_object(facts.get("reason")).get("code")),
     }
     public = {name: value for name, value in facts.items() if name not in _CREDENTIALS} if facts else data
     others = {name: value for name, value in raw.items() if name != "data" and name not in _CREDENTIALS}
@@ -132,4 +136,4 @@ _READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
     "messages.delete": read_deletion,
 }
 
-PROVIDER = Provider(name="wasender", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)
+PROVIDER = Provider(name="wasender", verify=verify, parse=parse, signed=False, send_response=send_response)

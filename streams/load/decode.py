@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.events import FIELDS
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 
 _KINDS = frozenset({"inbound", "status", "sent", "system"})
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -53,7 +53,7 @@ def mistake(event: Mapping[str, Any]) -> str | None:
     if not _UUID.fullmatch(event["event_id"]):
         return "event_id is no UUID"
     for name in ("received_at", "occurred_at"):
-        if name in event and not (type(event[name]) is str and _ISO.fullmatch(event[name]) and from_iso(event[name])):
+        if name in event and not (type(event[name]) is str and _ISO.fullmatch(event[name]) and parse_iso(event[name])):
             return f"{name} is no UTC time between 2009 and 2100"
     return _out_of_range(event)
 

@@ -10,7 +10,7 @@ import orjson
 from clickhouse_connect import get_async_client
 
 from schemas.events import WRITTEN
-from schemas.parsing.lenient import ident
+from schemas.parsing.json_values import as_id
 from schemas.reasons import Reason
 from schemas.settings.config import MIB, Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
@@ -34,7 +34,7 @@ TOLD = ("source", "provider", "received_at", "request_id")
 
 def dead_letter(place: Mapping[str, Any], event: Mapping[str, Any], detail: str) -> tuple[bytes, bytes]:
     """Key and value of the record of wa.dead for an event that cannot be loaded; `place` says where it lies. Pure."""
-    told = {name: value for name in TOLD if (value := ident(event.get(name)))}
+    told = {name: value for name in TOLD if (value := as_id(event.get(name)))}
     letter = {
         "raw": place, "source": "", "provider": "", "request_id": "", **told,
         "reason": Reason.BAD_ELEMENT, "detail": detail, "excerpt": "",

@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.normalisation.raw_topic import Event, normalise, resolved
 from schemas.normalisation.sent_topic import Record, named_sources, normalise_record, resolved_records
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 from schemas.providers import registry
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config
 from schemas.topics import RAW
@@ -82,7 +82,7 @@ class Reader:
         return place(source, received), headers.get("request_id") or ""
 
     def _element(self, said: Mapping[str, Any], event_id: str | None) -> Element | None:
-        received, raw = from_iso(said["received_at"]), said["raw"]
+        received, raw = parse_iso(said["received_at"]), said["raw"]
         if not self.window.takes(said["source"], received):
             return None
         where = (raw["topic"], raw["partition"], raw["offset"], raw["index"])
@@ -90,7 +90,7 @@ class Reader:
 
 
 def _arrival(headers: Mapping[str, str]) -> tuple[str, int | None]:
-    return headers.get("source") or "", from_iso(headers.get("received_at"))
+    return headers.get("source") or "", parse_iso(headers.get("received_at"))
 
 
 def _shelves() -> Shelves:
@@ -177,7 +177,7 @@ class Expected:
         if event is None:
             return
         self.moved.take(event)
-        received = from_iso(event["received_at"])
+        received = parse_iso(event["received_at"])
         if not self.window.takes(event["source"], received):
             return
         where = place(event["source"], received)
@@ -192,7 +192,7 @@ class Expected:
         letter = decode_object(record.value)
         if letter is None:
             return
-        source, received = letter.get("source") or "", from_iso(letter.get("received_at"))
+        source, received = letter.get("source") or "", parse_iso(letter.get("received_at"))
         if not self.window.takes(source, received):
             return
         where, raw = place(source, received), letter["raw"]

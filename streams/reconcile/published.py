@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from streams.load.decode import decode_object
 from streams.reconcile import hashes
 from streams.reconcile.model import place
@@ -46,7 +46,7 @@ def _hash(row: dict[str, Any] | None, record: Any) -> int:
 
 def _published(record: Any) -> Published:
     row = decode_object(record.value)
-    hour = place("", from_iso((row or {}).get("first_seen_at"))).hour
+    hour = place("", parse_iso((row or {}).get("first_seen_at"))).hour
     return Published(record.partition, record.offset, _hash(row, record), hour)
 
 

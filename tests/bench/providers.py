@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from schemas.normalisation.raw_topic import normalise
-from schemas.parsing.jsontext import loads
+from schemas.parsing.json_text import loads
 from schemas.providers.registry import built_in
 from tests.support.examples import Case, body_of, load_cases
 

@@ -106,7 +106,7 @@ async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_
         assert (answer.status, await answer.json()) == (200, {"accepted": 1, "refused": []})
     [record] = await raw.records()
     found = headers(record)
-    assert (record.value, found["kind"], found["auth"][:11]) == (body, "answer", "bearer;key=")
+    assert (record.value, found["kind"], found["auth"][:11]) == (body, "send_response", "bearer;key=")
     del query["raw"]
     assert json.loads(found["facts"]) == query
 

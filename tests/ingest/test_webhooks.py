@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import ClientSession
 
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from tests.ingest.process import META_OLD_SECRET, VERIFY_TOKEN, WASENDER_SECRET, Edge, Raw, headers
 
 Signed = Callable[..., dict[str, str]]
@@ -29,7 +29,7 @@ async def test_a_record_is_in_kafka_when_the_answer_comes(
     assert record.key is None
     found = headers(record)
     received_at = found.pop("received_at")
-    assert record.timestamp == from_iso(received_at)
+    assert record.timestamp == parse_iso(received_at)
     assert len(received_at) == len("2026-11-20T12:00:00.123Z")
     proof = found.pop("auth")
     assert proof.startswith("hmac-sha256;key=")

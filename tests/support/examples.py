@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES
 from schemas.normalisation.explain import Setup, explain
-from schemas.parsing.jsontext import dumps, loads
+from schemas.parsing.json_text import dumps, loads
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers.registry import Formats, built_in, configured
 

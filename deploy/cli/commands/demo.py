@@ -15,7 +15,7 @@ from deploy.simulator.running_truth import Book
 from deploy.simulator.traffic import Traffic, plan
 from deploy.simulator.truth_file import Header, TruthWriter
 from schemas.errors import Failure
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from schemas.settings.config import Config, load
 from streams.runtime.clickhouse import ClickHouseError, connect
 
@@ -52,7 +52,7 @@ def command(
     Ends with the address where the dashboards show it. Exit 0 when all of them are equal, 1 when one is not.
     """
     config = load()
-    now = time.time_ns() // 1_000_000 if start is None else from_iso(start)
+    now = time.time_ns() // 1_000_000 if start is None else parse_iso(start)
     if now is None:
         raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z", param_hint="--now")
     traffic = plan(accounts(config), messages, seed, now, run_id or run_name(seed, now), config.ingest.max_body_bytes)

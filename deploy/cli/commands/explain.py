@@ -14,7 +14,7 @@ import orjson
 
 from deploy.cli.explain_setup import Setups, mapping_in
 from schemas.normalisation.explain import Setup, explain
-from schemas.parsing.times import from_any
+from schemas.parsing.times import parse_time
 from schemas.settings.config import ConfigError
 
 
@@ -35,7 +35,7 @@ def _headers(given: Iterable[str]) -> dict[str, str]:
 def _now(value: Any) -> int:
     if value is None:
         return time.time_ns() // 1_000_000
-    moment = from_any(value)
+    moment = parse_time(value)
     if moment is None:
         raise _BadCaseError("now must be an ISO time such as 2026-11-20T12:00:00Z")
     return moment

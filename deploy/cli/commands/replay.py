@@ -7,7 +7,7 @@ import click
 
 from deploy.cli.kafka_away import kafka_away
 from schemas.errors import Failure
-from schemas.parsing.times import from_any
+from schemas.parsing.times import parse_time
 from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
 from streams.replay.reader import Wanted
@@ -21,7 +21,7 @@ def moment_of(option: str, text: str | None) -> int | None:
     """Milliseconds of a time, None for the beginning or no bound. Raises click.UsageError."""
     if text is None or text.strip().lower() == BEGINNING:
         return None
-    moment = from_any(text)
+    moment = parse_time(text)
     if moment is None:
         raise click.UsageError(f"{option} {text!r}: give `{BEGINNING}` or a time such as 2026-11-20T12:00:00Z")
     return moment

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from deploy.cli.sent_post import PostError, Sender, SourceError
 from deploy.cli.sent_rows import KINDS, Row, RowsError, rows
 from schemas.errors import Failure
-from schemas.parsing.jsontext import dumps
+from schemas.parsing.json_text import dumps
 from schemas.settings.config import Config, load
 
 # One request: some 50 ms of the edge's time, and little enough to be sent again when an answer is lost.

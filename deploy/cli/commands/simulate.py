@@ -17,7 +17,7 @@ from deploy.simulator.schedule import Curve, Schedule
 from deploy.simulator.stats import Stats
 from deploy.simulator.stream import REQUESTS_PER_MESSAGE, Script, Skew
 from schemas.errors import Failure
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from schemas.settings.config import load
 
 # When a run ends on the providers' clocks unless --now says otherwise: fixed, so that a seed alone makes the bytes.
@@ -108,7 +108,7 @@ def command(
     wanted = None if duration else messages or 20_000
     seconds = duration or max(1.0, (wanted or 0) * REQUESTS_PER_MESSAGE / rate)
     schedule = Schedule(rate, seconds, curve, burst)
-    moment = time.time_ns() // 1_000_000 if end == "now" else from_iso(end)
+    moment = time.time_ns() // 1_000_000 if end == "now" else parse_iso(end)
     if moment is None:
         raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z, or now", param_hint="--now")
     script = Script(

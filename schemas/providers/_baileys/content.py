@@ -4,8 +4,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-from schemas.parsing.jsontext import InvalidJSON, loads
-from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 
 Fields = dict[str, Any]
 
@@ -27,7 +27,7 @@ _EDIT = (14, "MESSAGE_EDIT")
 
 def content(message: Any) -> Fields | None:
     """`type` and the content fields of a message; None when it says nothing (keys, settings, an empty object)."""
-    inner, edited = _unwrapped(mapping(message))
+    inner, edited = _unwrapped(as_object(message))
     protocol = inner.get("protocolMessage")
     if isinstance(protocol, dict):
         return _edit(protocol)
@@ -35,13 +35,13 @@ def content(message: Any) -> Fields | None:
     if name is None:
         return None
     value = inner[name]
-    part = mapping(value)
+    part = as_object(value)
     reader = _READERS.get(name)
-    fields: Fields = {"type": "unknown", "raw_type": ident(name), "text": text(part.get("name"))}
+    fields: Fields = {"type": "unknown", "raw_type": as_id(name), "text": as_text(part.get("name"))}
     if reader is not None:
         fields = {"type": reader[0], **reader[1](part if name != "conversation" else {"text": value})}
-    context = mapping(part.get("contextInfo"))
-    fields["reply_to"] = ident(context.get("stanzaId"))
+    context = as_object(part.get("contextInfo"))
+    fields["reply_to"] = as_id(context.get("stanzaId"))
     fields["forwarded"] = True if context.get("isForwarded") is True else None
     if "mediaUrl" in inner:  # the API's own copy can be fetched; WhatsApp's is encrypted
         fields["media_url"] = inner["mediaUrl"]
@@ -56,19 +56,19 @@ def as_edit(fields: Fields, target_message_id: str | None = None) -> Fields:
 
 def revoked_key(message: Any) -> Fields | None:
     """The key of the message that this one deletes, as its sender sees it; None when it deletes none."""
-    protocol = _unwrapped(mapping(message))[0].get("protocolMessage")
+    protocol = _unwrapped(as_object(message))[0].get("protocolMessage")
     if not isinstance(protocol, dict) or protocol.get("type") not in _REVOKE or "editedMessage" in protocol:
         return None
-    return mapping(protocol.get("key")) or None
+    return as_object(protocol.get("key")) or None
 
 
 def reaction_fields(reaction: Fields, target: Fields) -> Fields:
     """A reaction: an empty emoji, or none, takes an earlier one back."""
-    emoji = text(reaction.get("text"))
+    emoji = as_text(reaction.get("text"))
     return {
         "type": "reaction",
         "text": emoji,
-        "target_message_id": ident(target.get("id")),
+        "target_message_id": as_id(target.get("id")),
         "reaction_removed": True if emoji is None else None,
     }
 
@@ -82,7 +82,7 @@ def _unwrapped(message: Fields) -> tuple[Fields, bool]:
         if wrapper is None:
             break
         edited = edited or wrapper == "editedMessage"
-        message = mapping(message[wrapper].get("message"))
+        message = as_object(message[wrapper].get("message"))
     return message, edited
 
 
@@ -99,8 +99,8 @@ def _edit(protocol: Fields) -> Fields | None:
         return None
     new = protocol.get("editedMessage")
     # An edit inside an edit does not exist, and following one would let a body choose our depth.
-    said = content(new) if "protocolMessage" not in _unwrapped(mapping(new))[0] else None
-    return as_edit(said or {}, ident(mapping(protocol.get("key")).get("id")))
+    said = content(new) if "protocolMessage" not in _unwrapped(as_object(new))[0] else None
+    return as_edit(said or {}, as_id(as_object(protocol.get("key")).get("id")))
 
 
 def _text(part: Fields) -> Fields:
@@ -111,14 +111,18 @@ def _media(part: Fields) -> Fields:
     return {
         "text": part.get("caption"),
         "media_url": part.get("url"),
-        "media_mime": ident(part.get("mimetype")),
+        "media_mime": as_id(part.get("mimetype")),
         "media_filename": first_text(part.get("fileName"), part.get("title")),
         "media_sha256": _base64(part.get("fileSha256")),
     }
 
 
 def _location(part: Fields) -> Fields:
-    said = [found for found in (text(part.get("name")), text(part.get("address")), text(part.get("caption"))) if found]
+    said = [
+        found
+        for found in (as_text(part.get("name")), as_text(part.get("address")), as_text(part.get("caption")))
+        if found
+    ]
     return {
         "latitude": part.get("degreesLatitude"),
         "longitude": part.get("degreesLongitude"),
@@ -127,37 +131,37 @@ def _location(part: Fields) -> Fields:
 
 
 def _contact(part: Fields) -> Fields:
-    cards = [part, *(mapping(card) for card in items(part.get("contacts")))]
-    names = [text(card.get("displayName")) for card in cards]
+    cards = [part, *(as_object(card) for card in as_list(part.get("contacts")))]
+    names = [as_text(card.get("displayName")) for card in cards]
     return {"text": names[0] or ", ".join(name for name in names if name)}
 
 
 def _reaction(part: Fields) -> Fields:
-    return reaction_fields(part, mapping(part.get("key")))
+    return reaction_fields(part, as_object(part.get("key")))
 
 
 def _button(part: Fields) -> Fields:
     return {
         "text": first_text(part.get("selectedDisplayText"), part.get("selectedButtonId"), part.get("selectedId")),
-        "payload": first(part.get("selectedButtonId"), part.get("selectedId")),
+        "payload": first_id(part.get("selectedButtonId"), part.get("selectedId")),
     }
 
 
 def _list(part: Fields) -> Fields:
-    row = ident(mapping(part.get("singleSelectReply")).get("selectedRowId"))
+    row = as_id(as_object(part.get("singleSelectReply")).get("selectedRowId"))
     return {"text": first_text(part.get("title"), part.get("description")), "payload": row}
 
 
 def _flow(part: Fields) -> Fields:
     """A tapped button of the newer kind, or a form: its answers are a JSON text, its button's id stands in there."""
-    answers = text(mapping(part.get("nativeFlowResponseMessage")).get("paramsJson"))
-    return {"text": mapping(part.get("body")).get("text"), "payload": _answer_id(answers) or answers}
+    answers = as_text(as_object(part.get("nativeFlowResponseMessage")).get("paramsJson"))
+    return {"text": as_object(part.get("body")).get("text"), "payload": _answer_id(answers) or answers}
 
 
 def _menu(part: Fields) -> Fields:
     """What a business sends with buttons or a list under it."""
-    hydrated = mapping(part.get("hydratedTemplate")) or mapping(part.get("hydratedFourRowTemplate"))
-    body = mapping(part.get("body")).get("text")
+    hydrated = as_object(part.get("hydratedTemplate")) or as_object(part.get("hydratedFourRowTemplate"))
+    body = as_object(part.get("body")).get("text")
     return {
         "text": first_text(
             part.get("contentText"),
@@ -175,7 +179,7 @@ def _order(part: Fields) -> Fields:
 
 def _answer_id(answers: str | None) -> str | None:
     try:
-        return ident(mapping(loads((answers or "{}").encode("utf-8", "replace"))).get("id"))
+        return as_id(as_object(loads((answers or "{}").encode("utf-8", "replace"))).get("id"))
     except InvalidJSON:
         return None
 
@@ -183,7 +187,7 @@ def _answer_id(answers: str | None) -> str | None:
 def _base64(value: Any) -> str | None:
     """Bytes are printed as base64, as {"type": "Buffer", "data": [...]}, as a list or as an object of indexes."""
     if isinstance(value, str):
-        return ident(value)
+        return as_id(value)
     if isinstance(value, dict):
         data = value.get("data")
         value = data if isinstance(data, list) else [value.get(str(index)) for index in range(len(value))]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from schemas.parsing.identity import chat_id, is_broadcast, is_group, is_lid, member, phone, without_device
-from schemas.parsing.lenient import ident
+from schemas.parsing.identity import chat_id, group_member, is_broadcast, is_group, is_lid, phone, without_device
+from schemas.parsing.json_values import as_id
 
 Fields = dict[str, Any]
 
@@ -29,7 +29,7 @@ _SENDER_LIDS = ("senderLid", "remoteJid", "remoteJidAlt")
 
 def status_fields(value: Any) -> Fields | None:
     """`status` (and `raw_status` when unknown) of a number 0-5, its text or a word; None when there is none."""
-    spelled = ident(value)
+    spelled = as_id(value)
     if spelled is None:
         return None
     if spelled.isascii() and spelled.isdigit() and int(spelled) < len(_NUMBERS):
@@ -49,7 +49,7 @@ def from_me(key: Fields) -> bool | None:
 def inbound_fields(key: Fields) -> Fields:
     """Author and chat of a message that somebody sent to us."""
     chat = key.get("remoteJid")
-    fields = {**_chat(chat), "message_id": ident(key.get("id"))}
+    fields = {**_chat(chat), "message_id": as_id(key.get("id"))}
     if is_group(chat) or is_broadcast(chat):
         author = author_of(key)
         fields["from"] = author
@@ -57,7 +57,7 @@ def inbound_fields(key: Fields) -> Fields:
         if is_group(chat):
             fields["participant"] = author
     else:
-        fields["from"] = member(*(key.get(name) for name in _SENDERS)) if not _has_own_id(chat) else ident(chat)
+        fields["from"] = group_member(*(key.get(name) for name in _SENDERS)) if not _has_own_id(chat) else as_id(chat)
         fields["sender_lid"] = _lid(key, _SENDER_LIDS)
     return fields
 
@@ -66,7 +66,7 @@ def outbound_fields(key: Fields) -> Fields:
     """Recipient and chat of a message of ours. The sender spellings in such a key are ourselves."""
     chat = key.get("remoteJid")
     recipient = phone(chat) or (phone(key.get("remoteJidAlt")) if is_lid(chat) else None) or without_device(chat)
-    return {**_chat(chat), "message_id": ident(key.get("id")), "to": recipient}
+    return {**_chat(chat), "message_id": as_id(key.get("id")), "to": recipient}
 
 
 def about_fields(key: Fields) -> Fields:
@@ -93,7 +93,7 @@ def deletion_fields(key: Fields) -> Fields:
 
 def receiver_of(key: Fields, user: Any) -> str | None:
     """The group member who sent a receipt, given by the key and by the receipt's `userJid`, which wins."""
-    given = member(user)
+    given = group_member(user)
     if given is None:
         return author_of(key)
     same = given in (without_device(key.get("participant")), without_device(key.get("participantLid")))
@@ -102,7 +102,7 @@ def receiver_of(key: Fields, user: Any) -> str | None:
 
 def author_of(key: Fields) -> str | None:
     """The group member whom a key names, in one stable spelling."""
-    return member(*(key.get(name) for name in (*_AUTHOR_PHONES[:2], *_AUTHORS))) or member(
+    return group_member(*(key.get(name) for name in (*_AUTHOR_PHONES[:2], *_AUTHORS))) or group_member(
         *(key.get(name) for name in _AUTHOR_PHONES[2:])
     )
 

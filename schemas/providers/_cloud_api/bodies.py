@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.lenient import ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers._cloud_api.change import Change, error_facts, read_change
 from schemas.providers._cloud_api.content import is_emptied
@@ -28,7 +28,7 @@ def read(root: Any) -> Elements:
     if not isinstance(root, dict):
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", root)
     elif "entry" in root:
-        for entry in items(root["entry"]):
+        for entry in as_list(root["entry"]):
             yield from _entry(entry)
     elif "field" in root and "value" in root:  # the sample that the app dashboard sends is a bare change
         yield from read_one(root, {})
@@ -42,13 +42,13 @@ def _entry(entry: Any) -> Elements:
     elif not isinstance(entry.get("changes"), list | dict):
         yield Rejected(Reason.BAD_ELEMENT, "an entry has no changes", entry)
     else:
-        for change in items(entry["changes"]):
+        for change in as_list(entry["changes"]):
             yield from read_one(change, entry)
 
 
 def read_one(raw: Any, entry: dict[str, Any]) -> Elements:
     """Every element of one change: an object of `field` and `value`; of `entry`, `id` and `time` count."""
-    field = ident(raw.get("field")) if isinstance(raw, dict) else None
+    field = as_id(raw.get("field")) if isinstance(raw, dict) else None
     if field is None:
         yield Rejected(Reason.BAD_ELEMENT, "a change has no field", raw)
         return
@@ -71,49 +71,49 @@ def read_one(raw: Any, entry: dict[str, Any]) -> Elements:
 def _messages(change: Change) -> Elements:
     value = change.value
     explained = False
-    for raw in items(value.get("messages")):
+    for raw in as_list(value.get("messages")):
         element = read_inbound(raw, change)
         # An interactive reply can arrive emptied, with the error that says so one level up.
         if "errors" in value and isinstance(element, Parsed) and is_emptied(raw):
             element.fields.update(error_facts(value["errors"]))
             explained = True
         yield element
-    for raw in items(value.get("statuses")):
+    for raw in as_list(value.get("statuses")):
         yield read_status(raw, change)
     if not explained:
         yield from _errors(value, change)
 
 
 def _echoes(change: Change) -> Elements:
-    for raw in items(change.value.get("message_echoes")):
+    for raw in as_list(change.value.get("message_echoes")):
         yield read_echo(raw, change)
     yield from _errors(change.value, change)
 
 
 def _history(change: Change) -> Elements:
-    for chunk in items(change.value.get("history")):
+    for chunk in as_list(change.value.get("history")):
         yield from read_history(chunk, change)
-        yield from _errors(mapping(chunk), change)
-    for raw in items(change.value.get("messages")):
+        yield from _errors(as_object(chunk), change)
+    for raw in as_list(change.value.get("messages")):
         yield from read_past(raw, change)
     yield from _errors(change.value, change)
 
 
 def _calls(change: Change) -> Elements:
-    for raw in items(change.value.get("calls")):
+    for raw in as_list(change.value.get("calls")):
         yield read_item(raw, change)
-    for raw in items(change.value.get("statuses")):
+    for raw in as_list(change.value.get("statuses")):
         yield read_status(raw, change)
     yield from _errors(change.value, change)
 
 
 def _preferences(change: Change) -> Elements:
-    for raw in items(change.value.get("user_preferences")):
+    for raw in as_list(change.value.get("user_preferences")):
         yield read_item(raw, change)
 
 
 def _errors(holder: dict[str, Any], change: Change) -> Elements:
-    for raw in items(holder.get("errors")):
+    for raw in as_list(holder.get("errors")):
         yield read_error(raw, change)
 
 

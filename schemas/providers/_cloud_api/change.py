@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.parsing.identity import phone
-from schemas.parsing.lenient import first, first_text, ident, items, mapping
-from schemas.parsing.times import from_any
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id, first_text
+from schemas.parsing.times import parse_time
 
 # Meta's longest details are two or three sentences; one error may be repeated for every message beside it.
 _ERROR_CHARACTERS = 1_000
@@ -31,26 +31,26 @@ class Change:
 
 def read_change(field: str, value: Any, entry: dict[str, Any]) -> Change:
     """The facts of a change that its elements share. Any of them may be missing."""
-    value = mapping(value)
-    metadata = mapping(value.get("metadata"))
-    entry_id = ident(entry.get("id"))
+    value = as_object(value)
+    metadata = as_object(value.get("metadata"))
+    entry_id = as_id(entry.get("id"))
     return Change(
         field=field,
         value=value,
-        account=ident(metadata.get("phone_number_id")) or entry_id,
+        account=as_id(metadata.get("phone_number_id")) or entry_id,
         business=phone(metadata.get("display_phone_number")),
         entry_id=entry_id,
-        occurred_at=from_any(entry["time"]) if "time" in entry else None,
+        occurred_at=parse_time(entry["time"]) if "time" in entry else None,
         people=_people(value["contacts"]) if "contacts" in value else {},
     )
 
 
 def _people(contacts: Any) -> dict[str, dict[str, Any]]:
     people: dict[str, dict[str, Any]] = {}
-    for contact in items(contacts):
+    for contact in as_list(contacts):
         if isinstance(contact, dict):
             for name in ("wa_id", "user_id"):
-                known = ident(contact.get(name))
+                known = as_id(contact.get(name))
                 if known is not None:
                     people[known] = contact
     return people
@@ -61,18 +61,18 @@ def party(change: Change, number: Any, user_id: Any) -> tuple[str | None, dict[s
     known = phone(number)
     if known is not None and not change.people:
         return known, {}
-    contact = change.people.get(ident(number) or "") or change.people.get(ident(user_id) or "") or {}
+    contact = change.people.get(as_id(number) or "") or change.people.get(as_id(user_id) or "") or {}
     known = known or phone(contact.get("wa_id")) or phone(user_id)
-    return known or first(user_id, number, contact.get("user_id")), contact
+    return known or first_id(user_id, number, contact.get("user_id")), contact
 
 
 def error_facts(errors: Any) -> dict[str, Any]:
     """The first of `errors[]` as canonical fields; no fields when there is none."""
-    for error in items(errors):
+    for error in as_list(errors):
         if isinstance(error, dict):
-            details = mapping(error.get("error_data")).get("details")
+            details = as_object(error.get("error_data")).get("details")
             return {
-                "error_code": ident(error.get("code")),
+                "error_code": as_id(error.get("code")),
                 "error_title": _clipped(first_text(error.get("title"), error.get("message"))),
                 "error_text": _clipped(first_text(details, error.get("details"), error.get("message"))),
             }

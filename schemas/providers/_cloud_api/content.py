@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.parsing.lenient import first_text, ident, items, mapping, text
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
 
 Fields = dict[str, Any]
 
 
 def content(raw: dict[str, Any]) -> Fields:
     """`type` and the content fields of one message, of any type and with any part of it missing."""
-    word = ident(raw.get("type"))
+    word = as_id(raw.get("type"))
     if word == "edit":
-        return _edit(mapping(raw.get("edit")))
+        return _edit(as_object(raw.get("edit")))
     reader = _READERS.get(word or "")
     if reader is not None:
-        return {"type": _TYPE.get(word or "", word), **reader(mapping(raw.get(word or "")), raw)}
+        return {"type": _TYPE.get(word or "", word), **reader(as_object(raw.get(word or "")), raw)}
     if word == "unsupported" or (word == "unknown" and raw.get("errors")):
         return {"type": "unsupported"}
     return {"type": "unknown", "raw_type": word}
@@ -28,10 +28,10 @@ def is_emptied(raw: dict[str, Any]) -> bool:
 
 
 def _edit(edit: Fields) -> Fields:
-    new = mapping(edit.get("message"))
+    new = as_object(edit.get("message"))
     # An edit inside an edit does not exist, and following one would let a body choose our depth.
     said = content(new) if new.get("type") != "edit" else {}
-    return {**said, "type": "edit", "raw_type": None, "target_message_id": ident(edit.get("original_message_id"))}
+    return {**said, "type": "edit", "raw_type": None, "target_message_id": as_id(edit.get("original_message_id"))}
 
 
 def _text(part: Fields, _: Fields) -> Fields:
@@ -41,36 +41,36 @@ def _text(part: Fields, _: Fields) -> Fields:
 def _media(part: Fields, _: Fields) -> Fields:
     return {
         "text": part.get("caption"),
-        "media_id": ident(part.get("id")),
+        "media_id": as_id(part.get("id")),
         "media_url": first_text(part.get("url"), part.get("link")),
-        "media_mime": ident(part.get("mime_type")),
+        "media_mime": as_id(part.get("mime_type")),
         "media_filename": part.get("filename"),
-        "media_sha256": ident(part.get("sha256")),
+        "media_sha256": as_id(part.get("sha256")),
     }
 
 
 def _location(part: Fields, _: Fields) -> Fields:
-    said = [found for found in (text(part.get("name")), text(part.get("address"))) if found]
+    said = [found for found in (as_text(part.get("name")), as_text(part.get("address"))) if found]
     return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
 
 
 def _contacts(_: Fields, raw: Fields) -> Fields:
-    shown = (_card(mapping(card)) for card in items(raw.get("contacts")))
+    shown = (_card(as_object(card)) for card in as_list(raw.get("contacts")))
     return {"text": ", ".join(name for name in shown if name)}
 
 
 def _card(card: Fields) -> str | None:
     """Whose card it is; one without a name is known by its number."""
-    name, phones = mapping(card.get("name")), items(card.get("phones"))
-    numbers = (mapping(phones[0]).get(one) for one in ("phone", "wa_id")) if phones else ()
+    name, phones = as_object(card.get("name")), as_list(card.get("phones"))
+    numbers = (as_object(phones[0]).get(one) for one in ("phone", "wa_id")) if phones else ()
     return first_text(name.get("formatted_name"), name.get("first_name"), *numbers)
 
 
 def _reaction(part: Fields, _: Fields) -> Fields:
-    emoji = text(part.get("emoji"))
+    emoji = as_text(part.get("emoji"))
     return {
         "text": emoji,
-        "target_message_id": ident(part.get("message_id")),
+        "target_message_id": as_id(part.get("message_id")),
         "reaction_removed": True if emoji is None else None,
     }
 
@@ -81,9 +81,9 @@ def _button(part: Fields, _: Fields) -> Fields:
 
 def _interactive(part: Fields, _: Fields) -> Fields:
     """A tapped button or list row, a filled form (its answers are `payload`), a call permission; or our own menu."""
-    reply = mapping(part.get(ident(part.get("type")) or ""))
+    reply = as_object(part.get(as_id(part.get("type")) or ""))
     return {
-        "text": first_text(reply.get("title"), reply.get("body"), mapping(part.get("body")).get("text")),
+        "text": first_text(reply.get("title"), reply.get("body"), as_object(part.get("body")).get("text")),
         "payload": first_text(reply.get("id"), reply.get("response_json"), reply.get("response")),
     }
 
@@ -93,7 +93,7 @@ def _order(part: Fields, _: Fields) -> Fields:
 
 
 def _template(part: Fields, _: Fields) -> Fields:
-    return {"template": ident(part.get("name")), "raw_type": "template"}
+    return {"template": as_id(part.get("name")), "raw_type": "template"}
 
 
 _READERS: dict[str, Callable[[Fields, Fields], Fields]] = {

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from schemas.parsing.identity import address, is_bsuid, phone
-from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.identity import is_bsuid, phone, phone_or_id
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.times import from_any
+from schemas.parsing.times import parse_time
 from schemas.providers._cloud_api.change import Change, error_facts, party
 from schemas.providers._cloud_api.content import content
 from schemas.providers._cloud_api.statuses import status_word
@@ -20,7 +20,7 @@ def read_inbound(raw: Any, change: Change, historical: bool = False) -> Parsed |
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "a message is not an object", raw)
     word = raw.get("type")
-    if not isinstance(word, str) and ident(raw.get("id")) is None:
+    if not isinstance(word, str) and as_id(raw.get("id")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message has neither id nor type", raw)
     if word == "system":
         return _system(raw, change)
@@ -29,12 +29,12 @@ def read_inbound(raw: Any, change: Change, historical: bool = False) -> Parsed |
         **_common(raw, change),
         "from": sender,
         "to": change.business,
-        "sender_name": ident(mapping(contact.get("profile")).get("name")),
-        "username": first(mapping(contact.get("profile")).get("username"), contact.get("username")),
-        "sender_bsuid": first(raw.get("from_user_id"), contact.get("user_id"), sender if is_bsuid(sender) else None),
+        "sender_name": as_id(as_object(contact.get("profile")).get("name")),
+        "username": first_id(as_object(contact.get("profile")).get("username"), contact.get("username")),
+        "sender_bsuid": first_id(raw.get("from_user_id"), contact.get("user_id"), sender if is_bsuid(sender) else None),
         "historical": historical or None,
     }
-    group = ident(raw.get("group_id"))
+    group = as_id(raw.get("group_id"))
     if group is not None:
         fields |= {"chat_id": group, "is_group": True, "participant": sender}
     if word == "revoke":
@@ -47,16 +47,16 @@ def read_echo(raw: Any, change: Change, origin: str = "echo", chat: Any = None) 
     """A message that the business itself sent, from its phone or (origin "history") in the past."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "a message echo is not an object", raw)
-    if not isinstance(raw.get("type"), str) and ident(raw.get("id")) is None:
+    if not isinstance(raw.get("type"), str) and as_id(raw.get("id")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message echo has neither id nor type", raw)
-    recipient = party(change, first(raw.get("to"), chat), raw.get("to_user_id"))[0]
+    recipient = party(change, first_id(raw.get("to"), chat), raw.get("to_user_id"))[0]
     fields = {
         **_common(raw, change),
-        "from": phone(raw.get("from")) or change.business or address(raw.get("from")),
+        "from": phone(raw.get("from")) or change.business or phone_or_id(raw.get("from")),
         "to": recipient,
         "historical": True if origin == "history" else None,
     }
-    group = first(raw.get("group_id"), raw.get("to") if raw.get("recipient_type") == "group" else None)
+    group = first_id(raw.get("group_id"), raw.get("to") if raw.get("recipient_type") == "group" else None)
     if group is not None:
         fields |= {"chat_id": group, "is_group": True}
     if raw.get("type") == "revoke":
@@ -72,22 +72,22 @@ def read_history(chunk: Any, change: Change) -> Iterator[Parsed | Rejected]:
     if not isinstance(chunk, dict):
         yield Rejected(Reason.BAD_ELEMENT, "a history chunk is not an object", chunk)
         return
-    for thread in items(chunk.get("threads")):
-        chat = mapping(thread).get("id")
-        for raw in items(mapping(thread).get("messages")):
+    for thread in as_list(chunk.get("threads")):
+        chat = as_object(thread).get("id")
+        for raw in as_list(as_object(thread).get("messages")):
             yield from read_past(raw, change, chat)
 
 
 def read_past(raw: Any, change: Change, chat: Any = None) -> Iterator[Parsed | Rejected]:
     """One message of a backfill, and its status when it is ours."""
-    sender = phone(mapping(raw).get("from"))
+    sender = phone(as_object(raw).get("from"))
     ours = sender is not None and (sender == change.business or (sender != phone(chat) and "to" in raw))
     if not ours:
         yield read_inbound(raw, change, historical=True)
         return
     sent = read_echo(raw, change, "history", chat)
     yield sent
-    word = ident(mapping(raw.get("history_context")).get("status"))
+    word = as_id(as_object(raw.get("history_context")).get("status"))
     if isinstance(sent, Rejected) or sent.kind != "sent" or word is None or "message_id" not in sent.fields:
         return
     said = status_word(_HISTORY_WORDS.get(word.upper(), word))
@@ -101,24 +101,24 @@ def read_past(raw: Any, change: Change, chat: Any = None) -> Iterator[Parsed | R
 def _common(raw: dict[str, Any], change: Change) -> dict[str, Any]:
     return {
         "account": change.account,
-        "message_id": ident(raw.get("id")),
-        "occurred_at": from_any(raw.get("timestamp")),
+        "message_id": as_id(raw.get("id")),
+        "occurred_at": parse_time(raw.get("timestamp")),
     }
 
 
 def _said(raw: dict[str, Any]) -> dict[str, Any]:
-    context = mapping(raw.get("context"))
+    context = as_object(raw.get("context"))
     forwarded = context.get("forwarded") is True or context.get("frequently_forwarded") is True
     return {
         **content(raw),
-        "reply_to": ident(context.get("id")),
+        "reply_to": as_id(context.get("id")),
         "forwarded": forwarded or None,
         **error_facts(raw.get("errors")),
     }
 
 
 def _revoked(raw: dict[str, Any], fields: dict[str, Any], from_me: bool) -> Parsed | Rejected:
-    original = ident(mapping(raw.get("revoke")).get("original_message_id"))
+    original = as_id(as_object(raw.get("revoke")).get("original_message_id"))
     if original is None:
         return Rejected(Reason.BAD_ELEMENT, "a revoke does not name the message", raw)
     kept = ("account", "occurred_at", "from", "to", "chat_id", "is_group", "participant", "historical")
@@ -128,11 +128,11 @@ def _revoked(raw: dict[str, Any], fields: dict[str, Any], from_me: bool) -> Pars
 
 def _system(raw: dict[str, Any], change: Change) -> Parsed:
     """The customer changed their number, id or device: WhatsApp's own notice, not a message of theirs."""
-    notice = mapping(raw.get("system"))
+    notice = as_object(raw.get("system"))
     fields = {
         "account": change.account,
-        "occurred_at": from_any(raw.get("timestamp")),
-        "event": ident(notice.get("type")) or "system",
+        "occurred_at": parse_time(raw.get("timestamp")),
+        "event": as_id(notice.get("type")) or "system",
     }
     return Parsed("system", {**fields, **error_facts(raw.get("errors"))}, change.element(raw))
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from schemas.parsing.identity import address, member
-from schemas.parsing.lenient import ident, mapping
+from schemas.parsing.identity import group_member, phone_or_id
+from schemas.parsing.json_values import as_id, as_object
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.times import from_any
+from schemas.parsing.times import parse_time
 from schemas.providers._cloud_api.change import Change, error_facts, party
 from schemas.reasons import Reason
 
@@ -16,19 +16,19 @@ def read_status(raw: Any, change: Change) -> Parsed | Rejected:
     """One status. Those of calls and payments are not a message's and become system events."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "a status is not an object", raw)
-    word = ident(raw.get("status"))
+    word = as_id(raw.get("status"))
     if word is None:
         return Rejected(Reason.BAD_ELEMENT, "a status has no status word", raw)
     about = raw.get("type")
     if change.field == "calls" or (isinstance(about, str) and about not in ("", "message")):
-        return foreign_status(raw, change, ident(about) or change.field, word)
-    message_id = ident(raw.get("id"))
+        return foreign_status(raw, change, as_id(about) or change.field, word)
+    message_id = as_id(raw.get("id"))
     if message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a status has no message id", raw)
     fields: dict[str, Any] = {
         "account": change.account,
         "message_id": message_id,
-        "occurred_at": from_any(raw.get("timestamp")),
+        "occurred_at": parse_time(raw.get("timestamp")),
         "from": change.business,
         "callback_data": raw.get("biz_opaque_callback_data"),
     }
@@ -38,12 +38,12 @@ def read_status(raw: Any, change: Change) -> Parsed | Rejected:
     else:
         fields["to"] = party(change, raw.get("recipient_id"), raw.get("recipient_user_id"))[0]
     if "pricing" in raw:
-        pricing = mapping(raw["pricing"])
-        fields["pricing_category"] = ident(pricing.get("category"))
-        fields["pricing_type"] = ident(pricing.get("type"))
+        pricing = as_object(raw["pricing"])
+        fields["pricing_category"] = as_id(pricing.get("category"))
+        fields["pricing_type"] = as_id(pricing.get("type"))
         fields["billable"] = pricing.get("billable")
     if "conversation" in raw:
-        fields["conversation_id"] = ident(mapping(raw["conversation"]).get("id"))
+        fields["conversation_id"] = as_id(as_object(raw["conversation"]).get("id"))
     if "errors" in raw:
         fields.update(error_facts(raw["errors"]))
     return Parsed("status", fields)
@@ -59,7 +59,7 @@ def foreign_status(raw: dict[str, Any], change: Change, event: str, word: str) -
     """The status of a call or a payment: its ids are of another kind and never tie to a message."""
     facts = {
         "account": change.account,
-        "occurred_at": from_any(raw.get("timestamp")),
+        "occurred_at": parse_time(raw.get("timestamp")),
         "event": "calls" if event == "call" else event,
         "raw_state": word,
         "state": "unknown",
@@ -69,6 +69,6 @@ def foreign_status(raw: dict[str, Any], change: Change, event: str, word: str) -
 
 
 def _group(raw: dict[str, Any]) -> dict[str, Any]:
-    group = ident(raw.get("recipient_id"))
-    one = member(raw.get("recipient_participant_id"), raw.get("recipient_participant_user_id"))
-    return {"to": address(group), "chat_id": group, "is_group": True, "participant": one}
+    group = as_id(raw.get("recipient_id"))
+    one = group_member(raw.get("recipient_participant_id"), raw.get("recipient_participant_user_id"))
+    return {"to": phone_or_id(group), "chat_id": group, "is_group": True, "participant": one}

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.times import from_any
+from schemas.parsing.times import parse_time
 from schemas.providers._cloud_api.change import Change, error_facts
 from schemas.reasons import Reason
 
@@ -33,21 +33,21 @@ _STATES = {
 
 def read_notice(change: Change, value: Any) -> Parsed:
     """One change of a field that carries no messages, known to us or not."""
-    facts = mapping(value)
-    word = first(
+    facts = as_object(value)
+    word = first_id(
         facts.get("event"),
         facts.get("decision"),
         facts.get("new_quality_score"),
         facts.get("new_category"),
-        mapping(facts.get("alert_info")).get("alert_type"),
+        as_object(facts.get("alert_info")).get("alert_type"),
         facts.get("alert_type"),
     )
     # A DISABLED_UPDATE may announce a ban, schedule or lift it; only ban_info says which.
-    decisive = ident(mapping(facts.get("ban_info")).get("waba_ban_state"))
+    decisive = as_id(as_object(facts.get("ban_info")).get("waba_ban_state"))
     fields = {
         **_stated(change.field, word or decisive, decisive),
         "account": change.account,
-        "occurred_at": change.occurred_at or from_any(facts.get("timestamp")),
+        "occurred_at": change.occurred_at or parse_time(facts.get("timestamp")),
         "event": change.field,
         "reason_code": _reason(facts),
         **error_facts(facts.get("errors")),
@@ -57,12 +57,12 @@ def read_notice(change: Change, value: Any) -> Parsed:
 
 def _reason(facts: dict[str, Any]) -> str | None:
     """The first reason given, as given: Meta also writes NONE."""
-    restrictions = items(facts.get("restriction_info"))
-    return first(
+    restrictions = as_list(facts.get("restriction_info"))
+    return first_id(
         facts.get("reason"),
         facts.get("rejection_reason"),
-        mapping(facts.get("violation_info")).get("violation_type"),
-        mapping(restrictions[0]).get("restriction_type") if restrictions else None,
+        as_object(facts.get("violation_info")).get("violation_type"),
+        as_object(restrictions[0]).get("restriction_type") if restrictions else None,
     )
 
 
@@ -71,11 +71,11 @@ def read_item(raw: Any, change: Change) -> Parsed | Rejected:
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an item of a notice is not an object", raw)
     fields = {
-        **_stated(change.field, first(raw.get("value"), raw.get("event"), raw.get("status"))),
+        **_stated(change.field, first_id(raw.get("value"), raw.get("event"), raw.get("status"))),
         "account": change.account,
-        "occurred_at": from_any(raw.get("timestamp")) or change.occurred_at,
+        "occurred_at": parse_time(raw.get("timestamp")) or change.occurred_at,
         "event": change.field,
-        "reason_code": ident(raw.get("category")),
+        "reason_code": as_id(raw.get("category")),
         **error_facts(raw.get("errors")),
     }
     return Parsed("system", fields, change.element(raw))

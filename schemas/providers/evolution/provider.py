@@ -10,16 +10,16 @@ from itertools import chain
 from typing import Any
 
 from schemas.authentication.request import Request, Verdict
-from schemas.authentication.secrets import proven
-from schemas.authentication.static import bearer
-from schemas.authentication.static import verify as verify_static
+from schemas.authentication.secrets import verdict_for
+from schemas.authentication.static_secret import bearer_token
+from schemas.authentication.static_secret import verify_static_secret as verify_static
 from schemas.authentication.tokens import hs256_secret
 from schemas.parsing.bodies import Elements, elements_of
 from schemas.parsing.identity import phone
-from schemas.parsing.lenient import first, ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered, answers_of
-from schemas.parsing.times import from_any, from_epoch
+from schemas.parsing.send_responses import responses_of, sent_record
+from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.elements import Envelope, read_deletion
 from schemas.providers._baileys.keys import outbound_fields, status_fields
 from schemas.providers.base import Provider
@@ -43,17 +43,17 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
     Instances may send headers; the webhook that is global to a server sends none, so there only the query is left.
     """
-    secret = hs256_secret(bearer(request), secrets, request.now_ms, _RETRIES_AFTER_EXPIRY_SECONDS)
-    return proven("jwt-hs256", secret) if secret is not None else verify_static(request, secrets)
+    secret = hs256_secret(bearer_token(request), secrets, request.now_ms, _RETRIES_AFTER_EXPIRY_SECONDS)
+    return verdict_for("jwt-hs256", secret) if secret is not None else verify_static(request, secrets)
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
 
 
 def _envelope(raw: Any) -> Elements:
-    event = ident(raw.get("event")) if isinstance(raw, dict) else None
+    event = as_id(raw.get("event")) if isinstance(raw, dict) else None
     if event is None:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
         return
@@ -73,25 +73,25 @@ def _envelope(raw: Any) -> Elements:
         yield element
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The message of an answer, in Baileys' form. Never raises."""
-    return answers_of(body, _answer)
+    return responses_of(body, _answer)
 
 
 def _answer(raw: Any) -> Elements:
-    said = mapping(raw)
-    fields = {**outbound_fields(mapping(said.get("key"))), "occurred_at": from_epoch(said.get("messageTimestamp"))}
-    yield from answered(raw, fields, status_fields(said.get("status")))
+    said = as_object(raw)
+    fields = {**outbound_fields(as_object(said.get("key"))), "occurred_at": parse_epoch(said.get("messageTimestamp"))}
+    yield from sent_record(raw, fields, status_fields(said.get("status")))
 
 
 def _elements(data: Any) -> list[Any]:
-    return items(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
+    return as_list(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
 
 
 def _complete(element: Parsed, raw: dict[str, Any]) -> None:
     """Whose instance it was: its name, and its own number, which the envelope calls the sender."""
     fields, own = element.fields, phone(raw.get("sender"))
-    fields["account"] = first(raw.get("instance"), mapping(raw.get("instance")).get("instanceName"))
+    fields["account"] = first_id(raw.get("instance"), as_object(raw.get("instance")).get("instanceName"))
     if element.kind == "sent" or fields.get("from_me") is True:
         fields.setdefault("from", own)
     elif fields.get("from_me") is False or (element.kind == "inbound" and fields.get("type") != "edit"):
@@ -99,9 +99,9 @@ def _complete(element: Parsed, raw: dict[str, Any]) -> None:
 
 
 def _system(name: str, event: str, raw: dict[str, Any]) -> Parsed:
-    facts = mapping(raw.get("data"))
-    word = first(facts.get("state"), facts.get("status"))
-    reason = first(facts.get("statusReason"), facts.get("disconnectionReasonCode"), facts.get("statusCode"))
+    facts = as_object(raw.get("data"))
+    word = first_id(facts.get("state"), facts.get("status"))
+    reason = first_id(facts.get("statusReason"), facts.get("disconnectionReasonCode"), facts.get("statusCode"))
     state = None
     if name in ("connection.update", "status.instance"):
         state = "banned" if reason == _FORBIDDEN else _STATES.get((word or "").lower(), "unknown")
@@ -110,7 +110,7 @@ def _system(name: str, event: str, raw: dict[str, Any]) -> Parsed:
     elif name in _GONE:
         state = "disconnected"
     fields = {
-        "occurred_at": from_any(facts.get("disconnectionAt")),
+        "occurred_at": parse_time(facts.get("disconnectionAt")),
         "event": event,
         "state": state,
         "raw_state": word,
@@ -134,5 +134,5 @@ _READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
 _EVENT_NAME = re.compile("[a-z]{1,32}(-[a-z]{1,32}){0,3}")
 
 PROVIDER = Provider(
-    name="evolution", verify=verify, parse=parse, signed=False, sent_answer=sent_answer, subpath=_EVENT_NAME
+    name="evolution", verify=verify, parse=parse, signed=False, send_response=send_response, subpath=_EVENT_NAME
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.authentication.static import verify
+from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, elements_of
 from schemas.parsing.results import Rejected
 from schemas.providers.base import Provider
@@ -29,4 +29,4 @@ def configured(mapping: Mapping[str, Any]) -> Provider:
     return replace(PROVIDER, parse=Reader(checked(mapping)).parse)
 
 
-PROVIDER = Provider(name="generic", verify=verify, parse=parse, signed=False, configured=configured)
+PROVIDER = Provider(name="generic", verify=verify_static_secret, parse=parse, signed=False, configured=configured)

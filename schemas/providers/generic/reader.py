@@ -13,10 +13,10 @@ from jmespath.visitor import TreeInterpreter
 
 from schemas.events import FIELDS, STATES, STATUSES, TYPES, WRITTEN
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.identity import address, chat_id, is_bsuid, is_group, is_lid, member
-from schemas.parsing.lenient import ident, text
+from schemas.parsing.identity import chat_id, group_member, is_bsuid, is_group, is_lid, phone_or_id
+from schemas.parsing.json_values import as_id, as_text
 from schemas.parsing.results import Kind, Parsed, Rejected
-from schemas.parsing.times import from_epoch, from_iso
+from schemas.parsing.times import parse_epoch, parse_iso
 from schemas.providers.generic.mapping import KIND_FIELDS, NEEDED, BodyMapping, Paths, Rule
 from schemas.reasons import Reason
 
@@ -26,7 +26,7 @@ Fact = tuple[str, Read, Read]  # its name, what finds it, what reads it
 
 _PER_SECOND = {"auto": None, "s": 1, "ms": 1_000, "us": 1_000_000}
 _LONG = WRITTEN | {"media_url", "error_text", "error_title"}
-_PARTIES: dict[str, Read] = {"from": address, "to": address, "chat_id": chat_id, "participant": member}
+_PARTIES: dict[str, Read] = {"from": phone_or_id, "to": phone_or_id, "chat_id": chat_id, "participant": group_member}
 _SAID_WHEN_TRUE = ("is_group", "forwarded", "historical", "reaction_removed")
 _WORDS = {"status": STATUSES, "type": TYPES, "state": STATES}
 _LACKS: dict[Kind, str] = {
@@ -174,7 +174,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _is_short(value: Any) -> bool:
-    return isinstance(value, bool | float) or ident(value) is not None
+    return isinstance(value, bool | float) or as_id(value) is not None
 
 
 def _readers(time_unit: str) -> dict[str, Read]:
@@ -188,7 +188,7 @@ def _reader(name: str, wanted: type) -> Read:
     if wanted is bool:
         return _said
     if wanted is str:
-        return text if name in _LONG else ident
+        return as_text if name in _LONG else as_id
     return _scalar
 
 
@@ -204,5 +204,5 @@ def _scalar(value: Any) -> Any:
 
 
 def _moment(value: Any, per_second: int | None) -> int | None:
-    moment = from_epoch(value, per_second)
-    return from_iso(value) if moment is None else moment
+    moment = parse_epoch(value, per_second)
+    return parse_iso(value) if moment is None else moment

@@ -3,89 +3,89 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 
 Fields = dict[str, Any]
 
 
 def content(data: Fields) -> Fields:
     """`type` and the content fields of a `messageData`; a deletion is not among them."""
-    word = ident(data.get("typeMessage"))
+    word = as_id(data.get("typeMessage"))
     reader = _READERS.get(word or "")
-    extended = mapping(data.get("extendedTextMessageData"))
+    extended = as_object(data.get("extendedTextMessageData"))
     fields: Fields = {"type": "unknown", "raw_type": word}
     if reader is not None:
         fields = {"type": reader[0], **reader[1](data)}
-    holders = (extended, mapping(data.get("fileMessageData")), mapping(data.get("textMessageData")), data)
+    holders = (extended, as_object(data.get("fileMessageData")), as_object(data.get("textMessageData")), data)
     fields["forwarded"] = True if any(holder.get("isForwarded") is True for holder in holders) else None
     if fields["type"] not in ("reaction", "edit"):
-        quoted = first(mapping(data.get("quotedMessage")).get("stanzaId"), extended.get("stanzaId"))
+        quoted = first_id(as_object(data.get("quotedMessage")).get("stanzaId"), extended.get("stanzaId"))
         fields["reply_to"] = fields.get("reply_to") or quoted
     return fields
 
 
 def _text(data: Fields) -> Fields:
-    plain, extended = mapping(data.get("textMessageData")), mapping(data.get("extendedTextMessageData"))
+    plain, extended = as_object(data.get("textMessageData")), as_object(data.get("extendedTextMessageData"))
     return {"text": first_text(plain.get("textMessage"), extended.get("text"))}
 
 
 def _file(data: Fields) -> Fields:
-    part = mapping(data.get("fileMessageData"))
+    part = as_object(data.get("fileMessageData"))
     return {
         "text": part.get("caption"),
-        "media_url": text(part.get("downloadUrl")),
-        "media_mime": ident(part.get("mimeType")),
-        "media_filename": text(part.get("fileName")),
+        "media_url": as_text(part.get("downloadUrl")),
+        "media_mime": as_id(part.get("mimeType")),
+        "media_filename": as_text(part.get("fileName")),
     }
 
 
 def _location(data: Fields) -> Fields:
-    part = mapping(data.get("locationMessageData"))
-    said = [found for found in (text(part.get("nameLocation")), text(part.get("address"))) if found]
+    part = as_object(data.get("locationMessageData"))
+    said = [found for found in (as_text(part.get("nameLocation")), as_text(part.get("address"))) if found]
     return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
 
 
 def _contacts(data: Fields) -> Fields:
-    inner = mapping(data.get("messageData"))
-    cards = [data.get("contactMessageData"), *items(data.get("contacts")), *items(inner.get("contacts"))]
-    names = (text(mapping(card).get("displayName")) for card in cards)
+    inner = as_object(data.get("messageData"))
+    cards = [data.get("contactMessageData"), *as_list(data.get("contacts")), *as_list(inner.get("contacts"))]
+    names = (as_text(as_object(card).get("displayName")) for card in cards)
     return {"text": ", ".join(name for name in names if name)}
 
 
 def _reaction(data: Fields) -> Fields:
-    said, quoted = mapping(data.get("extendedTextMessageData")), mapping(data.get("quotedMessage"))
-    emoji = text(said.get("text"))
+    said, quoted = as_object(data.get("extendedTextMessageData")), as_object(data.get("quotedMessage"))
+    emoji = as_text(said.get("text"))
     return {
         "text": emoji,
-        "target_message_id": first(quoted.get("stanzaId"), said.get("stanzaId")),
+        "target_message_id": first_id(quoted.get("stanzaId"), said.get("stanzaId")),
         "reaction_removed": True if emoji is None else None,
     }
 
 
 def _edit(data: Fields) -> Fields:
-    part = mapping(data.get("editedMessageData"))
+    part = as_object(data.get("editedMessageData"))
     return {
         "text": first_text(part.get("textMessage"), part.get("caption")),
-        "target_message_id": ident(part.get("stanzaId")),
+        "target_message_id": as_id(part.get("stanzaId")),
     }
 
 
 def _button(data: Fields) -> Fields:
-    part = mapping(data.get("buttonsResponseMessage")) or mapping(data.get("templateButtonReplyMessage"))
+    part = as_object(data.get("buttonsResponseMessage")) or as_object(data.get("templateButtonReplyMessage"))
     return {
         "text": first_text(part.get("selectedButtonText"), part.get("selectedDisplayText")),
-        "payload": first(part.get("selectedButtonId"), part.get("selectedId")),
-        "reply_to": ident(part.get("stanzaId")),
+        "payload": first_id(part.get("selectedButtonId"), part.get("selectedId")),
+        "reply_to": as_id(part.get("stanzaId")),
     }
 
 
 def _list(data: Fields) -> Fields:
-    part = mapping(data.get("listResponseMessage"))
+    part = as_object(data.get("listResponseMessage"))
     chosen = part.get("singleSelectReply")
     return {
-        "text": text(part.get("title")),
-        "payload": first(chosen, mapping(chosen).get("selectedRowId")),
-        "reply_to": ident(part.get("stanzaId")),
+        "text": as_text(part.get("title")),
+        "payload": first_id(chosen, as_object(chosen).get("selectedRowId")),
+        "reply_to": as_id(part.get("stanzaId")),
     }
 
 
@@ -96,7 +96,7 @@ def _menu(data: Fields) -> Fields:
     )  # fmt: skip
     part: Fields = next((data[name] for name in names if isinstance(data.get(name), dict)), {})
     said = (part.get("contentText"), part.get("selectedDisplayText"), part.get("body"), part.get("title"))
-    return {"text": first_text(*said), "payload": first(part.get("selectedId"))}
+    return {"text": first_text(*said), "payload": first_id(part.get("selectedId"))}
 
 
 _READERS: dict[str, tuple[str, Callable[[Fields], Fields]]] = {

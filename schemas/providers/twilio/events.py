@@ -4,11 +4,11 @@ from typing import Any
 
 from schemas.parsing.bodies import Elements
 from schemas.parsing.identity import is_bsuid, phone
-from schemas.parsing.jsontext import InvalidJSON, loads
-from schemas.parsing.lenient import first, first_text, ident, mapping, text
+from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_values import as_id, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered
-from schemas.parsing.times import from_any, from_mail
+from schemas.parsing.send_responses import sent_record
+from schemas.parsing.times import parse_mail_date, parse_time
 from schemas.reasons import Reason
 
 Fields = dict[str, Any]
@@ -38,9 +38,9 @@ def read(raw: Any) -> Parsed | Rejected:
     """An inbound message, a status callback, or what else Twilio posts to the same address."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an event is not an object", raw)
-    message_id = first(raw.get("MessageSid"), raw.get("SmsMessageSid"), raw.get("SmsSid"))
-    word = first(raw.get("MessageStatus"), raw.get("SmsStatus"))
-    kind = ident(raw.get("EventType"))
+    message_id = first_id(raw.get("MessageSid"), raw.get("SmsMessageSid"), raw.get("SmsSid"))
+    word = first_id(raw.get("MessageStatus"), raw.get("SmsStatus"))
+    kind = as_id(raw.get("EventType"))
     if word is None and kind is not None and kind.lower() in _STATUSES:
         word = kind
     if word is not None and word.lower() not in _RECEIVED:
@@ -50,23 +50,23 @@ def read(raw: Any) -> Parsed | Rejected:
     return _notice(raw, kind)
 
 
-def read_answer(raw: Any) -> Elements:
+def read_response(raw: Any) -> Elements:
     """The message that a call of /Messages.json created or looked up."""
-    said = mapping(raw)
-    if (ident(said.get("direction")) or "").lower() == "inbound":
+    said = as_object(raw)
+    if (as_id(said.get("direction")) or "").lower() == "inbound":
         yield Rejected(Reason.BAD_ELEMENT, "the answer is about a message to us", raw)
         return
     fields = {
-        "account": ident(said.get("account_sid")),
-        "message_id": ident(said.get("sid")),
-        "occurred_at": from_mail(said.get("date_created")) or from_any(said.get("date_created")),
+        "account": as_id(said.get("account_sid")),
+        "message_id": as_id(said.get("sid")),
+        "occurred_at": parse_mail_date(said.get("date_created")) or parse_time(said.get("date_created")),
         "from": _address(said.get("from")),
         "to": _address(said.get("to")),
     }
-    known = _STATUSES.get((ident(said.get("status")) or "").lower())
+    known = _STATUSES.get((as_id(said.get("status")) or "").lower())
     failed = known == "failed"
-    error = {"error_code": ident(said.get("error_code")), "error_text": text(said.get("error_message"))}
-    yield from answered(raw, fields, {"status": known, **(error if failed else {})})
+    error = {"error_code": as_id(said.get("error_code")), "error_text": as_text(said.get("error_message"))}
+    yield from sent_record(raw, fields, {"status": known, **(error if failed else {})})
 
 
 def _status(raw: Fields, message_id: str | None, word: str) -> Parsed | Rejected:
@@ -74,13 +74,13 @@ def _status(raw: Fields, message_id: str | None, word: str) -> Parsed | Rejected
         return Rejected(Reason.BAD_ELEMENT, "a status has no MessageSid", raw)
     known = _STATUSES.get(word.lower())
     fields = {
-        "account": ident(raw.get("AccountSid")),
+        "account": as_id(raw.get("AccountSid")),
         "message_id": message_id,
         "from": _address(raw.get("From")),
         "to": _address(raw.get("To")),
         "status": known or "unknown",
         "raw_status": None if known else word,
-        "error_code": ident(raw.get("ErrorCode")),
+        "error_code": as_id(raw.get("ErrorCode")),
         "error_text": first_text(raw.get("ErrorMessage"), raw.get("ChannelStatusMessage")),
     }
     return Parsed("status", fields)
@@ -90,13 +90,13 @@ def _message(raw: Fields, message_id: str | None) -> Parsed:
     bsuid = next((one for name in ("ExternalUserId", "From") if is_bsuid(one := _bare(raw.get(name)))), None)
     fields = {
         **_content(raw),
-        "account": ident(raw.get("AccountSid")),
+        "account": as_id(raw.get("AccountSid")),
         "message_id": message_id,
         "from": phone(raw.get("From")) or phone(raw.get("WaId")) or bsuid or _bare(raw.get("From")),
         "to": _address(raw.get("To")),
-        "sender_name": ident(raw.get("ProfileName")),
+        "sender_name": as_id(raw.get("ProfileName")),
         "sender_bsuid": bsuid,
-        "reply_to": ident(raw.get("OriginalRepliedMessageSid")),
+        "reply_to": as_id(raw.get("OriginalRepliedMessageSid")),
         "forwarded": _forwarded(raw),
     }
     return Parsed("inbound", fields, raw)
@@ -105,10 +105,10 @@ def _message(raw: Fields, message_id: str | None) -> Parsed:
 def _content(raw: Fields) -> Fields:
     media = _media(raw)
     place = (raw.get("Latitude"), raw.get("Longitude"))
-    word = ident(raw.get("MessageType"))
+    word = as_id(raw.get("MessageType"))
     said = _TYPES.get((word or "").lower()) or (None if word else _guessed(raw, media))
-    body = text(raw.get("Body"))
-    labels = [found for name in ("Label", "Address") if (found := text(raw.get(name)))]
+    body = as_text(raw.get("Body"))
+    labels = [found for name in ("Label", "Address") if (found := as_text(raw.get(name)))]
     if said == "location":
         body = ", ".join(labels) or body
     elif said in ("button", "interactive"):
@@ -132,13 +132,13 @@ def _guessed(raw: Fields, media: Fields) -> str | None:
             return "contacts"
         kind = mime.partition("/")[0]
         return kind if kind in _MEDIA_TYPES else "document"
-    if text(raw.get("Latitude")) is not None:
+    if as_text(raw.get("Latitude")) is not None:
         return "location"
     if "ListId" in raw or "ListTitle" in raw:
         return "interactive"
     if "ButtonText" in raw or "ButtonPayload" in raw:
         return "button"
-    return "text" if text(raw.get("Body")) is not None else None
+    return "text" if as_text(raw.get("Body")) is not None else None
 
 
 def _media(raw: Fields) -> Fields:
@@ -150,19 +150,19 @@ def _media(raw: Fields) -> Fields:
     if not counted and not listed:
         return {}
     return {
-        "media_url": text(raw.get("MediaUrl0")),
-        "media_mime": ident(raw.get("MediaContentType0")),
+        "media_url": as_text(raw.get("MediaUrl0")),
+        "media_mime": as_id(raw.get("MediaContentType0")),
         "media_count": counted or listed,
     }
 
 
 def _forwarded(raw: Fields) -> bool | None:
-    said = (ident(raw.get(name)) for name in ("Forwarded", "FrequentlyForwarded"))
+    said = (as_id(raw.get(name)) for name in ("Forwarded", "FrequentlyForwarded"))
     return True if any((word or "").lower() == "true" for word in said) or _number(raw.get("ForwardCount")) else None
 
 
 def _number(value: Any) -> int:
-    spelled = ident(value) or ""
+    spelled = as_id(value) or ""
     return int(spelled) if spelled.isascii() and spelled.isdigit() and len(spelled) < 10 else 0
 
 
@@ -172,24 +172,24 @@ def _address(value: Any) -> str | None:
 
 def _bare(value: Any) -> str | None:
     """The address without its channel: `whatsapp:BR.15...` is the id of a user."""
-    return ident((ident(value) or "").removeprefix("whatsapp:"))
+    return as_id((as_id(value) or "").removeprefix("whatsapp:"))
 
 
 def _notice(raw: Fields, kind: str | None) -> Parsed | Rejected:
     """The Debugger's errors, Event Streams' CloudEvents, Conversations' events: nothing that is counted."""
-    event = first(kind, raw.get("type"))
-    level = ident(raw.get("Level"))
+    event = first_id(kind, raw.get("type"))
+    level = as_id(raw.get("Level"))
     if event is None and level is not None and "Payload" in raw:
         event = "debugger"
     if event is None:
         return Rejected(Reason.UNKNOWN_SHAPE, "the body has neither a status nor a message nor an event", raw)
     fields = {
-        "account": first(raw.get("AccountSid"), mapping(raw.get("data")).get("accountSid")),
-        "occurred_at": from_any(raw.get("Timestamp")) or from_any(raw.get("time")),
+        "account": first_id(raw.get("AccountSid"), as_object(raw.get("data")).get("accountSid")),
+        "occurred_at": parse_time(raw.get("Timestamp")) or parse_time(raw.get("time")),
         "event": event,
         "raw_state": level,
         "state": "unknown" if level else None,
-        "error_code": first(raw.get("ErrorCode"), _debugger_code(raw.get("Payload"))),
+        "error_code": first_id(raw.get("ErrorCode"), _debugger_code(raw.get("Payload"))),
     }
     return Parsed("system", fields, raw)
 
@@ -197,6 +197,6 @@ def _notice(raw: Fields, kind: str | None) -> Parsed | Rejected:
 def _debugger_code(payload: Any) -> str | None:
     """The error's number in the JSON text that a Debugger event carries."""
     try:
-        return ident(mapping(loads((text(payload) or "{}").encode("utf-8", "replace"))).get("error_code"))
+        return as_id(as_object(loads((as_text(payload) or "{}").encode("utf-8", "replace"))).get("error_code"))
     except InvalidJSON:
         return None

@@ -11,13 +11,13 @@ from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven, proving_secret
+from schemas.authentication.secrets import matching_secret, matching_signature, verdict_for
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.lenient import items
+from schemas.parsing.json_values import as_list
 from schemas.parsing.results import Rejected
-from schemas.parsing.send_answers import answers_of
+from schemas.parsing.send_responses import responses_of
 from schemas.providers.base import Provider
-from schemas.providers.twilio.events import read, read_answer
+from schemas.providers.twilio.events import read, read_response
 from schemas.reasons import Reason
 
 SIGNATURE = "x-twilio-signature"
@@ -38,16 +38,16 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
         return REJECT
     texts = [url.encode("utf-8", "surrogatepass") + signed for url in _spellings(request.url)]
     given = request.headers.get(SIGNATURE, "").strip()
-    secret = proving_secret(
+    secret = matching_signature(
         given, secrets, lambda key: (b64encode(hmac.digest(key, text, algorithm)).decode() for text in texts)
     )
-    return proven(f"hmac-{algorithm}", secret)
+    return verdict_for(f"hmac-{algorithm}", secret)
 
 
 def parse(body: bytes) -> Elements:
     """The event of a form, or the events of a JSON body. Never raises."""
     if body.lstrip()[:1] in (b"{", b"["):
-        yield from elements_of(body, lambda root: map(read, items(root)))
+        yield from elements_of(body, lambda root: map(read, as_list(root)))
         return
     pairs = _form(body)
     if pairs is None:
@@ -58,9 +58,9 @@ def parse(body: bytes) -> Elements:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the form has no fields")
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The message of an answer in JSON; their older XML is not read. Never raises."""
-    return answers_of(body, read_answer)
+    return responses_of(body, read_response)
 
 
 def _named_algorithm(settings: str) -> str:
@@ -122,5 +122,5 @@ def _spellings(url: str) -> Iterator[str]:
 
 
 PROVIDER = Provider(
-    name="twilio", verify=verify, parse=parse, proof_headers=(SIGNATURE, SETTINGS), sent_answer=sent_answer
+    name="twilio", verify=verify, parse=parse, proof_headers=(SIGNATURE, SETTINGS), send_response=send_response
 )

@@ -6,7 +6,7 @@ hold a Baileys message, WEBJS's a type word.
 
 from typing import Any
 
-from schemas.parsing.lenient import first, first_text, ident, items, mapping, text
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.providers._baileys.content import content as baileys_content
 
 Fields = dict[str, Any]
@@ -26,7 +26,7 @@ _MEDIA_TYPES = ("image", "audio", "video")
 
 def content(raw: Fields) -> Fields:
     """`type` and the content fields of a message of any engine."""
-    data = mapping(raw.get("_data"))
+    data = as_object(raw.get("_data"))
     inner = baileys_content(data.get("message")) or baileys_content(data.get("Message"))
     fields = inner or _engine_fields(raw, data)
     own = _own_fields(raw)
@@ -38,26 +38,26 @@ def content(raw: Fields) -> Fields:
 
 def _own_fields(raw: Fields) -> Fields:
     """What WAHA prints itself. Its media can be fetched from it; the address that an engine knows is encrypted."""
-    media, place = mapping(raw.get("media")), mapping(raw.get("location"))
-    labels = [found for name in ("name", "description", "address") if (found := text(place.get(name)))]
+    media, place = as_object(raw.get("media")), as_object(raw.get("location"))
+    labels = [found for name in ("name", "description", "address") if (found := as_text(place.get(name)))]
     return {
         "text": first_text(", ".join(labels), raw.get("body")),
         "media_url": first_text(media.get("url"), raw.get("mediaUrl")),
-        "media_mime": ident(media.get("mimetype")),
-        "media_filename": text(media.get("filename")),
+        "media_mime": as_id(media.get("mimetype")),
+        "media_filename": as_text(media.get("filename")),
         "latitude": place.get("latitude"),
         "longitude": place.get("longitude"),
     }
 
 
 def _engine_fields(raw: Fields, data: Fields) -> Fields:
-    word = ident(data.get("type"))
-    row = mapping(mapping(data.get("listResponse")).get("singleSelectReply")).get("selectedRowId")
+    word = as_id(data.get("type"))
+    row = as_object(as_object(data.get("listResponse")).get("singleSelectReply")).get("selectedRowId")
     known = _WEBJS_TYPES.get((word or "").lower())
     return {
         "type": known or "unknown",
         "raw_type": None if known else word,
-        "payload": first(data.get("selectedButtonId"), row, raw.get("selectedButtonId")),
+        "payload": first_id(data.get("selectedButtonId"), row, raw.get("selectedButtonId")),
         "forwarded": True if data.get("isForwarded") is True else None,
     }
 
@@ -66,7 +66,7 @@ def _guessed(raw: Fields, own: Fields) -> str | None:
     """The type by what is there, when no engine names it."""
     if own["latitude"] is not None:
         return "location"
-    if items(raw.get("vCards")):
+    if as_list(raw.get("vCards")):
         return "contacts"
     if raw.get("hasMedia") is True or own["media_mime"] is not None:
         kind = (own["media_mime"] or "").partition("/")[0]

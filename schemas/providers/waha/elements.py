@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.parsing.bodies import Elements
-from schemas.parsing.identity import is_group, member, phone
-from schemas.parsing.lenient import first, ident, mapping, text
+from schemas.parsing.identity import group_member, is_group, phone
+from schemas.parsing.json_values import as_id, as_object, as_text, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered
-from schemas.parsing.times import from_any, from_epoch
+from schemas.parsing.send_responses import sent_record
+from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.keys import about_fields, deletion_fields, inbound_fields, outbound_fields
 from schemas.providers.waha.content import content
 from schemas.reasons import Reason
@@ -41,9 +41,9 @@ class Event:
 
     def __post_init__(self) -> None:
         self.payload = self.raw.get("payload")
-        self.account = ident(self.raw.get("session"))
-        self.business = phone(mapping(self.raw.get("me")).get("id"))
-        self.occurred_at = from_epoch(self.raw.get("timestamp"))
+        self.account = as_id(self.raw.get("session"))
+        self.business = phone(as_object(self.raw.get("me")).get("id"))
+        self.occurred_at = parse_epoch(self.raw.get("timestamp"))
 
     def element(self) -> Fields:
         """What identifies an event that has no message id."""
@@ -52,7 +52,7 @@ class Event:
 
 def bare_id(value: Any) -> str | None:
     """The third part of a composite id, or an id that is none as it stands."""
-    spelled = ident(value)
+    spelled = as_id(value)
     found = _ID.fullmatch(spelled) if spelled is not None else None
     return found["id"] if found else spelled
 
@@ -65,8 +65,8 @@ def read_message(raw: Fields, event: Event) -> Elements:
         return
     said: Fields = {"type": "unsupported"} if event.name.lower() == "message.waiting" else content(raw)
     said["target_message_id"] = bare_id(said.get("target_message_id"))
-    said["reply_to"] = bare_id(mapping(raw.get("replyTo")).get("id")) or said.get("reply_to")
-    occurred_at = from_any(raw.get("timestamp")) or event.occurred_at
+    said["reply_to"] = bare_id(as_object(raw.get("replyTo")).get("id")) or said.get("reply_to")
+    occurred_at = parse_time(raw.get("timestamp")) or event.occurred_at
     yield _said(key, raw, event, {**said, "occurred_at": occurred_at})
     if key["fromMe"] and key["id"] is not None:
         progress = _ack(raw)
@@ -74,34 +74,34 @@ def read_message(raw: Fields, event: Event) -> Elements:
             yield Parsed("status", {**_owned(about_fields(key), event), **progress})  # when, a message does not say
 
 
-def read_answer(raw: Any) -> Elements:
+def read_response(raw: Any) -> Elements:
     """A message of ours as a call to send answers it: with Baileys' key, an id in parts, or a composite one."""
-    said = mapping(raw)
+    said = as_object(raw)
     if isinstance(said.get("key"), dict):
         fields, status = outbound_fields(said["key"]), None  # its numbers are Baileys', one more than WAHA's own
     else:
-        parts = mapping(said.get("id"))
-        spelled = first(parts.get("_serialized"), parts.get("id"), said.get("id"))
+        parts = as_object(said.get("id"))
+        spelled = first_id(parts.get("_serialized"), parts.get("id"), said.get("id"))
         fields = outbound_fields(_key({**said, "id": spelled, "fromMe": True}, Event("", {})))
         status = _ack(said)
-    fields["occurred_at"] = from_epoch(said.get("timestamp")) or from_epoch(said.get("messageTimestamp"))
-    yield from answered(raw, fields, status)
+    fields["occurred_at"] = parse_epoch(said.get("timestamp")) or parse_epoch(said.get("messageTimestamp"))
+    yield from sent_record(raw, fields, status)
 
 
 def read_reaction(raw: Fields, event: Event) -> Elements:
     """A reaction; an empty emoji takes an earlier one back."""
-    reaction = mapping(raw.get("reaction"))
+    reaction = as_object(raw.get("reaction"))
     target = bare_id(reaction.get("messageId"))
     if target is None:
         yield Rejected(Reason.BAD_ELEMENT, "a reaction does not name the message", raw)
         return
-    emoji = text(reaction.get("text"))
+    emoji = as_text(reaction.get("text"))
     fields = {
         "type": "reaction",
         "text": emoji,
         "target_message_id": target,
         "reaction_removed": True if emoji is None else None,
-        "occurred_at": from_any(raw.get("timestamp")) or event.occurred_at,
+        "occurred_at": parse_time(raw.get("timestamp")) or event.occurred_at,
     }
     yield _said(_key(raw, event), raw, event, fields)
 
@@ -114,8 +114,11 @@ def read_ack(raw: Fields, event: Event) -> Elements:
         return
     fields = {**_owned(about_fields(key), event), **status, "occurred_at": event.occurred_at}
     if key["fromMe"] is not False and is_group(key["remoteJid"]):
-        receiver = member(raw.get("participant"))
-        own = receiver is not None and receiver in (event.business, member(mapping(event.raw.get("me")).get("lid")))
+        receiver = group_member(raw.get("participant"))
+        own = receiver is not None and receiver in (
+            event.business,
+            group_member(as_object(event.raw.get("me")).get("lid")),
+        )
         fields["participant"] = None if own else receiver
     yield Parsed("status", fields)
 
@@ -130,20 +133,20 @@ def read_edit(raw: Fields, event: Event) -> Elements:
     key["id"] = None if key["id"] == target else key["id"]
     said = {**content(raw), "type": "edit", "raw_type": None, "target_message_id": target}
     parties = outbound_fields(key) if key["fromMe"] else inbound_fields(key)
-    occurred_at = event.occurred_at or from_any(raw.get("timestamp"))
+    occurred_at = event.occurred_at or parse_time(raw.get("timestamp"))
     fields = {**_owned(parties, event), **said, "occurred_at": occurred_at}
     yield Parsed("inbound", fields, event.element())
 
 
 def read_revocation(raw: Fields, event: Event) -> Elements:
     """`after` is the act of deleting, with an id of its own; `before`, where there is one, the message."""
-    after, before = mapping(raw.get("after")), mapping(raw.get("before"))
+    after, before = as_object(raw.get("after")), as_object(raw.get("before"))
     revoked = bare_id(raw.get("revokedMessageId")) or bare_id(before.get("id"))
     if revoked is None:
         yield Rejected(Reason.BAD_ELEMENT, "a revocation does not name the message", raw)
         return
     key = {**_key(after or before, event), "id": revoked}
-    occurred_at = event.occurred_at or from_any(after.get("timestamp"))
+    occurred_at = event.occurred_at or parse_time(after.get("timestamp"))
     yield Parsed("status", {**_owned(deletion_fields(key), event), "occurred_at": occurred_at})
 
 
@@ -151,14 +154,14 @@ def _said(key: Fields, raw: Fields, event: Event, said: Fields) -> Parsed:
     element = event.element() if key["id"] is None else None
     if key["fromMe"]:
         return Parsed("sent", {**_owned(outbound_fields(key), event), **said, "origin": "echo"}, element)
-    data = mapping(raw.get("_data"))
-    name = first(data.get("pushName"), data.get("notifyName"), mapping(data.get("Info")).get("PushName"))
+    data = as_object(raw.get("_data"))
+    name = first_id(data.get("pushName"), data.get("notifyName"), as_object(data.get("Info")).get("PushName"))
     return Parsed("inbound", {**_owned(inbound_fields(key), event), **said, "sender_name": name}, element)
 
 
 def _key(raw: Fields, event: Event) -> Fields:
     """The same facts as a Baileys key: `remoteJid` is the chat, `fromMe` None when nothing tells."""
-    spelled = ident(raw.get("id"))
+    spelled = as_id(raw.get("id"))
     found = _ID.fullmatch(spelled) if spelled is not None else None
     mine = raw.get("fromMe") if isinstance(raw.get("fromMe"), bool) else None
     if found and mine is None:
@@ -166,13 +169,13 @@ def _key(raw: Fields, event: Event) -> Fields:
     sides = [raw.get("to"), raw.get("from")] if mine else [raw.get("from"), raw.get("to")]
     others = [side for side in sides if side is not None and (event.business is None or phone(side) != event.business)]
     author = found["author"] if found and "@" in (found["author"] or "") else None
-    engine = mapping(mapping(raw.get("_data")).get("key"))
+    engine = as_object(as_object(raw.get("_data")).get("key"))
     return {
         **{name: engine[name] for name in _MORE_SPELLINGS if name in engine},
         "id": found["id"] if found else spelled,
         "fromMe": mine,
-        "remoteJid": found["chat"] if found else first(*others, *sides),
-        "participant": first(raw.get("participant"), author),
+        "remoteJid": found["chat"] if found else first_id(*others, *sides),
+        "participant": first_id(raw.get("participant"), author),
     }
 
 
@@ -186,7 +189,7 @@ def _owned(fields: Fields, event: Event) -> Fields:
 
 def _ack(raw: Fields) -> Fields | None:
     """`ackName`, else the number from -1 to 4; None when there is neither."""
-    name, number = ident(raw.get("ackName")), ident(raw.get("ack"))
+    name, number = as_id(raw.get("ackName")), as_id(raw.get("ack"))
     known = _ACK_NAMES.get((name or "").lower())
     if known is None and number is not None and re.fullmatch("-1|[0-4]", number):
         known = _ACKS[int(number) + 1]

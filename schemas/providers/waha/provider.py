@@ -11,20 +11,20 @@ from itertools import chain
 from typing import Any
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import proven, proving_secret
-from schemas.authentication.static import verify as verify_static
+from schemas.authentication.secrets import matching_signature, verdict_for
+from schemas.authentication.static_secret import verify_static_secret as verify_static
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.lenient import ident, items, mapping
+from schemas.parsing.json_values import as_id, as_list, as_object
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answers_of
+from schemas.parsing.send_responses import responses_of
 from schemas.providers.base import Provider
 from schemas.providers.waha.elements import (
     Event,
     read_ack,
-    read_answer,
     read_edit,
     read_message,
     read_reaction,
+    read_response,
     read_revocation,
 )
 from schemas.reasons import Reason
@@ -49,22 +49,22 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     if request.headers.get(ALGORITHM, "sha512").strip().lower() != "sha512":
         return REJECT
     digest = given.strip().lower()
-    secret = proving_secret(digest, secrets, lambda key: (hmac.digest(key, request.body, sha512).hex(),))
-    return proven("hmac-sha512", secret)
+    secret = matching_signature(digest, secrets, lambda key: (hmac.digest(key, request.body, sha512).hex(),))
+    return verdict_for("hmac-sha512", secret)
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, items(root))))
+    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The message of an answer, as any of the engines prints it. Never raises."""
-    return answers_of(body, read_answer)
+    return responses_of(body, read_response)
 
 
 def _envelope(raw: Any) -> Elements:
-    name = ident(raw.get("event")) if isinstance(raw, dict) else None
+    name = as_id(raw.get("event")) if isinstance(raw, dict) else None
     if name is None:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
         return
@@ -79,11 +79,11 @@ def _envelope(raw: Any) -> Elements:
 
 
 def _system(event: Event) -> Parsed:
-    facts = mapping(event.payload)
+    facts = as_object(event.payload)
     fields = {"account": event.account, "occurred_at": event.occurred_at, "event": event.name}
     if event.name.lower() in ("session.status", "state.change"):
-        word = ident(facts.get("status")) or ident(facts.get("state"))
-        limit = _limit(mapping(facts.get("data")))
+        word = as_id(facts.get("status")) or as_id(facts.get("state"))
+        limit = _limit(as_object(facts.get("data")))
         fields |= {
             "state": "limited" if limit else _STATES.get((word or "").lower(), "unknown"),
             "raw_state": word,
@@ -95,11 +95,11 @@ def _system(event: Event) -> Parsed:
 def _limit(data: dict[str, Any]) -> str | None:
     """The word of a limit on writing to new contacts, while the session itself works on."""
     timelock, capping = (
-        mapping(data.get("reachoutTimelock")),
-        ident(mapping(data.get("messageCapping")).get("cappingStatus")),
+        as_object(data.get("reachoutTimelock")),
+        as_id(as_object(data.get("messageCapping")).get("cappingStatus")),
     )
     if timelock.get("isActive") is True:
-        return ident(timelock.get("enforcementType")) or "reachoutTimelock"
+        return as_id(timelock.get("enforcementType")) or "reachoutTimelock"
     return capping if capping == "CAPPED" else None
 
 
@@ -115,5 +115,5 @@ _READERS: dict[str, Callable[[dict[str, Any], Event], Elements]] = {
 }
 
 PROVIDER = Provider(
-    name="waha", verify=verify, parse=parse, proof_headers=(SIGNATURE, ALGORITHM), sent_answer=sent_answer
+    name="waha", verify=verify, parse=parse, proof_headers=(SIGNATURE, ALGORITHM), send_response=send_response
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.parsing.lenient import first_text, ident, items, mapping, text
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
 
 Fields = dict[str, Any]
 
@@ -22,7 +22,7 @@ def content(raw: Fields) -> Fields | None:
     name = min(unread)
     part = raw[name]
     said = first_text(part.get("message"), part.get("question"), part.get("title"), part.get("caption"))
-    return {"type": "unknown", "raw_type": ident(name), "text": said}
+    return {"type": "unknown", "raw_type": as_id(name), "text": said}
 
 
 def _text(part: Fields) -> Fields:
@@ -33,8 +33,8 @@ def _media(url: str) -> Callable[[Fields], Fields]:
     def read(part: Fields) -> Fields:
         return {
             "text": part.get("caption"),
-            "media_url": text(part.get(url)),
-            "media_mime": ident(part.get("mimeType")),
+            "media_url": as_text(part.get(url)),
+            "media_mime": as_id(part.get("mimeType")),
             "media_filename": first_text(part.get("fileName"), part.get("title")),
         }
 
@@ -42,20 +42,20 @@ def _media(url: str) -> Callable[[Fields], Fields]:
 
 
 def _location(part: Fields) -> Fields:
-    said = [found for found in (text(part.get("name")), text(part.get("address"))) if found]
+    said = [found for found in (as_text(part.get("name")), as_text(part.get("address"))) if found]
     return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
 
 
 def _contacts(part: Any) -> Fields:
-    names = (text(mapping(card).get("displayName")) for card in items(part))
+    names = (as_text(as_object(card).get("displayName")) for card in as_list(part))
     return {"text": ", ".join(name for name in names if name)}
 
 
 def _reaction(part: Fields) -> Fields:
-    emoji = text(part.get("value"))
+    emoji = as_text(part.get("value"))
     return {
         "text": emoji,
-        "target_message_id": ident(mapping(part.get("referencedMessage")).get("messageId")),
+        "target_message_id": as_id(as_object(part.get("referencedMessage")).get("messageId")),
         "reaction_removed": True if emoji is None else None,
     }
 
@@ -68,7 +68,7 @@ def _button(part: Fields) -> Fields:
 
 
 def _list(part: Fields) -> Fields:
-    return {"text": first_text(part.get("title"), part.get("message")), "payload": text(part.get("selectedRowId"))}
+    return {"text": first_text(part.get("title"), part.get("message")), "payload": as_text(part.get("selectedRowId"))}
 
 
 def _menu(part: Fields) -> Fields:

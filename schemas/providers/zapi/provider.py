@@ -8,13 +8,13 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from schemas.authentication.static import verify
+from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.identity import address, chat_id, is_group, is_lid, member, phone
-from schemas.parsing.lenient import first, ident, items, mapping, text
+from schemas.parsing.identity import chat_id, group_member, is_group, is_lid, phone, phone_or_id
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_answers import answered, answers_of
-from schemas.parsing.times import from_any
+from schemas.parsing.send_responses import responses_of, sent_record
+from schemas.parsing.times import parse_time
 from schemas.providers.base import Provider
 from schemas.providers.zapi.content import content
 from schemas.reasons import Reason
@@ -33,21 +33,21 @@ _READ_BY_ME = "read_by_me"
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_callback, items(root))))
+    return elements_of(body, lambda root: chain.from_iterable(map(_callback, as_list(root))))
 
 
-def sent_answer(body: bytes) -> Elements:
+def send_response(body: bytes) -> Elements:
     """The message of an answer; `id` repeats `messageId`, and `zaapId` is their own. Never raises."""
-    return answers_of(body, _answer)
+    return responses_of(body, _answer)
 
 
 def _answer(raw: Any) -> Elements:
-    said = mapping(raw)
-    yield from answered(raw, {"message_id": first(said.get("messageId"), said.get("id"))})
+    said = as_object(raw)
+    yield from sent_record(raw, {"message_id": first_id(said.get("messageId"), said.get("id"))})
 
 
 def _callback(raw: Any) -> Elements:
-    word = ident(raw.get("type")) if isinstance(raw, dict) else None
+    word = as_id(raw.get("type")) if isinstance(raw, dict) else None
     if word is None:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no type", raw)
         return
@@ -57,38 +57,38 @@ def _callback(raw: Any) -> Elements:
 def _received(raw: Fields) -> Elements:
     """A message of either direction: ours come here when they are asked for."""
     said = content(raw)
-    if text(raw.get("notification")) is not None:
-        yield _system(raw, raw_state=ident(raw.get("notification")))
+    if as_text(raw.get("notification")) is not None:
+        yield _system(raw, raw_state=as_id(raw.get("notification")))
         return
-    message_id, edited = ident(raw.get("messageId")), raw.get("isEdit") is True
+    message_id, edited = as_id(raw.get("messageId")), raw.get("isEdit") is True
     if message_id is None and said is None:
         yield Rejected(Reason.BAD_ELEMENT, "a message has neither id nor content", raw)
         return
     if said is None:
         said = {"type": "unsupported" if raw.get("waitingMessage") is True else "unknown"}
     if edited:  # the id is that of the message which was edited
-        target = first(raw.get("editMessageId"), message_id)
+        target = first_id(raw.get("editMessageId"), message_id)
         said = {**said, "type": "edit", "raw_type": None, "target_message_id": target}
     mine = raw.get("fromMe") is True
     fields = {
         **said,
         **_parties(raw, outbound=mine),
-        "account": ident(raw.get("instanceId")),
+        "account": as_id(raw.get("instanceId")),
         "message_id": None if edited else message_id,
-        "occurred_at": from_any(raw.get("momment")),
-        "reply_to": ident(raw.get("referenceMessageId")),
+        "occurred_at": parse_time(raw.get("momment")),
+        "reply_to": as_id(raw.get("referenceMessageId")),
         "forwarded": True if raw.get("forwarded") is True else None,
     }
     if mine and not edited:
         yield Parsed("sent", {**fields, "origin": "echo"}, raw)
     else:
-        yield Parsed("inbound", {**fields, "sender_name": None if mine else ident(raw.get("senderName"))}, raw)
+        yield Parsed("inbound", {**fields, "sender_name": None if mine else as_id(raw.get("senderName"))}, raw)
 
 
 def _status(raw: Fields) -> Elements:
     """One status of several messages."""
-    word = ident(raw.get("status"))
-    ids = items(raw.get("ids")) or items(first(raw.get("messageId"), raw.get("id")))
+    word = as_id(raw.get("status"))
+    ids = as_list(raw.get("ids")) or as_list(first_id(raw.get("messageId"), raw.get("id")))
     if word is None or not ids:
         yield Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
         return
@@ -96,16 +96,18 @@ def _status(raw: Fields) -> Elements:
     by_us = word.lower() == _READ_BY_ME
     fields = {
         **_parties(raw, outbound=not by_us),
-        "account": ident(raw.get("instanceId")),
-        "occurred_at": from_any(raw.get("momment")),
+        "account": as_id(raw.get("instanceId")),
+        "occurred_at": parse_time(raw.get("momment")),
         "status": known or "unknown",
         "raw_status": None if known else word,
         "from_me": False if by_us else None,
     }
     if fields.get("is_group") and not by_us:
-        fields["participant"] = member(raw.get("participantPhone"), raw.get("participantLid"), raw.get("participant"))
+        fields["participant"] = group_member(
+            raw.get("participantPhone"), raw.get("participantLid"), raw.get("participant")
+        )
     for one in ids:
-        message_id = ident(one)
+        message_id = as_id(one)
         if message_id is None:
             yield Rejected(Reason.BAD_ELEMENT, "a status has an id that is none", raw)
         else:
@@ -114,18 +116,18 @@ def _status(raw: Fields) -> Elements:
 
 def _delivery(raw: Fields) -> Elements:
     """Handed over to WhatsApp, or the error that kept it from being."""
-    message_id, error = first(raw.get("messageId"), raw.get("zaapId")), text(raw.get("error"))
+    message_id, error = first_id(raw.get("messageId"), raw.get("zaapId")), as_text(raw.get("error"))
     if message_id is None:
         yield Rejected(Reason.BAD_ELEMENT, "a delivery names no message", raw)
         return
     fields = {
         **_parties(raw, outbound=True),
-        "account": ident(raw.get("instanceId")),
+        "account": as_id(raw.get("instanceId")),
         "message_id": message_id,
-        "occurred_at": from_any(raw.get("momment")),
+        "occurred_at": parse_time(raw.get("momment")),
         "status": "sent" if error is None else "failed",
         "error_text": error,
-        "callback_data": ident(raw.get("customId")),
+        "callback_data": as_id(raw.get("customId")),
     }
     yield Parsed("status", fields)
 
@@ -136,18 +138,18 @@ def _connected(raw: Fields) -> Elements:
 
 def _disconnected(raw: Fields) -> Elements:
     state = "unknown" if raw.get("disconnected") is False else "disconnected"
-    yield _system(raw, state=state, error_text=text(raw.get("error")))
+    yield _system(raw, state=state, error_text=as_text(raw.get("error")))
 
 
 def _other(raw: Fields) -> Elements:
-    yield _system(raw, raw_state=ident(raw.get("status")))
+    yield _system(raw, raw_state=as_id(raw.get("status")))
 
 
 def _system(raw: Fields, **more: str | None) -> Parsed:
     shared = {
-        "account": ident(raw.get("instanceId")),
-        "occurred_at": from_any(raw.get("momment")),
-        "event": ident(raw.get("type")),
+        "account": as_id(raw.get("instanceId")),
+        "occurred_at": parse_time(raw.get("momment")),
+        "event": as_id(raw.get("type")),
     }
     return Parsed("system", {**shared, **more}, raw)
 
@@ -156,15 +158,15 @@ def _parties(raw: Fields, *, outbound: bool) -> Fields:
     """`phone` is the chat: the other side, a group or a channel. A group's ends with `-group`."""
     chat, own = raw.get("phone"), phone(raw.get("connectedPhone"))
     group = raw.get("isGroup") is True or is_group(chat)
-    fields: Fields = {"chat_id": ident(chat) if group else chat_id(chat), "is_group": True if group else None}
+    fields: Fields = {"chat_id": as_id(chat) if group else chat_id(chat), "is_group": True if group else None}
     if outbound:
-        return {**fields, "from": own, "to": ident(chat) if group else address(chat)}
+        return {**fields, "from": own, "to": as_id(chat) if group else phone_or_id(chat)}
     lids = [raw.get("participantLid"), raw.get("senderLid"), None if group else raw.get("chatLid"), chat]
-    fields |= {"to": own, "sender_lid": next((ident(lid) for lid in lids if is_lid(lid)), None)}
+    fields |= {"to": own, "sender_lid": next((as_id(lid) for lid in lids if is_lid(lid)), None)}
     if group:
-        author = member(raw.get("participantPhone"), raw.get("participantLid"), raw.get("senderLid"))
+        author = group_member(raw.get("participantPhone"), raw.get("participantLid"), raw.get("senderLid"))
         return {**fields, "from": author, "participant": author}
-    return {**fields, "from": address(chat) or fields["sender_lid"]}
+    return {**fields, "from": phone_or_id(chat) or fields["sender_lid"]}
 
 
 _READERS: dict[str, Callable[[Fields], Elements]] = {
@@ -175,4 +177,4 @@ _READERS: dict[str, Callable[[Fields], Elements]] = {
     "disconnectedcallback": _disconnected,
 }
 
-PROVIDER = Provider(name="z-api", verify=verify, parse=parse, signed=False, sent_answer=sent_answer)
+PROVIDER = Provider(name="z-api", verify=verify_static_secret, parse=parse, signed=False, send_response=send_response)

@@ -5,7 +5,7 @@ from typing import Any
 from deploy.simulator.facts import Fact, Request
 from ingest.http.sent_bodies import records
 from schemas.normalisation.raw_topic import normalise
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 
 
 def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -49,7 +49,7 @@ def meant(fact: Fact) -> dict[str, object]:
 
 def understood(event: dict[str, Any]) -> dict[str, object]:
     fields = {name: event.get(name) for name in ("kind", "source")}
-    fields["occurred_at"] = from_iso(event["occurred_at"]) if "occurred_at" in event else None
+    fields["occurred_at"] = parse_iso(event["occurred_at"]) if "occurred_at" in event else None
     if event["kind"] == "system":
         return fields
     for name in ("message_id", "participant", "status", "origin"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.authentication import static
 from schemas.authentication.request import Request
+from schemas.authentication.static_secret import verify_static_secret
 from schemas.authentication.tokens import hs256_secret
 
 NOW = 1_795_176_100
@@ -105,20 +105,23 @@ def basic(pair: str) -> str:
     ],
 )
 def test_the_secret_at_every_place(headers: dict[str, str], query: dict[str, str], scheme: str) -> None:
-    answer = static.verify(Request(headers, query=query), ["zero", "one"])
+    answer = verify_static_secret(Request(headers, query=query), ["zero", "one"])
     assert (answer.auth, answer.scheme) == ("ok", scheme)
-    assert static.verify(Request(headers, query=query), ["two"]).auth == "reject"
+    assert verify_static_secret(Request(headers, query=query), ["two"]).auth == "reject"
 
 
 def test_the_pair_of_basic_may_be_the_secret() -> None:
-    assert static.verify(Request({"authorization": basic("hook:one")}), ["hook:one"]).scheme == "basic"
+    assert verify_static_secret(Request({"authorization": basic("hook:one")}), ["hook:one"]).scheme == "basic"
 
 
 @pytest.mark.parametrize("value", ["Basic", "Basic é", "Basic ====", "Bearer", "", "Basic " + "/" * 7])
 def test_malformed_credentials_are_refused(value: str) -> None:
-    assert static.verify(Request({"authorization": value}), ["one"]).auth == "reject"
+    assert verify_static_secret(Request({"authorization": value}), ["one"]).auth == "reject"
 
 
 def test_no_secret_is_not_a_secret() -> None:
-    assert static.verify(Request({}), []).auth == "unsigned"
-    assert static.verify(Request({"x": "", "authorization": basic("hook:")}, query={"t": ""}), [""]).auth == "reject"
+    assert verify_static_secret(Request({}), []).auth == "unsigned"
+    assert (
+        verify_static_secret(Request({"x": "", "authorization": basic("hook:")}, query={"t": ""}), [""]).auth
+        == "reject"
+    )

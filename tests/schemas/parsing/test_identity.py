@@ -47,10 +47,10 @@ def test_phone(spelled: Any, expected: str | None) -> None:
 
 
 def test_address_keeps_what_is_no_phone() -> None:
-    assert identity.address("5511999999999@c.us") == "+5511999999999"
-    assert identity.address("99887766554433@lid") == "99887766554433@lid"
-    assert identity.address("BR.1502576394655843") == "BR.1502576394655843"
-    assert identity.address("x" * 10_000) is None
+    assert identity.phone_or_id("5511999999999@c.us") == "+5511999999999"
+    assert identity.phone_or_id("99887766554433@lid") == "99887766554433@lid"
+    assert identity.phone_or_id("BR.1502576394655843") == "BR.1502576394655843"
+    assert identity.phone_or_id("x" * 10_000) is None
 
 
 def test_kinds_of_chats() -> None:
@@ -69,9 +69,9 @@ def test_kinds_of_chats() -> None:
 
 def test_a_member_has_one_spelling() -> None:
     phone, lid = "5521966665555:16@s.whatsapp.net", "11223344556677:2@lid"
-    assert identity.member(lid, None, phone) == identity.member(phone, lid) == "+5521966665555"
-    assert identity.member(None, lid) == "11223344556677@lid"
-    assert identity.member(None, {}, "") is None
+    assert identity.group_member(lid, None, phone) == identity.group_member(phone, lid) == "+5521966665555"
+    assert identity.group_member(None, lid) == "11223344556677@lid"
+    assert identity.group_member(None, {}, "") is None
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()))
@@ -79,7 +79,7 @@ def test_nothing_raises(value: Any) -> None:
     found = identity.phone(value)
     assert found is None or (found[0] == "+" and found[1:].isascii() and found[1:].isdigit())
     assert identity.phone(found) == found
-    identity.member(value)
+    identity.group_member(value)
     identity.chat_id(value)
     for ask in (identity.is_group, identity.is_lid, identity.is_newsletter, identity.is_broadcast, identity.is_bsuid):
         assert ask(value) in (True, False)

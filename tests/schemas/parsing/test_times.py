@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.parsing.times import EARLIEST_MS, LATEST_MS, from_any, from_epoch, from_iso, to_iso
+from schemas.parsing.times import EARLIEST_MS, LATEST_MS, parse_epoch, parse_iso, parse_time, to_iso
 
 MS = 1_795_176_000_123
 
@@ -40,7 +40,7 @@ MS = 1_795_176_000_123
     ],
 )
 def test_epoch(value: Any, expected: int | None) -> None:
-    assert from_epoch(value) == expected
+    assert parse_epoch(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_epoch(value: Any, expected: int | None) -> None:
     ],
 )
 def test_iso(value: Any, expected: int | None) -> None:
-    assert from_iso(value) == expected
-    assert from_any(value) == (expected if isinstance(value, str) else from_epoch(value))
+    assert parse_iso(value) == expected
+    assert parse_time(value) == (expected if isinstance(value, str) else parse_epoch(value))
 
 
 @given(st.integers(EARLIEST_MS, LATEST_MS - 1))
 def test_round_trip(ms: int) -> None:
-    assert from_iso(to_iso(ms)) == from_epoch(ms) == from_any(str(ms)) == ms
+    assert parse_iso(to_iso(ms)) == parse_epoch(ms) == parse_time(str(ms)) == ms

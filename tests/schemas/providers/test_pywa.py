@@ -10,8 +10,8 @@ from pywa.types import Message, MessageStatus
 from pywa.utils import webhook_updates_validator
 
 from schemas.authentication.request import Request
-from schemas.parsing.identity import address
-from schemas.parsing.times import from_iso
+from schemas.parsing.identity import phone_or_id
+from schemas.parsing.times import parse_iso
 from schemas.providers.registry import built_in
 from tests.schemas.providers.test_providers import META_BODY, signed
 from tests.support.examples import Case, body_of, load_cases, run
@@ -58,7 +58,7 @@ def test_messages_say_what_pywa_reads_in_them() -> None:
                 continue  # which pywa hands out as something else
             compared += 1
             assert event["message_id"] == theirs.id, name
-            assert from_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
+            assert parse_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
             if event["type"] == "text":
                 assert event["text"] == theirs.text, name
             if theirs.caption:
@@ -71,7 +71,7 @@ def test_messages_say_what_pywa_reads_in_them() -> None:
             assert event.get("reply_to") == (theirs.reply_to_message.id if theirs.reply_to_message else None), name
             assert bool(event.get("forwarded")) == theirs.forwarded, name
             if theirs.from_user.wa_id:
-                assert event["from"] == address(theirs.from_user.wa_id), name
+                assert event["from"] == phone_or_id(theirs.from_user.wa_id), name
     assert compared >= 15
 
 
@@ -88,7 +88,7 @@ def test_statuses_say_what_pywa_reads_in_them() -> None:
                 continue
             compared += 1
             assert (event["message_id"], event["status"]) == (theirs.id, theirs.status.value), name
-            assert from_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
+            assert parse_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
             assert event.get("callback_data") == theirs.tracker, name
             if theirs.error is not None:
                 assert event["error_code"] == str(theirs.error.code), name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.parsing.times import from_iso
+from schemas.parsing.times import parse_iso
 from schemas.tables import migrations
 from streams.analytics import copy, rollups
 from tests.streams.analytics.rollup_model import DAY, MIDNIGHT, QUARTER
@@ -42,7 +42,7 @@ def expected(arrivals: list[dict[str, Any]]) -> set[tuple[object, ...]]:
 
 
 def _ms(e: dict[str, Any]) -> int:
-    at = from_iso(e["received_at"])
+    at = parse_iso(e["received_at"])
     assert at is not None
     return at
 

@@ -16,7 +16,7 @@ from schemas.providers.registry import built_in
 from tests.schemas.providers.test_providers_fuzz import hostile
 from tests.support.examples import differences, faults, mutated
 
-FOLDER = Path(__file__).parents[2] / "send_answers"
+FOLDER = Path(__file__).parents[2] / "send_responses"
 CASES = [
     (path.stem, case) for path in sorted(FOLDER.glob("*.json")) for case in json.loads(path.read_text(encoding="utf-8"))
 ]
@@ -28,7 +28,7 @@ def read(provider: str, body: bytes, **facts: str) -> tuple[list[dict[str, Any]]
     """Events and dead letters of an answer that was stored."""
     headers = {
         "source": "shop", "provider": provider, "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1",
-        "kind": "answer", "facts": json.dumps(facts),
+        "kind": "send_response", "facts": json.dumps(facts),
     }  # fmt: skip
     events, dead = normalise(headers, body, POSITION)
     return [event.fields for event in events], dead
@@ -53,7 +53,7 @@ def test_example(provider: str, case: dict[str, Any]) -> None:
 
 
 def test_every_provider_whose_answers_are_documented_has_examples() -> None:
-    without = {name for name, provider in built_in().items() if provider.sent_answer is None}
+    without = {name for name, provider in built_in().items() if provider.send_response is None}
     assert {name for name, _ in CASES} == set(built_in()) - without
     assert {"meta", "twilio", "wasender", "standard-webhooks"} & without == {"standard-webhooks"}
 
@@ -111,7 +111,7 @@ def test_a_provider_without_documented_answers_says_what_to_do_instead() -> None
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"null", b"7", b"<TwilioResponse/>", b"\xff"])
 def test_what_is_no_answer_is_refused_with_what_to_do(body: bytes) -> None:
     for name, provider in built_in().items():
-        if provider.sent_answer is not None:
+        if provider.send_response is not None:
             told = taken(name, body)
             assert told.accepted == 0
             assert all(one["reason"].startswith("This is no answer to a send") for one in told.refused.shown)
@@ -122,7 +122,7 @@ def test_a_bug_in_the_reader_is_told_and_costs_no_delivery(monkeypatch: pytest.M
         raise KeyError("5511955554444")
 
     meta = built_in()["meta"]
-    provider = Provider(meta.name, meta.verify, meta.parse, sent_answer=broken)
+    provider = Provider(meta.name, meta.verify, meta.parse, send_response=broken)
     found = answer(GOOD, {}, provider)
     assert isinstance(found, Taken)
     assert (found.accepted, len(found.refused)) == (0, 1)
@@ -137,7 +137,7 @@ def test_a_bug_in_the_reader_is_told_and_costs_no_delivery(monkeypatch: pytest.M
 def test_facts_that_nobody_of_us_wrote_do_no_harm(facts: str) -> None:
     headers = {
         "source": "shop", "provider": "meta", "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1",
-        "kind": "answer", "facts": facts,
+        "kind": "send_response", "facts": facts,
     }  # fmt: skip
     events, dead = normalise(headers, GOOD, POSITION)
     assert ([event.fields["to"] for event in events], dead) == (["+5511955554444"], [])

@@ -8,35 +8,35 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import matching_secret, proven
+from schemas.authentication.secrets import matching_secret, verdict_for
 
 
-def verify(request: Request, secrets: Sequence[str]) -> Verdict:
+def verify_static_secret(request: Request, secrets: Sequence[str]) -> Verdict:
     """Bearer, Basic (`user:password` or the password alone), any header's whole value, any parameter of the query."""
     if not secrets:
         return UNSIGNED
     for scheme, given in _candidates(request):
         secret = matching_secret(given, secrets) if given else None
         if secret is not None:
-            return proven(scheme, secret)
+            return verdict_for(scheme, secret)
     return REJECT
 
 
-def bearer(request: Request) -> str:
+def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer ...`, or ""."""
     scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def basic(request: Request) -> str:
+def basic_credentials(request: Request) -> str:
     """`user:password` of `Authorization: Basic ...`, or ""."""
     scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
     return _decoded(encoded.strip()) if scheme.lower() == "basic" else ""
 
 
 def _candidates(request: Request) -> Iterator[tuple[str, str]]:
-    yield "bearer", bearer(request)
-    pair = basic(request)
+    yield "bearer", bearer_token(request)
+    pair = basic_credentials(request)
     yield "basic", pair
     yield "basic", pair.partition(":")[2]
     for value in request.headers.values():

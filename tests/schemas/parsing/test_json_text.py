@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.parsing.jsontext import InvalidJSON, dumps, dumps_sorted, loads
+from schemas.parsing.json_text import InvalidJSON, dumps, dumps_sorted, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
