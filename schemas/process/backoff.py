@@ -1,25 +1,26 @@
-"""Pauses between tries: each twice as long as the one before, up to a limit."""
+"""Pauses between attempts: each twice as long as the one before, up to a limit."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Backoff:
-    """The pauses of one thing that is tried until it works, in seconds."""
+    """The pauses between the attempts at one operation, in seconds."""
 
     first: float = 0.2
     longest: float = 5.0
-    _next: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._next = self.first
+    _failures: int = field(init=False, default=0)
 
     def next(self) -> float:
-        """The pause before the next try."""
-        pause = self._next
-        self._next = min(pause * 2, self.longest)
+        """The pause before the next attempt, after one that failed."""
+        pause = self.after(self._failures)
+        self._failures += 1
         return pause
 
+    def after(self, failures: int) -> float:
+        """The pause after `failures` earlier failures, for a count that is kept elsewhere."""
+        return min(self.first * 2.0 ** min(failures, 60), self.longest)
+
     def reset(self) -> None:
-        """A try worked: the next failure begins with the first pause again."""
-        self._next = self.first
+        """An attempt succeeded: the next failure begins with the first pause again."""
+        self._failures = 0

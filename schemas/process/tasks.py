@@ -2,20 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
+from schemas.errors import Failure
 from schemas.process.logs import describe, get_logger
 
 EXIT_BROKEN = 70  # a part ended that must not end: sysexits.h calls it EX_SOFTWARE
 
+T = TypeVar("T")
+
 log = get_logger("tasks")
+
+
+class BrokenError(Failure):
+    """A background task ended that must not end; the text is the reason. The process exits with EXIT_BROKEN."""
+
+    exit_code = EXIT_BROKEN
 
 
 class Tasks:
     """The background tasks of one process.
 
     `failed` is the reason once a task has ended that must not end; `on_failure` is called with it, once. The owner
-    makes /readyz false and exits with EXIT_BROKEN.
+    makes /readyz false, stops and raises BrokenError.
     """
 
     def __init__(self, on_failure: Callable[[str], None] = lambda _reason: None) -> None:
@@ -23,27 +32,34 @@ class Tasks:
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, name: str, work: Coroutine[Any, Any, Any], *, endless: bool = True) -> "asyncio.Task[Any]":
-        """Runs `work`. Any exception is a failure; so is a normal end when `endless`. Cancelling is neither."""
+    def start(self, name: str, work: Coroutine[Any, Any, T], *, endless: bool = True) -> asyncio.Task[T]:
+        """Runs `work`. Any exception is a failure; so is any other end when `endless`, except a requested cancel."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(done, endless=endless))
+        task.add_done_callback(self._endless_ended if endless else self._ended)
         return task
 
-    async def stop(self) -> None:
-        """Cancels every task and waits for its end; never raises for what a task raised."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
+    async def stop(self, *tasks: asyncio.Task[Any]) -> None:
+        """Cancels these tasks (default: every task) and waits for their end; never raises what a task raised."""
+        stopped = [task for task in (tasks or self._tasks) if task is not asyncio.current_task()]
+        for task in stopped:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*stopped, return_exceptions=True)
 
-    def _ended(self, task: "asyncio.Task[Any]", *, endless: bool) -> None:
+    def _endless_ended(self, task: asyncio.Task[Any]) -> None:
+        # A library that cancels a future cancels whoever awaits it: nobody asked this task to end then.
+        if (task.cancelled() and not task.cancelling()) or (not task.cancelled() and task.exception() is None):
+            self._fail(task.get_name(), "it was cancelled" if task.cancelled() else "it returned")
+        self._ended(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or (task.exception() is None and not endless):
-            return
-        error = task.exception()
-        reason = f"the task {task.get_name()} ended: {describe(error) if error is not None else 'it returned'}"
-        log.error("task_ended", task=task.get_name(), error=describe(error) if error is not None else "it returned")
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(task.get_name(), describe(error))
+
+    def _fail(self, name: str, reason: str) -> None:
+        log.error("task_ended", task=name, error=reason)
         if self.failed is None:
-            self.failed = reason
-            self._on_failure(reason)
+            self.failed = f"the task {name!r} ended: {reason}"
+            self._on_failure(self.failed)

@@ -10,7 +10,10 @@ from pydantic_core import CoreSchema, core_schema
 DEFAULT_PORT = 9092
 
 # host, host:port, [IPv6] or [IPv6]:port. An IPv6 address without brackets is ambiguous: ::1:9092 is an address, too.
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9_.-]+))(?::(?P<port>[0-9]{1,5}))?")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_ADDRESS = re.compile(
+    rf"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>(?=.{{1,253}}(?::|$)){_LABEL}(?:\.{_LABEL})*\.?))(?::(?P<port>[0-9]{{1,5}}))?"
+)
 
 
 class BrokerAddress(NamedTuple):

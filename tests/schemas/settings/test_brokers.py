@@ -28,7 +28,8 @@ def test_a_list_of_brokers_is_read_as_kafka_clients_read_it(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "127.0.0.1:90x2", "kafka:", ":9092", "kafka:0", "kafka:70000", "a,,b", "::1", "[::g]:9092", "a b"]
+    "text",
+    ["", "127.0.0.1:90x2", "kafka:", ":9092", "kafka:0", "kafka:70000", "a,,b", "a..b", "::1", "[::g]:9092", "a b"],
 )
 def test_malformed_brokers_are_refused_with_one_sentence(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
