@@ -9,14 +9,14 @@ from hashlib import sha256
 from importlib.resources import files
 
 EVENT_LOG = "event_log"
-DEAD_LETTER_LOG = "letter_log"
+DEAD_LETTER_LOG = "dead_letter_log"
 RATE_LOG = "rate_log"
 RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"
 
 # Of dead_letters: how many elements. A body that was spooled while Kafka took it after all lies in wa.raw twice, with a
 # letter for each place, under one request_id; what came without one is told by its place.
-LETTERS = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"
+DEAD_LETTER_COUNT = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"
 
 # What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
 # must reach the materialized views, which absorb it (a replicated table would drop it before them).

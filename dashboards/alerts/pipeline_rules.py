@@ -5,7 +5,7 @@
 from typing import Final
 
 from dashboards.alerts.rule import NOW, Rule
-from schemas.tables import LETTERS
+from schemas.tables import DEAD_LETTER_COUNT
 
 _MINUTE: Final = 60.0
 
@@ -16,7 +16,7 @@ _DEAD_LETTERS: Final = Rule(
     "They are kept, and can be sent through again.",
     red="Pipeline lists reasons and places. invalid_json or unknown_shape: the provider changed its format, look for a "
     "newer version. parser_error: a fault of ours, report it.",
-    sql=f"""SELECT source, toFloat64({LETTERS}) AS value, arrayStringConcat(topK(1)(reason)) AS main
+    sql=f"""SELECT source, toFloat64({DEAD_LETTER_COUNT}) AS value, arrayStringConcat(topK(1)(reason)) AS main
 FROM dead_letters
 WHERE ifNull(received_at, stored_at) > {NOW} - toIntervalHour(1) AND ifNull(received_at, stored_at) <= {NOW}
 GROUP BY source""",
@@ -45,7 +45,7 @@ FROM
     SELECT source, sum(died) AS dead, sum(came) AS understood
     FROM
     (
-        SELECT source, {LETTERS} AS died, toUInt64(0) AS came
+        SELECT source, {DEAD_LETTER_COUNT} AS died, toUInt64(0) AS came
         FROM dead_letters
         WHERE ifNull(received_at, stored_at) > {NOW} - toIntervalHour(1) AND ifNull(received_at, stored_at) <= {NOW}
         GROUP BY source

@@ -7,7 +7,7 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Panel, Threshold
-from schemas.tables import LETTERS
+from schemas.tables import DEAD_LETTER_COUNT
 
 _DEAD_AT: Final = "ifNull(received_at, stored_at)"
 _DEAD: Final = f"""FROM dead_letters
@@ -17,7 +17,7 @@ DEAD_COUNT: Final = Panel(
     id="dead-letters",
     title="Dead letters",
     kind="stat",
-    sql=f"SELECT {LETTERS} AS letters {_DEAD}",
+    sql=f"SELECT {DEAD_LETTER_COUNT} AS letters {_DEAD}",
     columns=(Column("letters", "Dead letters"),),
     meaning="Bodies, or single elements of one, that could not be understood. Nothing is lost: each stays in wa.raw, "
     "or in wa.sent.",
@@ -31,7 +31,7 @@ DEAD_OVER_TIME: Final = Panel(
     id="dead-letters-over-time",
     title="Dead letters by reason",
     kind="stack",
-    sql=f"""SELECT {sql.bucket(_DEAD_AT)} AS at, reason AS series, {LETTERS} AS letters
+    sql=f"""SELECT {sql.bucket(_DEAD_AT)} AS at, reason AS series, {DEAD_LETTER_COUNT} AS letters
 {_DEAD}
 GROUP BY at, series
 ORDER BY at, series""",

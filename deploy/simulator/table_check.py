@@ -17,7 +17,7 @@ from deploy.simulator import truth_file
 from deploy.simulator.demo.compare import WORDS, Posted, Row, columns, group_words
 from deploy.simulator.truth import TIMES, Counts, Group
 from deploy.simulator.truth_file import Dead, Deliveries, End, Events, Expected, Header, Rates
-from schemas.tables import LETTERS
+from schemas.tables import DEAD_LETTER_COUNT
 from streams.reconcile import hashes
 from streams.reconcile.unit_diff import shown_key
 from streams.reconcile.units import Key
@@ -51,9 +51,9 @@ _EVENTS: Final = f"""
 SELECT toString(source), toString(kind), count() FROM events
 WHERE source IN {{sources:Array(String)}} AND event_id IN (SELECT event_id FROM deliveries WHERE {_THEN})
 GROUP BY source, kind"""
-_DEAD: Final = (
-    f"SELECT toString(source), toString(reason), {LETTERS} FROM dead_letters WHERE {_THEN} GROUP BY source, reason"
-)
+_DEAD: Final = f"""
+SELECT toString(source), toString(reason), {DEAD_LETTER_COUNT} FROM dead_letters
+WHERE {_THEN} GROUP BY source, reason"""
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,6 +1,6 @@
 """The lifecycle of a unit (source, message_id, participant) as a join-semilattice. Pure.
 
-The same algebra stands in SQL (schemas/clickhouse/0002_messages.sql), where the truth is made; here it makes the rows
+The same algebra stands in SQL (schemas/clickhouse/0002_lifecycle.sql), where the truth is made; here it makes the rows
 of `wa.messages`. A state is a flat list, so that it is one JSON array in the store and two states join in two C loops:
 the first MINIMA places join by min, the rest by max. That makes it associative, commutative and idempotent.
 """

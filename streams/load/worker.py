@@ -187,7 +187,7 @@ class Load:
         for record in batch.records:
             letter = decode_object(record.value)
             if letter is not None:
-                rows.append(orjson.dumps({**letter, "letter_offset": record.offset}))
+                rows.append(orjson.dumps({**letter, "dead_offset": record.offset}))
             elif record.value is not None:
                 await self._refuse_letter(record.value, 0)
         return await self._dead.add(rows)

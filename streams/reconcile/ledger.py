@@ -20,7 +20,7 @@ LEDGER_LOG: Final = "ledger_log"
 
 @dataclass(slots=True)
 class Line:
-    """The numbers of one place; see 0008_ledger.sql for what each is."""
+    """The numbers of one place; see 0011_ledger.sql for what each is."""
 
     stored: int = 0
     spooled: int = 0

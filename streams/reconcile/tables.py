@@ -50,7 +50,7 @@ FAMILIES: Final = {
         f"""SELECT DISTINCT source, received_at, request_id
 FROM (
     SELECT source, CAST(received_at, 'Nullable(DateTime64(3, \\'UTC\\'))') AS received_at, request_id FROM deliveries
-    UNION ALL SELECT source, received_at, request_id FROM letter_log FINAL WHERE {_KEPT}
+    UNION ALL SELECT source, received_at, request_id FROM dead_letter_log FINAL WHERE {_KEPT}
 )""",
         hashes.hash_sql("request_id"),
     ),
@@ -125,7 +125,7 @@ class Tables:
         found: dict[At, str] = {}
         for some in _portions(places):
             rows = self.ask(
-                "SELECT toString(raw.topic), raw.partition, raw.offset, raw.index, reason FROM letter_log FINAL "
+                "SELECT toString(raw.topic), raw.partition, raw.offset, raw.index, reason FROM dead_letter_log FINAL "
                 "WHERE (toString(raw.topic), raw.partition, raw.offset, raw.index) "
                 "IN {places:Array(Tuple(String, Int32, Int64, Int32))}",
                 {"places": [tuple(each) for each in some]},

@@ -60,7 +60,7 @@ async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monke
     wait_until("one is left", lambda: [one["reason"] for one in letters(stack)] == ["invalid_json"])
     arrivals = "SELECT uniqExact(request_id, `index`) AS d, uniqExact(event_id) AS e FROM deliveries"
     assert stack.query(arrivals) == [{"d": 3, "e": 3}]
-    assert stack.query("SELECT min(letter_offset) AS n FROM letter_log")[0]["n"] >= 0
+    assert stack.query("SELECT min(dead_offset) AS n FROM dead_letter_log")[0]["n"] >= 0
     # The rows of an insert are there a moment before what the views make of them.
     wait_until("all are messages", lambda: stack.query("SELECT count() AS n FROM messages")[0]["n"] >= 3)
     assert stack.query("SELECT count() AS n FROM messages") == [{"n": 3}]

@@ -274,7 +274,7 @@ async def to_streams(parts: Stack) -> None:
 def test_every_table_is_either_exchanged_or_said_to_stay(parts: Stack) -> None:
     """A table that is made of events belongs to the first, a measurement or a setting to the second."""
     made_of_events = {
-        "event_log", "delivery_log", "dead_letter_log", "letter_log", "lifecycle_log", "touched_log", "copied_log",
+        "event_log", "delivery_log", "dead_letter_log", "lifecycle_log", "touched_log", "copied_log",
         "copy_state", "cohort_log", "recent_log", "failure_log", "system_log", "changed_log", "rebuilt_log",
         "outbound_log", "inbound_log", "turn_log", "customer_log", "customer_slot_log", "suspect_log",
         "delivery_time_log", "arrival_log", "repeat_log",

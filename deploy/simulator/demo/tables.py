@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.simulator.demo.compare import WORDS, Row, Totals
 from deploy.simulator.truth import TIMES, Counts, Group
-from schemas.tables import LETTERS
+from schemas.tables import DEAD_LETTER_COUNT
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -31,7 +31,7 @@ class Tables:
 
     def stored(self) -> tuple[int, int]:
         """(deliveries, dead letters)."""
-        asked = {"deliveries": "count()", "dead_letters": LETTERS}
+        asked = {"deliveries": "count()", "dead_letters": DEAD_LETTER_COUNT}
         counts = (
             self._rows(f"SELECT {count} FROM {view} WHERE source IN {{sources:Array(String)}}")  # noqa: S608  (ours)
             for view, count in asked.items()
@@ -101,7 +101,7 @@ class Tables:
     def dead(self, request_ids: Iterable[str]) -> Counter[tuple[str, str]]:
         """Dead letters of these requests by (source, reason)."""
         found: Counter[tuple[str, str]] = Counter()
-        select = f"SELECT source, reason, {LETTERS} FROM dead_letters"  # noqa: S608  (ours)
+        select = f"SELECT source, reason, {DEAD_LETTER_COUNT} FROM dead_letters"  # noqa: S608  (ours)
         for source, reason, letters in self._by_request(select, request_ids, "GROUP BY source, reason"):
             found[source, reason] += letters
         return found

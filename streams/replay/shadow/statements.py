@@ -83,8 +83,8 @@ def carry_letters(origin: str, target: str, replayed: str, letters: str) -> Iter
 INSERT INTO {target}.{letters}
 SELECT * FROM {origin}.{letters}
 WHERE {_part("request_id")} AND request_id NOT IN {_covered(replayed)}
-    AND ({place}, letter_offset) NOT IN
-        (SELECT {place}, letter_offset FROM {target}.{letters} WHERE {_part("request_id")})"""
+    AND ({place}, dead_offset) NOT IN
+        (SELECT {place}, dead_offset FROM {target}.{letters} WHERE {_part("request_id")})"""
 
 
 def carry_times(origin: str, target: str) -> Iterable[str]:

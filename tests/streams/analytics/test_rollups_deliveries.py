@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.parsing.times import parse_iso
-from schemas.tables import migrations
-from streams.analytics import copy, rollups
+from streams.analytics import rollups
 from tests.streams.analytics.rollup_model import DAY, MIDNIGHT, QUARTER
 from tests.streams.analytics.rollup_tables import Tables
-from tests.support.clickhouse import ADMIN, Server
-from tests.support.engine import Engine
 from tests.support.events import event
 
 
@@ -105,23 +102,3 @@ def test_latency_is_that_of_the_first_insert(tables: Tables) -> None:
     assert len(middles) == len(waits)
     for middle, ms in zip(middles, exact, strict=True):
         assert middle == pytest.approx(ms, rel=0.026, abs=1)
-
-
-def test_tables_that_were_filled_before_this_version(tmp_path: Any) -> None:
-    """0004 after 0001 to 0003 with events in them, applied twice as after a crash."""
-    server = Server(tmp_path / "data")
-    try:
-        old = Engine(server, "old", last=3)
-        client = server.client(ADMIN, database="old")
-        arrivals = [status(number % 7, MIDNIGHT + number * 1000, f"r{number}") for number in range(20)]
-        old.load(arrivals)
-        copy.catch_up(client)
-        for _ in range(2):
-            for migration in migrations()[3:]:
-                old.apply(migration)
-        rollups.catch_up(client)
-        totals = "SELECT sum(a.deliveries), sum(a.repeats) FROM arrivals AS a"
-        assert client.query(totals).first_row == (20, 13)
-        assert client.query("SELECT sum(o.sent) FROM outbound AS o").first_row == (7,)
-    finally:
-        server.kill()

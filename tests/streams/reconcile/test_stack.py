@@ -28,7 +28,7 @@ from tests.support.stack import TOKEN, Stack, put, wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LETTER = """
-INSERT INTO letter_log (source, provider, received_at, request_id, raw, reason)
+INSERT INTO dead_letter_log (source, provider, received_at, request_id, raw, reason)
 SELECT 'meta', 'meta', received_at, 'r',
     tuple('wa.raw', toInt32({partition}), toInt64({offset}), toInt32(0)), 'bad_element'
 FROM event_log LIMIT 1"""
@@ -96,7 +96,7 @@ def test_what_is_lost_is_named_and_comes_back_by_a_replay(stack: Stack) -> None:
     change(stack, f"ALTER TABLE delivery_log DELETE WHERE event_id IN ({chosen.format('wamid.0001')})")
     change(stack, "ALTER TABLE event_log DELETE WHERE message_id = 'wamid.0003' AND kind = 'sent'")
     change(stack, "ALTER TABLE lifecycle_log DELETE WHERE message_id = 'wamid.0005'")
-    change(stack, "ALTER TABLE letter_log DELETE WHERE reason = 'invalid_json'")
+    change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'invalid_json'")
     done = stack.run("check", "--json", check=False)
     assert done.returncode == 1
     told = json.loads(done.stdout)
@@ -116,7 +116,7 @@ def test_what_is_lost_is_named_and_comes_back_by_a_replay(stack: Stack) -> None:
 
 
 def test_a_lost_body_is_found_without_reading_it(stack: Stack) -> None:
-    change(stack, "ALTER TABLE letter_log DELETE WHERE reason = 'invalid_json'")
+    change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'invalid_json'")
     report = look(stack, fast=True)
     assert kinds(report) == {"body_lost": 1}
     assert "of wa.raw" in report.found.residuals[0].what
@@ -143,7 +143,7 @@ def test_what_was_added_or_changed_is_named(stack: Stack) -> None:
     change(
         stack, "ALTER TABLE delivery_log DELETE WHERE request_id = 'strange' OR toString(event_id) LIKE '00000000-%'"
     )
-    change(stack, "ALTER TABLE letter_log DELETE WHERE reason = 'bad_element'")
+    change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'bad_element'")
     stack.run("replay", "--from", "beginning")
     assert kinds(look(stack)) == {}
 

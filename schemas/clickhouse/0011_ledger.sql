@@ -1,18 +1,19 @@
--- What every stage did with what was received in an hour from a source, as `ackstream check` found it: counted anew from
+-- What every stage did with the bodies of an hour from a source, as `ackstream check` found it: counted again from
 -- Kafka and from the tables, never by the processes themselves. An hour that is checked again is replaced.
+
 CREATE TABLE IF NOT EXISTS ledger_log
 (
     source LowCardinality(String),
     -- The zero hour: bodies without a time of receipt.
     hour DateTime('UTC'),
-    -- Bodies in wa.raw: distinct ones, those of them that came by the spool, and records that repeat one.
+    -- Bodies in wa.raw: distinct ones, those of them that came through the spool, and records that repeat a body.
     stored UInt64,
     spooled UInt64,
     copies UInt64,
-    -- Bodies of which at least one element is an event, and those that are dead as a whole.
+    -- Bodies with at least one element that is an event, and bodies that are dead letters as a whole.
     understood UInt64,
     dead_bodies UInt64,
-    -- Deliveries that the bodies are split into, and those of them that are in ClickHouse.
+    -- Deliveries that the bodies are split into, and how many of those are in ClickHouse.
     split UInt64,
     loaded UInt64,
     -- loaded = events (by their first delivery) + duplicates
@@ -23,9 +24,9 @@ CREATE TABLE IF NOT EXISTS ledger_log
     -- Statuses of outbound messages with and without a sent record.
     joined UInt64,
     orphan UInt64,
-    -- What was still on its way, and is in no residual.
+    -- Things still on their way; they are in no residual.
     waiting UInt64,
-    -- What is not as it must be; `kinds` says what.
+    -- Things that are not as they must be; `kinds` names them.
     residual UInt64,
     kinds String,
     checked_at DateTime64(3, 'UTC')
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ledger_log
 ENGINE = ReplacingMergeTree(checked_at)
 ORDER BY (source, hour);
 
-CREATE OR REPLACE VIEW ledger AS
+CREATE VIEW IF NOT EXISTS ledger AS
 SELECT
     source, hour, stored, spooled, copies, understood, dead_bodies, split, loaded, events, duplicates, dead, joined,
     orphan, waiting, residual, kinds, checked_at
