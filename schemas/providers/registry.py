@@ -16,7 +16,6 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from schemas import providers
-from schemas.providers import registry
 from schemas.providers.base import Provider
 from schemas.settings.config import Config
 from schemas.settings.section import ConfigError
@@ -92,7 +91,7 @@ def configured(provider: Provider, mapping: Mapping[str, object] | None) -> Prov
 
 def known_providers(folders: tuple[Path, ...] = ()) -> dict[str, Provider]:
     """Every provider by name, sorted: ours and those of the folders. Raises ConfigError that names the wrong file."""
-    ours = registry.built_in()
+    ours = built_in()
     return ours if not folders else dict(sorted((ours | _of_folders(folders)).items()))
 
 
@@ -105,7 +104,7 @@ def _of_folders(folders: tuple[Path, ...]) -> dict[str, Provider]:
         for file in sorted(folder.glob("*.py")):
             if not file.name.startswith("_"):
                 provider = _of_file(file)
-                if provider.name in found or provider.name in registry.built_in():
+                if provider.name in found or provider.name in built_in():
                     raise ConfigError(f"{file}: there is a provider {provider.name!r} already: give this one another")
                 found[provider.name] = provider
     return found
