@@ -60,5 +60,7 @@ def _fetch(maven: str, java: Java, env: Mapping[str, str], jars: Path) -> None:
 
 
 def _reason(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.startswith("[ERROR]")] or output.splitlines()
-    return lines[0].removeprefix("[ERROR]").strip() if lines else "it said nothing; check the network"
+    """The first error of Maven's output that has words; its first lines may be empty."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [text for line in lines if line.startswith("[ERROR]") and (text := line.removeprefix("[ERROR]").strip())]
+    return next(iter(errors or lines), "no output; check the network")

@@ -57,7 +57,7 @@ def test_maven_that_fails_leaves_no_half_of_the_jars(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "java").symlink_to(java)
     maven = tmp_path / "bin" / "mvn"
-    maven.write_text("#!/bin/sh\necho '[ERROR] no way to the repository'\nexit 1\n")
+    maven.write_text("#!/bin/sh\necho '[ERROR]'; echo '[ERROR] no way to the repository'\nexit 1\n")
     maven.chmod(0o755)
     env = environment(tmp_path) | {"PATH": str(tmp_path / "bin"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     assert "no way to the repository" in refused(env, "up")
