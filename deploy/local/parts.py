@@ -192,7 +192,7 @@ def java_marks(layout: Layout, part: str) -> tuple[str, ...]:
 
 
 def _program(layout: Layout, part: str) -> tuple[str, ...]:
-    return (*python(layout, part, "deploy.local.program"), str(layout.given(part)))
+    return (*python(layout, part, "deploy.cli.run_part"), str(layout.given(part)))
 
 
 def mark(layout: Layout) -> str:
