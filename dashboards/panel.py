@@ -55,7 +55,7 @@ class Panel:
     """One question to the tables.
 
     `id`: [a-z0-9-]+, unique over all dashboards, stable: URLs, CSV names and Grafana's uids are made of it.
-    `meaning` says what the number is, `red` what to do when it is bad. `width` is in twelfths of a wide screen.
+    `meaning` says what the number is, `remediation` what to do when it is bad. `width` is in twelfths of a wide screen.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Panel:
     sql: str
     columns: tuple[Column, ...]
     meaning: str
-    red: str
+    remediation: str
     layer: Layer
     width: int = 6
     threshold: Threshold | None = None

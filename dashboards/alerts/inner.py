@@ -9,7 +9,8 @@ CLICKHOUSE_AWAY: Final = Rule(
     id="clickhouse-away",
     title="ClickHouse does not answer",
     meaning="Dashboards and all other rules are blind, and nothing is loaded; webhooks are still stored in Kafka.",
-    red="Start it (`make up`, or your own server) and look at its log and at the disk; what waits is loaded by itself.",
+    remediation="Start it (`make up`, or your own server) and look at its log and at the disk; what waits is loaded "
+    "by itself.",
     sql="",
     labels=(),
     summary="ClickHouse does not answer the dashboards' user.",
@@ -25,8 +26,8 @@ RULE_BROKEN: Final = Rule(
     id="rule-broken",
     title="An alert rule cannot be judged",
     meaning="ClickHouse answers, but refuses or does not finish the question of this rule, so the rule is blind.",
-    red="Run `ackstream migrate` when tables are missing; otherwise give ClickHouse more memory, or switch the rule "
-    "off (alerts.disabled_rules).",
+    remediation="Run `ackstream migrate` when tables are missing; otherwise give ClickHouse more memory, or switch "
+    "the rule off (alerts.disabled_rules).",
     sql="",
     labels=("blind",),
     summary="{blind} has not been judged for {blind_seconds}: {why}.",
@@ -44,5 +45,9 @@ INNER: Final = (CLICKHOUSE_AWAY, RULE_BROKEN)
 def gone(identifier: str) -> Rule:
     """In place of a rule that fired and is not watched any more: its last message needs words."""
     return replace(
-        RULE_BROKEN, id=identifier, title=identifier, meaning="This rule is not watched any more.", red="Nothing."
+        RULE_BROKEN,
+        id=identifier,
+        title=identifier,
+        meaning="This rule is not watched any more.",
+        remediation="Nothing.",
     )

@@ -31,7 +31,7 @@ def body(rule: Rule, key: Key, news: News, number: int, page: str) -> dict[str, 
         "groupKey": f"{rule.id}:{_words(key[1])}",
         "groupLabels": name | dict(key[1]),
         "commonLabels": name | {"rule": rule.id, "severity": rule.severity} | dict(key[1]),
-        "commonAnnotations": {"description": rule.meaning, "action": rule.red},
+        "commonAnnotations": {"description": rule.meaning, "action": rule.remediation},
         "externalURL": page,
         "truncatedAlerts": len(rows) - len(alerts),
         "alerts": alerts,
@@ -47,7 +47,7 @@ def _alert(rule: Rule, one: Told, page: str) -> dict[str, Any]:
     return {
         "status": "firing" if one.ended_at is None else "resolved",
         "labels": labels,
-        "annotations": {"summary": one.summary, "description": rule.meaning, "action": rule.red},
+        "annotations": {"summary": one.summary, "description": rule.meaning, "action": rule.remediation},
         "startsAt": moment(one.started_at),
         "endsAt": _NEVER if one.ended_at is None else moment(one.ended_at),
         "generatorURL": page,
@@ -69,7 +69,7 @@ def text(rule: Rule, news: News, page: str) -> str:
     if news.still:
         lines.append(f"{news.still} more of this still {'fires' if news.still == 1 else 'fire'}.")
     if news.firing:
-        lines.append(f"What to do: {rule.red}")
+        lines.append(f"What to do: {rule.remediation}")
     return "\n".join([*lines, page])
 
 

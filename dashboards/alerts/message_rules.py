@@ -16,8 +16,8 @@ _DELIVERY_FELL: Final = Rule(
     title="Delivery rate fell",
     meaning="Of the messages of the last six hours fewer were delivered within an hour of sending than is usual for "
     "this source and category (the seven days before, at the same age), by more than chance explains.",
-    red="Failures shows the codes since then. None: Senders, whether the number is connected and webhooks arrive. "
-    "A new campaign to old numbers looks the same: compare list health.",
+    remediation="Failures shows the codes since then. None: Senders, whether the number is connected and webhooks "
+    "arrive. A new campaign to old numbers looks the same: compare list health.",
     sql=f"""SELECT source, category, {rule_sql.fall("arrived")} AS value,
     arrived_recent / n_recent AS share, arrived_usual / n_usual AS usual, n_recent AS messages
 FROM {rule_sql.recent_and_usual("source, category", arrived=rule_sql.ARRIVED)}""",
@@ -38,7 +38,7 @@ _SILENT_ROSE: Final = Rule(
     title="Messages without a word",
     meaning="More messages than usual for this source have neither been delivered nor failed an hour after sending. "
     "Either their phones are off, or the provider's webhooks do not reach us.",
-    red="Senders: when is the last webhook, is the number connected? In the provider's console: is the webhook "
+    remediation="Senders: when is the last webhook, is the number connected? In the provider's console: is the webhook "
     "address right and do its calls fail?",
     sql=f"""SELECT source, {rule_sql.rise("silent")} AS value,
     silent_recent / n_recent AS share, silent_usual / n_usual AS usual, n_recent AS messages
@@ -60,7 +60,7 @@ _IDS_DIFFER: Final = Rule(
     title="Sent records and statuses do not match",
     meaning="Messages without a word and statuses without a sent record rise together: what is reported as sent "
     "carries other ids than the provider's statuses, so one message is counted as two.",
-    red="Report the id that the provider's answer to the send call holds (POST /sent), not one of your own.",
+    remediation="Report the id that the provider's answer to the send call holds (POST /sent), not one of your own.",
     sql=f"""SELECT source, least({rule_sql.rise("silent")}, {rule_sql.rise("orphan")}) AS value,
     silent_recent / n_recent AS share, orphan_recent / n_recent AS orphans
 FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT, orphan=rule_sql.ORPHAN)}""",
@@ -85,7 +85,8 @@ _ACCOUNT_DANGER: Final = Rule(
     title="The account is in danger",
     meaning="Messages of the last two hours failed with a code that speaks of the account, not of the message: "
     "locked, blocked for a policy, payment missing, not registered.",
-    red="Stop the campaign and look at the account in the provider's console now; Failures says what each code wants.",
+    remediation="Stop the campaign and look at the account in the provider's console now; Failures says what each "
+    "code wants.",
     sql=f"""SELECT source, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE {_LAST_TWO_HOURS} AND failed > 0 AND {class_sql("provider", "error_code")} = 'account'
@@ -108,7 +109,7 @@ _UNKNOWN_CODE: Final = Rule(
     title="An error code that nobody knows",
     meaning="Messages of the last 24 hours failed with a code that is not in the list: they count as failed, but "
     "nobody has said what to do about them.",
-    red="Look the code up at the provider, and treat these messages accordingly; a newer version may know it.",
+    remediation="Look the code up at the provider, and treat these messages accordingly; a newer version may know it.",
     sql=f"""SELECT provider, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE slot >= {NOW} - toIntervalHour(24) AND slot <= {NOW} AND failed > 0

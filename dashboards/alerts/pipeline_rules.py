@@ -14,8 +14,8 @@ _DEAD_LETTERS: Final = Rule(
     title="Dead letters",
     meaning="Webhooks of the last hour, or parts of them, could not be understood: what they tell is in no number. "
     "They are kept, and can be sent through again.",
-    red="Pipeline lists reasons and places. invalid_json or unknown_shape: the provider changed its format, look for a "
-    "newer version. parser_error: a fault of ours, report it.",
+    remediation="Pipeline lists reasons and places. invalid_json or unknown_shape: the provider changed its format, "
+    "look for a newer version. parser_error: a fault of ours, report it.",
     sql=f"""SELECT source, toFloat64({DEAD_LETTER_COUNT}) AS value, arrayStringConcat(topK(1)(reason)) AS main
 FROM dead_letters
 WHERE ifNull(received_at, stored_at) > {NOW} - toIntervalHour(1) AND ifNull(received_at, stored_at) <= {NOW}
@@ -37,7 +37,7 @@ _MANY_DEAD_LETTERS: Final = Rule(
     title="Many dead letters",
     meaning="More than one in twenty of a source's webhooks of the last hour could not be understood: its numbers "
     "are wrong for as long as that lasts.",
-    red="The provider has changed its format, or something else posts to this address: look at the reasons in "
+    remediation="The provider has changed its format, or something else posts to this address: look at the reasons in "
     "Pipeline, then for a newer version.",
     sql=f"""SELECT source, if(dead < 20, 0, dead / (dead + understood)) AS value, dead, dead + understood AS all_of_them
 FROM
@@ -73,8 +73,8 @@ _LAG: Final = Rule(
     title="The pipeline lags",
     meaning="The oldest record that a stage has not finished is older than five minutes: dashboards show the past. "
     "Nothing is lost, Kafka keeps what waits.",
-    red="`make status` and the logs: is the stage's worker up, is ClickHouse slow, is its disk full? A long queue "
-    "after an outage shrinks by itself; more workers (streams.*_workers) shrink it faster.",
+    remediation="`make status` and the logs: is the stage's worker up, is ClickHouse slow, is its disk full? A long "
+    "queue after an outage shrinks by itself; more workers (streams.*_workers) shrink it faster.",
     sql=f"""SELECT stage, if(waits_at >= told_at, oldest, 0) AS value, value AS oldest_seconds, records
 FROM
 (
@@ -102,8 +102,8 @@ _BEHIND: Final = Rule(
     title="Numbers lag behind the events",
     meaning="The copy or the rollups that dashboards are made of lack events that were stored more than ten minutes "
     "ago. `messages` and `delivery_rates` are exact all the same.",
-    red="`make status`: is the analytics worker up? Its log says what it waits for. After a large replay it needs a "
-    "while and catches up by itself.",
+    remediation="`make status`: is the analytics worker up? Its log says what it waits for. After a large replay it "
+    "needs a while and catches up by itself.",
     sql="""SELECT layer, toFloat64(f.lag_seconds) AS value,
     if(at < '2001-01-01', NULL, toFloat64(f.lag_seconds)) AS behind_seconds, pending
 FROM freshness AS f
@@ -124,7 +124,7 @@ _NO_SAMPLES: Final = Rule(
     title="The analytics worker stands still",
     meaning="It takes a sample of the pipeline every ten seconds, and the last one is older than three minutes: "
     "dashboards are not brought up to date, and lag cannot be seen.",
-    red="`make status`, then the log of the analytics worker; `make up` starts it.",
+    remediation="`make status`, then the log of the analytics worker; `make up` starts it.",
     sql=f"""SELECT toFloat64(dateDiff('second', max(at), {NOW})) AS value
 FROM samples
 WHERE name = 'store_up' AND at <= {NOW}""",
@@ -144,7 +144,7 @@ _CANNOT_STORE: Final = Rule(
     title="Ingest cannot store webhooks",
     meaning="Ingest does not answer, or Kafka does not acknowledge what it is given: bodies wait on its disk; past the "
     "bounds of the spool, or without one, providers get 503 and send again later, for days but not for ever.",
-    red="`make status`: are ingest and Kafka up? Look at Kafka's log and at its disk.",
+    remediation="`make status`: are ingest and Kafka up? Look at Kafka's log and at its disk.",
     sql=f"""SELECT 1 - argMax(s.value, at) AS value
 FROM samples AS s
 WHERE name = 'store_up' AND at > {NOW} - toIntervalMinute(2) AND at <= {NOW}

@@ -28,7 +28,7 @@ class Rule:
     id: str
     title: str
     meaning: str
-    red: str
+    remediation: str
     sql: str
     labels: tuple[str, ...]
     summary: str

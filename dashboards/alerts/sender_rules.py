@@ -16,8 +16,8 @@ _SOURCE_SILENT: Final = Rule(
     title="A source has fallen silent",
     meaning="No webhook for longer than 99 % of this source's own pauses in five weeks, although in the same hours "
     "of each of the weeks before (of the day before, for a source younger than a week) at least ten came.",
-    red="In the provider's console: does its webhook point here, do its calls fail? Then: is ingest reachable from "
-    "outside, is the number connected?",
+    remediation="In the provider's console: does its webhook point here, do its calls fail? Then: is ingest reachable "
+    "from outside, is the number connected?",
     sql=f"""WITH
     arrayFilter(days -> began <= last_at - toIntervalDay(days), [7, 14, 21, 28]) AS weeks,
     if(empty(weeks), arrayFilter(days -> began <= last_at - toIntervalDay(days), [1]), weeks) AS shifts,
@@ -80,7 +80,7 @@ _DISCONNECTED: Final = Rule(
     title="A sender is disconnected",
     meaning="The last state that the provider told of this sender is disconnected, or waiting for a QR code: nothing "
     "is sent or received through it.",
-    red="Connect it again in the provider's console (scan the code with the phone, renew the login).",
+    remediation="Connect it again in the provider's console (scan the code with the phone, renew the login).",
     sql=_last_state("'disconnected', 'qr'"),
     labels=("source", "sender"),
     summary="{source}, sender {sender}: {state} for {since_seconds}.",
@@ -98,8 +98,8 @@ _BANNED: Final = Rule(
     id="sender-banned",
     title="A sender is banned or limited",
     meaning="WhatsApp has banned or limited this sender: the last state that the provider told of it says so.",
-    red="Stop sending through it at once. Read the reason in the provider's console and ask for a review there; send "
-    "less, and only to people who want it.",
+    remediation="Stop sending through it at once. Read the reason in the provider's console and ask for a review "
+    "there; send less, and only to people who want it.",
     sql=_last_state("'banned', 'limited'"),
     labels=("source", "sender"),
     summary="{source}, sender {sender}: {state} for {since_seconds}.",

@@ -130,7 +130,7 @@ class State:
             "since": _moment(look.error_since),
             "looked_at": _moment(look.seen_at),
             "meaning": rule.meaning,
-            "action": rule.red,
+            "action": rule.remediation,
             "dashboard": rule.dashboard,
         }
         alerts = self.memory.alerts.get(rule.id, {}).values()

@@ -61,7 +61,7 @@ def panel_id(panel: Panel) -> int:
 
 def description(panel: Panel) -> str:
     """What the number is, what to do about it, how old it is. Markdown."""
-    return f"{panel.meaning}\n\n**When it is red:** {panel.red}\n\n{_LAYERS[panel.layer]}"
+    return f"{panel.meaning}\n\n**When it is red:** {panel.remediation}\n\n{_LAYERS[panel.layer]}"
 
 
 def build(panel: Panel, place: models.GridPos) -> models.Panel:

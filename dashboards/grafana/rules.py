@@ -61,7 +61,7 @@ def built(rule: Rule) -> models.Rule:
             {
                 "summary": _summary(rule),
                 "description": rule.meaning,
-                "action": rule.red,
+                "action": rule.remediation,
                 "dashboard": f"/d/{dashboard_uid(rule.dashboard)}",
             }
         )

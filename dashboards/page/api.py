@@ -228,7 +228,7 @@ def _described(shown: Panel) -> dict[str, Any]:
         "width": shown.width,
         "layer": shown.layer,
         "meaning": shown.meaning,
-        "red": shown.red,
+        "remediation": shown.remediation,
         "columns": _columns(shown),
         "threshold": limit and {"column": limit.column, "side": limit.side, "limit": limit.limit},
     }

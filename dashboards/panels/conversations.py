@@ -36,7 +36,7 @@ def _percentile(level: str, which: str = "1") -> str:
     return f"if(sumIf(turns.answered, {which}) = 0, NULL, quantileExactLowArrayIf({level})(response_ms, {which}))"
 
 
-def _response(identifier: str, title: str, level: str, *, meaning: str, red: str, limit: int) -> Panel:
+def _response(identifier: str, title: str, level: str, *, meaning: str, remediation: str, limit: int) -> Panel:
     return Panel(
         id=identifier,
         title=title,
@@ -48,14 +48,16 @@ FROM turns
 WHERE {_BOTH}""",
         columns=(Column("response", title, "ms"), Column("response_before", "Period before", "ms", "before")),
         meaning=f"{meaning} {_WHAT} {_CHANGE}",
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=3,
         threshold=Threshold("response", "above", limit),
     )
 
 
-def _share(identifier: str, title: str, part: tuple[str, str], seconds: int, *, meaning: str, red: str) -> Panel:
+def _share(
+    identifier: str, title: str, part: tuple[str, str], seconds: int, *, meaning: str, remediation: str
+) -> Panel:
     """A share of conversations; `part` = its title and an expression over a row of `turns`."""
     return Panel(
         id=identifier,
@@ -80,7 +82,7 @@ WHERE {_BOTH}""",
             columns.PROVISIONAL,
         ),
         meaning=f"{meaning} {_WHAT} {_CHANGE}",
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=3,
     )
@@ -92,7 +94,7 @@ _STATS: Final = (
         "First response, median",
         "0.5",
         meaning="Half of the answered conversations were answered at least this fast.",
-        red="Above 1 hour: look at the hours below; most often nobody answers at night or at the weekend.",
+        remediation="Above 1 hour: look at the hours below; most often nobody answers at night or at the weekend.",
         limit=_SLOW_MS,
     ),
     _response(
@@ -100,8 +102,8 @@ _STATS: Final = (
         "First response, 90th percentile",
         "0.9",
         meaning="Nine of ten answered conversations were answered at least this fast.",
-        red="Above 12 hours: the slowest tenth nearly misses the 24 h window. Hand over at shift ends, or let a bot "
-        "acknowledge.",
+        remediation="Above 12 hours: the slowest tenth nearly misses the 24 h window. Hand over at shift ends, or let "
+        "a bot acknowledge.",
         limit=12 * _SLOW_MS,
     ),
     _share(
@@ -110,7 +112,7 @@ _STATS: Final = (
         (f"Within {_TARGET}", _IN_TARGET),
         TARGET_MS // 1000,
         meaning=f"Conversations answered within {_TARGET} / all that began, unanswered ones included.",
-        red="Falls: more people write than can be answered; the heatmap shows the hours that need somebody.",
+        remediation="Falls: more people write than can be answered; the heatmap shows the hours that need somebody.",
     ),
     _share(
         "answered",
@@ -119,7 +121,7 @@ _STATS: Final = (
         _DAY_SECONDS,
         meaning="Conversations answered within 24 hours / all that began. Provisional while the youngest can still be "
         "answered in time.",
-        red="Below 90 %: every tenth customer gets nothing. The list of those who wait now is below.",
+        remediation="Below 90 %: every tenth customer gets nothing. The list of those who wait now is below.",
     ),
 )
 
@@ -143,7 +145,7 @@ ORDER BY at, series""",
         Column("response", "First response", "ms"),
     ),
     meaning=f"By the time at which the customer began. Answered conversations only. {_WHAT}",
-    red="A step up: compare with the number of conversations; either more came in or fewer people answered.",
+    remediation="A step up: compare with the number of conversations; either more came in or fewer people answered.",
     layer="rollup",
 )
 
@@ -167,7 +169,8 @@ ORDER BY at""",
         columns.PROVISIONAL,
     ),
     meaning=f"Conversations answered within {_TARGET} / all that began, by the time at which they began.",
-    red="Falls on certain days only: those need another shift plan; falls from one day on: find out what changed.",
+    remediation="Falls on certain days only: those need another shift plan; falls from one day on: find out what "
+    "changed.",
     layer="rollup",
 )
 
@@ -193,7 +196,7 @@ ORDER BY at, series""",
         Column("conversations", "Conversations"),
     ),
     meaning=f"Conversations by the time at which the customer began. {_WHAT}",
-    red="“Not answered” grows: customers are lost; the newest of them may still be waiting, see below.",
+    remediation="“Not answered” grows: customers are lost; the newest of them may still be waiting, see below.",
     layer="rollup",
 )
 
@@ -217,7 +220,7 @@ ORDER BY weekday, hour""",
         Column("conversations", "Conversations", role="denominator"),
     ),
     meaning=f"Conversations answered within {_TARGET} / all that began in the weekday and hour of the chosen zone.",
-    red="Pale cells with many conversations: put somebody, or a bot, there first.",
+    remediation="Pale cells with many conversations: put somebody, or a bot, there first.",
     layer="rollup",
 )
 
@@ -250,7 +253,8 @@ LIMIT 300""",
         Column("p90", "90th percentile", "ms", "cell"),
     ),
     meaning=f"The 300 numbers of yours with the most conversations. {_WHAT}",
-    red="One with none answered: its answers go out over a source that is not connected here, or nobody reads it.",
+    remediation="One with none answered: its answers go out over a source that is not connected here, or nobody reads "
+    "it.",
     layer="rollup",
 )
 

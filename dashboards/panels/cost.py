@@ -29,7 +29,8 @@ _BILLED: Final = Panel(
 FROM ({charged(sql.BEFORE)})""",
     columns=(Column("billable", "Billable"), Column("billable_before", "Period before", role="before")),
     meaning=f"{_BILLABLE} {_CHANGE}",
-    red="Rises faster than what you send: a template has changed its category, or replies are past the free ones.",
+    remediation="Rises faster than what you send: a template has changed its category, or replies are past the free "
+    "ones.",
     layer="rollup",
     width=3,
 )
@@ -49,7 +50,8 @@ FROM ({priced(f"{_NOW} AS is_now", sql.BEFORE)})""",
         columns.text("currency", "Currency"),
     ),
     meaning=f"{_MONEY} Messages without a price are left out and counted beside this. {_CHANGE}",
-    red="Above your budget: see which campaign and country it comes from, below. Empty: the rate card has no price.",
+    remediation="Above your budget: see which campaign and country it comes from, below. Empty: the rate card has no "
+    "price.",
     layer="rollup",
     width=3,
 )
@@ -70,7 +72,8 @@ FROM ({priced("1 AS one")})""",
     ),
     meaning="Billable messages for which the rate card has no price on their day / billable. No share while the card "
     "is empty.",
-    red='Above 0: the cost is too low by these. Add the missing category or country, or one with country = "*", to '
+    remediation="Above 0: the cost is too low by these. Add the missing category or country, or one with country = "
+    '"*", to '
     "[[costs.rates]] in the settings and run `make up`; the table of months names them.",
     layer="rollup",
     width=3,
@@ -78,7 +81,7 @@ FROM ({priced("1 AS one")})""",
 )
 
 
-def _over_time(identifier: str, title: str, value: Column, rows: str, *, meaning: str, red: str) -> Panel:
+def _over_time(identifier: str, title: str, value: Column, rows: str, *, meaning: str, remediation: str) -> Panel:
     """A stack by category of the sum of the column `value` of `rows`, which have the start of their step as well."""
     return Panel(
         id=identifier,
@@ -95,7 +98,7 @@ ORDER BY at, series""",
             Column(f"{value.name}_sum", value.title, value.unit),
         ),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
     )
 
@@ -106,7 +109,8 @@ _BILLED_OVER_TIME: Final = _over_time(
     Column("messages", "Billable"),
     f"SELECT {_STEP}, category, messages FROM ({charged()})",
     meaning=f"By the time of sending and the category of the bill. {_BILLABLE}",
-    red="A category that you did not plan: the provider has re-categorised a template; see Senders for its notice.",
+    remediation="A category that you did not plan: the provider has re-categorised a template; see Senders for its "
+    "notice.",
 )
 
 _COST_OVER_TIME: Final = _over_time(
@@ -115,7 +119,7 @@ _COST_OVER_TIME: Final = _over_time(
     Column("cost", "Cost", "money"),
     priced(_STEP),
     meaning=f"{_MONEY} Messages without a price are left out.",
-    red="A step up without more messages: a new price version, or a dearer category.",
+    remediation="A step up without more messages: a new price version, or a dearer category.",
 )
 
 _BILL: Final = Panel(
@@ -146,8 +150,8 @@ LIMIT 1000""",
     ),
     meaning=f"The volumes that a bill is made of. {_BILLABLE} {MONTHS} The country is that of the customer's calling "
     "code. Two prices: the card changed within the month. At most 1,000 rows.",
-    red="Differs from the provider's bill: it counts days in the account's time zone, and messages whose status never "
-    "came here are on it; compare the silent share in Senders.",
+    remediation="Differs from the provider's bill: it counts days in the account's time zone, and messages whose "
+    "status never came here are on it; compare the silent share in Senders.",
     layer="rollup",
     width=12,
 )
@@ -176,7 +180,7 @@ LIMIT 100""",
     ),
     meaning=f"The 100 dearest pairs of campaign and template. {_MONEY} Campaign and template come from the sent "
     "record; messages without one stand together.",
-    red="Dear and hardly read (compare with Delivery): stop it or aim it better.",
+    remediation="Dear and hardly read (compare with Delivery): stop it or aim it better.",
     layer="rollup",
 )
 
@@ -201,7 +205,8 @@ LIMIT 5000""",
     ),
     meaning="The prices of the settings ([[costs.rates]]), every version; country * stands for those that no rate "
     "names. Range and filters do not apply.",
-    red="Empty: no money is shown anywhere, volumes alone. Your contract or the provider's price list has them.",
+    remediation="Empty: no money is shown anywhere, volumes alone. Your contract or the provider's price list has "
+    "them.",
     layer="live",
 )
 

@@ -21,7 +21,7 @@ DEAD_COUNT: Final = Panel(
     columns=(Column("letters", "Dead letters"),),
     meaning="Bodies, or single elements of one, that could not be understood. Nothing is lost: each stays in wa.raw, "
     "or in wa.sent.",
-    red="Any: the newest are below, with their reason.",
+    remediation="Any: the newest are below, with their reason.",
     layer="live",
     width=2,
     threshold=Threshold("letters", "above", 0),
@@ -42,8 +42,8 @@ ORDER BY at, series""",
     ),
     meaning="By the arrival of the body. Read again with a parser that understands them (`ackstream replay`), they "
     "leave this chart.",
-    red="unknown_shape, bad_element: the provider sends something new. parser_error: a mistake of ours, please report "
-    "it. invalid_json: somebody else is posting to your address.",
+    remediation="unknown_shape, bad_element: the provider sends something new. parser_error: a mistake of ours, "
+    "please report it. invalid_json: somebody else is posting to your address.",
     layer="live",
 )
 
@@ -68,8 +68,8 @@ LIMIT 100""",
         columns.count("element", "Element"),
     ),
     meaning="The newest 100, and where each body lies in Kafka; its content is not shown here.",
-    red="The same reason again and again: the provider sends a shape that is not known here. Report provider and "
-    "reason; once a version understands it, `ackstream replay` brings the messages in.",
+    remediation="The same reason again and again: the provider sends a shape that is not known here. Report provider "
+    "and reason; once a version understands it, `ackstream replay` brings the messages in.",
     layer="live",
     width=12,
 )

@@ -29,7 +29,7 @@ ARRAY JOIN ['Sent', 'Delivered', 'Read'] AS step, [sent, delivered, read] AS mes
     ),
     meaning="How many of the messages sent in this range came how far, whenever that was. Each step holds the next; "
     f"read is a lower bound. {ONE_TO_ONE}",
-    red="Loss before delivered: open Failures. Loss before read: content, hour and audience, see the heatmap.",
+    remediation="Loss before delivered: open Failures. Loss before read: content, hour and audience, see the heatmap.",
     layer="rollup",
     width=4,
 )
@@ -47,7 +47,7 @@ LIMIT 400""",
     columns=(Column("sent_on", "Day begins", "time", "cell"), *columns.RATES),
     meaning="The funnel of each day of the chosen zone, the newest 400. A row belongs to the day on which the messages "
     f"went out and grows as statuses come in, for up to 30 days. {ONE_TO_ONE}",
-    red="One day far below its neighbours, no longer provisional: narrow the range to it and open Failures.",
+    remediation="One day far below its neighbours, no longer provisional: narrow the range to it and open Failures.",
     layer="rollup",
     width=8,
 )
@@ -69,7 +69,7 @@ ORDER BY weekday, hour""",
             *value_columns,
         ),
         meaning=meaning,
-        red="Move sendings from the pale hours to the dark ones; trust no cell with few messages.",
+        remediation="Move sendings from the pale hours to the dark ones; trust no cell with few messages.",
         layer="rollup",
     )
 
@@ -107,7 +107,7 @@ _TABLES: Final = (
         columns.text("source", "Source"),
         meaning="Each configured source by what it sent in this range, the 100 largest. "
         f"Provisional while any of its messages is younger than its time to live. {ONE_TO_ONE}",
-        red="One source below the others: see its connection and its last webhook in Senders.",
+        remediation="One source below the others: see its connection and its last webhook in Senders.",
     ),
     durations_table("times-by-source", "Times by source", columns.text("source", "Source")),
     rates_table(
@@ -115,7 +115,8 @@ _TABLES: Final = (
         "By template",
         columns.text("template", "Template"),
         meaning=f"The 100 templates with most messages in this range. {_NONE} {ONE_TO_ONE}",
-        red="One template below the others: it may be paused or capped, see Failures with this template chosen.",
+        remediation="One template below the others: it may be paused or capped, see Failures with this template "
+        "chosen.",
     ),
     durations_table("times-by-template", "Times by template", columns.text("template", "Template")),
     rates_table(
@@ -123,7 +124,7 @@ _TABLES: Final = (
         "By campaign",
         columns.text("campaign", "Campaign"),
         meaning=f"The 100 campaigns with most messages in this range. {_NONE} {ONE_TO_ONE}",
-        red="One campaign below the others: see its list in Numbers and its codes in Failures.",
+        remediation="One campaign below the others: see its list in Numbers and its codes in Failures.",
     ),
     durations_table("times-by-campaign", "Times by campaign", columns.text("campaign", "Campaign")),
     rates_table(
@@ -132,7 +133,7 @@ _TABLES: Final = (
         columns.text("country", "Country"),
         meaning="The country of the recipient's calling code (ISO 3166), not where the phone is. Empty: the provider "
         f"tells no phone number. {ONE_TO_ONE}",
-        red="One country below the others: a limit of the account there (code 130497), or bought numbers.",
+        remediation="One country below the others: a limit of the account there (code 130497), or bought numbers.",
     ),
     durations_table("times-by-country", "Times by country", columns.text("country", "Country")),
     rates_table(
@@ -141,7 +142,7 @@ _TABLES: Final = (
         columns.text("category", "Category"),
         meaning="The category under which we sent: marketing, utility, authentication, service. Authentication is "
         f"final after 10 minutes, the others after 30 days. {_NONE} {ONE_TO_ONE}",
-        red="Marketing below the others: Meta caps it for each person. Authentication below 95 %: act at once, "
+        remediation="Marketing below the others: Meta caps it for each person. Authentication below 95 %: act at once, "
         "people cannot log in.",
     ),
     durations_table("times-by-category", "Times by category", columns.text("category", "Category")),
@@ -152,7 +153,7 @@ _TABLES: Final = (
         units=sql.GROUPS,
         meaning="Messages to groups, one count for each member whose status is known, and one for the whole message "
         f"while none is. {_NONE}",
-        red="Nothing delivered at all: ask the provider whether it tells the statuses of members.",
+        remediation="Nothing delivered at all: ask the provider whether it tells the statuses of members.",
     ),
 )
 

@@ -60,8 +60,8 @@ ORDER BY step""",
     "still under way. Deliveries without a time of the provider at both ends, or with a negative one, count under Now "
     "alone. "
     f"{ONE_TO_ONE}",
-    red="24 hours far below Now: phones are off for long or the provider is slow; do not judge a campaign on its "
-    "first day.",
+    remediation="24 hours far below Now: phones are off for long or the provider is slow; do not judge a campaign on "
+    "its first day.",
     layer="rollup",
 )
 
@@ -114,7 +114,7 @@ WHERE reached > 0""",
     meaning="From sent to delivered and to first read or played, exact, by the provider's clock at both ends (Meta's "
     "ticks once a second). Negative durations and messages without both times are counted, and in no percentile; "
     f"messages that were never reached are in none either. {ONE_TO_ONE}",
-    red="95 % rises: the provider is slow or phones are off. Many negative: the sender's clock is wrong, or it "
+    remediation="95 % rises: the provider is slow or phones are off. Many negative: the sender's clock is wrong, or it "
     "reports messages later than it sends them.",
     layer="rollup",
 )
@@ -141,7 +141,7 @@ ORDER BY at, series""",
     ),
     meaning="Within what time 50, 95 and 99 % of the timed deliveries came, by the time of sending. Young messages "
     f"show their quick deliveries first, so the last points lie low and rise. {ONE_TO_ONE}",
-    red="All three rise at once: the provider is slow. Only 99 % rises: some phones were off.",
+    remediation="All three rise at once: the provider is slow. Only 99 % rises: some phones were off.",
     layer="rollup",
 )
 
@@ -182,6 +182,6 @@ LIMIT 100""",
         ),
         meaning="Within what time 50, 95 and 99 % of the timed deliveries and readings came, exact, in the order of "
         f"the table beside it. A reading is as late as people are. {ONE_TO_ONE}",
-        red="One row much slower than the others in delivered: its provider or its connection; see Senders.",
+        remediation="One row much slower than the others in delivered: its provider or its connection; see Senders.",
         layer="rollup",
     )

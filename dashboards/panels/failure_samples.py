@@ -41,7 +41,8 @@ LIMIT {_LIMIT}""",
     ),
     meaning="Of the messages sent in this range that failed, the 100 sent last, groups included. "
     "`ackstream message ID` shows everything known of one.",
-    red="The same words again and again: pass three message ids to the provider's support, they find the cause.",
+    remediation="The same words again and again: pass three message ids to the provider's support, they find the "
+    "cause.",
     layer="copy",
     width=12,
 )

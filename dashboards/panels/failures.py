@@ -21,12 +21,12 @@ _FAILURE_SHARE: Final = share_stat(
     ("sent", "Sent", "outbound.sent"),
     meaning="Messages that failed and reached no phone of the person / sent, by the time of sending. Late failures "
     f"come in for up to 30 days. {ONE_TO_ONE}",
-    red="Above 10 %: the first rows of the codes beside it say what to do.",
+    remediation="Above 10 %: the first rows of the codes beside it say what to do.",
     threshold=Threshold("rate", "above", 0.1),
 )
 
 
-def _danger(identifier: str, title: str, wanted: str, *, meaning: str, red: str) -> Panel:
+def _danger(identifier: str, title: str, wanted: str, *, meaning: str, remediation: str) -> Panel:
     """A number of failures that should be nought."""
     return Panel(
         id=identifier,
@@ -37,7 +37,7 @@ FROM outbound
 WHERE {sql.in_range("slot")} AND {sql.FILTERS} AND outbound.failed > 0 AND {_CLASS} = '{wanted}'""",
         columns=(Column("failures", title),),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=3,
         threshold=Threshold("failures", "above", 0),
@@ -51,7 +51,7 @@ _DANGERS: Final = (
         "account",
         meaning="Failures whose code speaks of the account: locked, payment, registration, access, a country that is "
         "closed to it. Groups included.",
-        red="Any: the codes below name it. Act today, such an account soon sends nothing.",
+        remediation="Any: the codes below name it. Act today, such an account soon sends nothing.",
     ),
     _danger(
         "unknown-code-count",
@@ -59,19 +59,19 @@ _DANGERS: Final = (
         "unknown",
         meaning="Failures with a code that is in none of the lists known here. Groups included. Nothing is dropped: "
         "the table of unknown codes shows them as they came.",
-        red="Any: look the codes up at the provider; a new one often announces a new rule.",
+        remediation="Any: look the codes up at the provider; a new one often announces a new rule.",
     ),
     _danger(
         "no-code-count",
         "Without a code",
         "none",
         meaning="Failures for which the provider gave no code at all. Groups included.",
-        red="Any: open the newest failing messages, and see whether the sender is connected.",
+        remediation="Any: open the newest failing messages, and see whether the sender is connected.",
     ),
 )
 
 
-def _codes(identifier: str, title: str, units: str, *, meaning: str, red: str, width: int) -> Panel:
+def _codes(identifier: str, title: str, units: str, *, meaning: str, remediation: str, width: int) -> Panel:
     return Panel(
         id=identifier,
         title=title,
@@ -100,7 +100,7 @@ LIMIT 200""",
             columns.count("all_failures", "All failures"),
         ),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=width,
     )
@@ -112,7 +112,7 @@ _CODES: Final = _codes(
     sql.ONE_TO_ONE,
     meaning="Failures by the code of the first failure of each message, with its class and what to do about it. A "
     f"code means what the provider that sent it says; the same number of two providers has two rows. {ONE_TO_ONE}",
-    red="Start with the first row: its class says who must act, its last words what to do.",
+    remediation="Start with the first row: its class says who must act, its last words what to do.",
     width=12,
 )
 
@@ -121,7 +121,7 @@ _GROUP_CODES: Final = _codes(
     "Groups: codes",
     sql.GROUPS,
     meaning="The same for messages to groups, one count for each member to whom it failed.",
-    red="One code for all members: the group, or our place in it; else the numbers of those members.",
+    remediation="One code for all members: the group, or our place in it; else the numbers of those members.",
     width=12,
 )
 
@@ -141,7 +141,8 @@ ORDER BY at, class""",
     ),
     meaning="When the messages went out that failed, by class: number, policy, retry, window, account, template, "
     f"content, identity, unknown, or none where the provider gave no code. {ONE_TO_ONE}",
-    red="One class appears at once: account or template, act now; retry, slow down; window, send a template instead.",
+    remediation="One class appears at once: account or template, act now; retry, slow down; window, send a template "
+    "instead.",
     layer="rollup",
     width=12,
 )
@@ -166,13 +167,13 @@ LIMIT 200""",
     ),
     meaning="Codes that are in none of the lists known here, as they came, groups included. First sent is exact to a "
     "quarter of an hour; up to ten sources are named.",
-    red="Any row: look the code up at the provider, and pass it on so that the list here grows.",
+    remediation="Any row: look the code up at the provider, and pass it on so that the list here grows.",
     layer="rollup",
     threshold=Threshold("failures", "above", 0),
 )
 
 
-def _split(identifier: str, title: str, key: Column, *, meaning: str, red: str) -> Panel:
+def _split(identifier: str, title: str, key: Column, *, meaning: str, remediation: str) -> Panel:
     """Failures by a column of `outbound`, the most frequent code beside them."""
     return Panel(
         id=identifier,
@@ -208,7 +209,7 @@ LIMIT 100""",
             columns.PROVISIONAL,
         ),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
     )
 
@@ -221,28 +222,29 @@ _SPLITS: Final = (
         "By template",
         columns.text("template", "Template"),
         meaning=f"The 100 templates with most failures, {_MAIN}. {ONE_TO_ONE}",
-        red="132 and three more figures: mend the template. 131049: Meta caps marketing for each person, send less.",
+        remediation="132 and three more figures: mend the template. 131049: Meta caps marketing for each person, send "
+        "less.",
     ),
     _split(
         "failures-by-campaign",
         "By campaign",
         columns.text("campaign", "Campaign"),
         meaning=f"The 100 campaigns with most failures, {_MAIN}. {ONE_TO_ONE}",
-        red="131026 in front: the list of this campaign is old; clean it with Numbers before it is used again.",
+        remediation="131026 in front: the list of this campaign is old; clean it with Numbers before it is used again.",
     ),
     _split(
         "failures-by-source",
         "By source",
         columns.text("source", "Source"),
         meaning=f"The 100 sources with most failures, {_MAIN}. {ONE_TO_ONE}",
-        red="One source alone: its account, payment or connection; see Senders.",
+        remediation="One source alone: its account, payment or connection; see Senders.",
     ),
     _split(
         "failures-by-country",
         "By country",
         columns.text("country", "Country"),
         meaning=f"The country of the recipient's calling code, {_MAIN}. {ONE_TO_ONE}",
-        red="130497: this account may not write to people in that country.",
+        remediation="130497: this account may not write to people in that country.",
     ),
 )
 

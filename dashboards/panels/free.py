@@ -26,7 +26,8 @@ WHERE {sql.in_range("slot")} AND (pricing_type != '' OR outbound.billable > 0) A
     ),
     meaning="Delivered messages that cost nothing / delivered messages whose pricing the provider told. The table of "
     "free messages says why.",
-    red="Falls: more replies go out after the 24 h window, or the free service messages of the month are used up.",
+    remediation="Falls: more replies go out after the 24 h window, or the free service messages of the month are used "
+    "up.",
     layer="rollup",
     width=3,
 )
@@ -61,7 +62,8 @@ LIMIT 1000""",
     ),
     meaning="Delivered messages that are not billed, by the provider's pricing type. “not told”: the provider said "
     f"nothing about pricing, as gateways that bill by subscription do. {MONTHS}",
-    red="“not told” for a source of the Cloud API: its statuses come without pricing; ask your provider to pass it on.",
+    remediation="“not told” for a source of the Cloud API: its statuses come without pricing; ask your provider to "
+    "pass it on.",
     layer="rollup",
 )
 
@@ -89,8 +91,8 @@ LIMIT 1000""",
     ),
     meaning="Service messages (replies without a template) delivered by each number in each UTC month since October "
     "2026, from the month's first day even when the range begins later. Of the filters only the source applies.",
-    red="Fewer than 100 left: replies are about to cost. Check that the account has a payment method: without one Meta "
-    "does not deliver what lies beyond.",
+    remediation="Fewer than 100 left: replies are about to cost. Check that the account has a payment method: without "
+    "one Meta does not deliver what lies beyond.",
     layer="rollup",
     threshold=Threshold("remaining", "below", 100),
 )

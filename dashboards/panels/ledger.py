@@ -18,7 +18,7 @@ RESIDUAL: Final = Panel(
     columns=(Column("residuals", "Residual"),),
     meaning="Everything that is not as it must be, in the hours of arrival in the range, when they were last checked; "
     f"empty when none was. {_RUN}",
-    red="Any: the ledger below says where and what, `ackstream check` names each and says what mends it.",
+    remediation="Any: the ledger below says where and what, `ackstream check` names each and says what mends it.",
     layer="live",
     width=3,
     threshold=Threshold("residuals", "above", 0),
@@ -70,7 +70,8 @@ LIMIT 200""",
     meaning="By arrival: bodies stored = understood + dead; split into = loaded = events + duplicates; statuses of "
     "outbound messages with a sent record (joined) and without one (orphans). Counted anew from Kafka and ClickHouse, "
     f"never by the processes themselves. {_RUN}",
-    red="A residual: `ackstream check` names each thing and says what mends it. On the way: counted at the next check.",
+    remediation="A residual: `ackstream check` names each thing and says what mends it. On the way: counted at the "
+    "next check.",
     layer="live",
     width=12,
     threshold=Threshold("residual", "above", 0),

@@ -40,7 +40,7 @@ WHERE day >= toDate({sql.START}, 'UTC') AND day <= toDate({sql.END} - 1, 'UTC') 
 GROUP BY source"""
 
 
-def _count(identifier: str, title: str, value: str, *, meaning: str, red: str) -> Panel:
+def _count(identifier: str, title: str, value: str, *, meaning: str, remediation: str) -> Panel:
     return Panel(
         id=identifier,
         title=title,
@@ -48,7 +48,7 @@ def _count(identifier: str, title: str, value: str, *, meaning: str, red: str) -
         sql=f"SELECT {value} AS numbers FROM ({_EVIDENCE})",
         columns=(Column("numbers", title),),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=3,
     )
@@ -60,7 +60,7 @@ _COUNTS: Final = (
         "Dead, high confidence",
         "countIf(confidence = 'high')",
         meaning=f"Numbers to stop sending to. {_RULE} {_RANGE}",
-        red="Take the list below as CSV and suppress them; whoever writes to you again clears himself.",
+        remediation="Take the list below as CSV and suppress them; whoever writes to you again clears himself.",
     ),
     _count(
         "numbers-medium",
@@ -68,7 +68,7 @@ _COUNTS: Final = (
         "countIf(confidence = 'medium')",
         meaning="Numbers that are probably dead: repeated evidence, but over a short time or partly silence alone. "
         f"{_RANGE}",
-        red="Leave them out of marketing; one careful utility message settles the matter.",
+        remediation="Leave them out of marketing; one careful utility message settles the matter.",
     ),
     _count(
         "numbers-wasted",
@@ -76,7 +76,8 @@ _COUNTS: Final = (
         "sumIf(evidence, confidence IN ('high', 'medium'))",
         meaning="Messages that failed on, or vanished at, numbers of high or medium confidence: the evidence itself. "
         f"{_RANGE}",
-        red="What suppressing those numbers would have saved; repeated tries also hurt the quality of your own number.",
+        remediation="What suppressing those numbers would have saved; repeated tries also hurt the quality of your "
+        "own number.",
     ),
 )
 
@@ -96,7 +97,8 @@ FROM ({_RECIPIENTS}) AS of_source""",
     ),
     meaning="Numbers of high and medium confidence / distinct recipients of the range's UTC days. A number that writes "
     f"with two of your sources is two recipients. {_RANGE}",
-    red="Above 5 %: the list is old or bought. Clean it before the next campaign, and ask where the numbers come from.",
+    remediation="Above 5 %: the list is old or bought. Clean it before the next campaign, and ask where the numbers "
+    "come from.",
     layer="rollup",
     width=3,
     threshold=Threshold("rate", "above", 0.05),
@@ -131,8 +133,8 @@ LIMIT 10000""",
     meaning=f"{_RULE} A failure counts at its own time, silence at that of the sending. Last sign of life: a delivery, "
     "a reading or a message from the number, whichever came last; empty when there never was one. "
     f"{_RANGE} At most 10,000, the surest first.",
-    red="Suppress high, pause medium, watch low. Many silent ones of one source at once: webhooks are missing, not "
-    "people; see Senders before you suppress anybody.",
+    remediation="Suppress high, pause medium, watch low. Many silent ones of one source at once: webhooks are "
+    "missing, not people; see Senders before you suppress anybody.",
     layer="rollup",
     width=12,
 )
@@ -165,7 +167,7 @@ LIMIT 300""",
         Column("rate", "High and medium / recipients", "share", "cell"),
     ),
     meaning=f"Numbers by confidence, the messages lost on them, and their share of those who were sent to. {_RANGE}",
-    red="One source far above the others: its list has another origin, or its webhooks are missing (Senders).",
+    remediation="One source far above the others: its list has another origin, or its webhooks are missing (Senders).",
     layer="rollup",
 )
 
@@ -181,8 +183,8 @@ LIMIT 300""",
     columns=(columns.text("country", "Country"), *_TALLY_COLUMNS),
     meaning="Numbers by confidence and the country of their calling code; empty: the provider gives no phone number. "
     f"{_RANGE}",
-    red="One country alone: look at how its numbers are written in your list (a lacking or doubled trunk digit) before "
-    "you suppress them.",
+    remediation="One country alone: look at how its numbers are written in your list (a lacking or doubled trunk "
+    "digit) before you suppress them.",
     layer="rollup",
 )
 

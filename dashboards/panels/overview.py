@@ -16,7 +16,8 @@ _COUNTS: Final = (
         "outbound.sent",
         meaning="Every message that was handed to a provider in this range, those still waiting and those that failed "
         f"included; backfilled history is not. {ONE_TO_ONE}",
-        red="None although you sent: look at Pipeline for lag and at Senders for the last webhook of the source.",
+        remediation="None although you sent: look at Pipeline for lag and at Senders for the last webhook of the "
+        "source.",
     ),
     count_stat(
         "delivered",
@@ -24,7 +25,7 @@ _COUNTS: Final = (
         "outbound.delivered",
         meaning="Messages sent in this range that have reached a phone since, whenever that was. Read implies "
         "delivered.",
-        red="Falls while sent does not: open Failures for the codes, then Senders for a disconnected number.",
+        remediation="Falls while sent does not: open Failures for the codes, then Senders for a disconnected number.",
     ),
     count_stat(
         "read",
@@ -32,7 +33,7 @@ _COUNTS: Final = (
         "outbound.read",
         meaning="Messages sent in this range that were read or played since. A lower bound: people can switch "
         "receipts off.",
-        red="Falls while delivered does not: compare templates and sending hours in Delivery.",
+        remediation="Falls while delivered does not: compare templates and sending hours in Delivery.",
     ),
     count_stat(
         "failed",
@@ -40,14 +41,15 @@ _COUNTS: Final = (
         "outbound.failed",
         meaning="Messages sent in this range that failed and never reached any phone. A failure followed by a "
         "delivery to another device of the person counts as delivered.",
-        red="Rises: Failures lists the codes and what to do about each.",
+        remediation="Rises: Failures lists the codes and what to do about each.",
     ),
     count_stat(
         "pending",
         "Pending",
         "outbound.sent - outbound.delivered - outbound.failed",
         meaning="Sent minus delivered minus failed: the phone is off, or the provider's word is still to come.",
-        red="Stays high for days: Senders shows whether webhooks are missing; otherwise those numbers may be dead.",
+        remediation="Stays high for days: Senders shows whether webhooks are missing; otherwise those numbers may be "
+        "dead.",
     ),
 )
 
@@ -59,8 +61,8 @@ _SHARES: Final = (
         ("sent", "Sent", "outbound.sent"),
         meaning="Delivered / sent, by the time of sending. Provisional while any message is younger than its time to "
         f"live (authentication 10 minutes, others 30 days): it can still change then. {ONE_TO_ONE}",
-        red="Compare with list health: when that is fine, policy limits or our own faults hold the messages back; when "
-        "it is low too, clean the list (Numbers).",
+        remediation="Compare with list health: when that is fine, policy limits or our own faults hold the messages "
+        "back; when it is low too, clean the list (Numbers).",
     ),
     share_stat(
         "read-rate",
@@ -69,7 +71,7 @@ _SHARES: Final = (
         ("delivered", "Delivered", "outbound.delivered"),
         meaning="Read or played / delivered, by the time of sending. A lower bound: who switches receipts off reads "
         f"unseen. Meta stops counting after 7 days, this does not. {ONE_TO_ONE}",
-        red="Low against the period before: send fewer and better aimed messages; try another hour (heatmap in "
+        remediation="Low against the period before: send fewer and better aimed messages; try another hour (heatmap in "
         "Delivery) or template.",
     ),
     share_stat(
@@ -84,7 +86,7 @@ _SHARES: Final = (
         meaning="Delivered / sent without failures that say nothing about the number: Meta's holdout, its cap on "
         "marketing and opt-outs, and our own faults (payment, a closed 24 h window, templates). "
         "How good the addresses are.",
-        red="Below 85 %: stop sending to numbers without a sign of life; Numbers lists them with the evidence.",
+        remediation="Below 85 %: stop sending to numbers without a sign of life; Numbers lists them with the evidence.",
         threshold=Threshold("rate", "below", 0.85),
     ),
     share_stat(
@@ -94,8 +96,8 @@ _SHARES: Final = (
         ("sent", "Sent", "outbound.sent"),
         meaning="Messages known from statuses alone / sent. They count in every rate, but have no campaign and no "
         "template. 100 % is normal for a source whose sends are reported nowhere.",
-        red="Rises: the sender has stopped reporting what it sends (POST /sent) or reports other ids than the statuses "
-        "carry; Senders tells these two apart.",
+        remediation="Rises: the sender has stopped reporting what it sends (POST /sent) or reports other ids than the "
+        "statuses carry; Senders tells these two apart.",
     ),
 )
 
@@ -126,7 +128,7 @@ ORDER BY at, series""",
     ),
     meaning="Both rates by the time of sending, so a late read raises the day on which the message went out. Points "
     f"marked as provisional can still change. {ONE_TO_ONE}",
-    red="A step down that begins at one moment: look in Failures and Senders for what changed then.",
+    remediation="A step down that begins at one moment: look in Failures and Senders for what changed then.",
     layer="rollup",
 )
 
@@ -153,7 +155,7 @@ ORDER BY at, series""",
     ),
     meaning="What has become of the messages sent in each hour, day or month of the chosen zone. The three parts add "
     f"up to sent. {ONE_TO_ONE}",
-    red="A hole: nothing was sent, or nothing was reported; Senders shows the last webhook of each source.",
+    remediation="A hole: nothing was sent, or nothing was reported; Senders shows the last webhook of each source.",
     layer="rollup",
 )
 
@@ -170,7 +172,8 @@ LIMIT 200""",
     columns=(columns.text("campaign", "Campaign"), Column("began", "First sent", "time", "cell"), *columns.RATES),
     meaning="The 200 campaigns that began last, counted from their messages in this range. First sent is exact to a "
     f"quarter of an hour. Messages without a campaign are in Delivery, by template. {ONE_TO_ONE}",
-    red="One far below its siblings: open Failures with this campaign chosen. Compare only what is not provisional.",
+    remediation="One far below its siblings: open Failures with this campaign chosen. Compare only what is not "
+    "provisional.",
     layer="rollup",
     width=12,
 )
@@ -187,7 +190,7 @@ WHERE {sql.in_both_periods("slot")} AND {sql.ONE_TO_ONE} AND {sql.SOURCES}""",
     columns=(Column("received", "Received"), Column("received_before", "Period before", role="before")),
     meaning="Messages from customers, direct chats only. Template and campaign are not asked: an answer carries "
     "neither.",
-    red="None while customers are writing: Senders shows whether the source is connected and sends webhooks.",
+    remediation="None while customers are writing: Senders shows whether the source is connected and sends webhooks.",
     layer="rollup",
     width=2,
 )
@@ -208,7 +211,7 @@ ORDER BY at, series""",
         Column("received", "Messages"),
     ),
     meaning="Messages from customers by the time at which they were written. Of the filters only the source applies.",
-    red="A hole at an hour that is usually busy: look at Senders.",
+    remediation="A hole at an hour that is usually busy: look at Senders.",
     layer="rollup",
 )
 
@@ -219,7 +222,8 @@ _GROUPS: Final = rates_table(
     units=sql.GROUPS,
     meaning="Messages to groups, apart from one-to-one: a message counts once for each member whose status is known, "
     "and once as a whole while none is.",
-    red="Delivered stays at nothing: not every provider tells the statuses of members; ask it before anything else.",
+    remediation="Delivered stays at nothing: not every provider tells the statuses of members; ask it before anything "
+    "else.",
 )
 
 _CONSERVATION: Final = Panel(
@@ -243,7 +247,7 @@ WHERE {sql.in_range("slot")} AND {sql.FILTERS}""",
     ),
     meaning="Sent minus delivered, failed and pending, each counted by itself from the rows of single messages, groups "
     "included. It must be 0: every message is in exactly one state.",
-    red="Not 0: the tables are wrong, not your messages. Do not decide from these numbers; see the log of the "
+    remediation="Not 0: the tables are wrong, not your messages. Do not decide from these numbers; see the log of the "
     "analytics worker and report it.",
     layer="rollup",
     threshold=Threshold("residual", "above", 0),

@@ -27,8 +27,8 @@ WHERE name = 'store_up' AND {_RECENT}""",
     columns=(Column("up", "1 = yes"),),
     meaning="1 while Kafka acknowledges bodies in time, 0 while providers are told 503 or the edge does not answer at "
     f"all; empty when nothing was sampled for 10 minutes. {_PRESENT}",
-    red="0: `make status` says whether Kafka or the edge is down. Providers repeat for hours to days, not for ever. "
-    "Empty: the analytics worker is not running.",
+    remediation="0: `make status` says whether Kafka or the edge is down. Providers repeat for hours to days, not for "
+    "ever. Empty: the analytics worker is not running.",
     layer="samples",
     width=2,
     threshold=Threshold("up", "below", 1),
@@ -55,8 +55,8 @@ ORDER BY stage""",
     ),
     meaning="Records in Kafka that a stage has not finished, and how old the oldest of them is. normalise: bodies into "
     f"events; load: events into ClickHouse. {_PRESENT}",
-    red="Older than a minute: that stage stands still or is too slow. See its log (`make status` names it); more "
-    "workers: [streams] in the settings.",
+    remediation="Older than a minute: that stage stands still or is too slow. See its log (`make status` names it); "
+    "more workers: [streams] in the settings.",
     layer="samples",
     threshold=Threshold("oldest", "above", 60),
 )
@@ -78,8 +78,8 @@ LIMIT 20""",
     ),
     meaning="How far the copy and the rollups follow the tables that are loaded, and when the last sample was taken; "
     f"empty: never. `messages` and `delivery_rates` do not depend on them and are exact at once. {_PRESENT}",
-    red="More than a minute and growing: the analytics worker is behind or down; see its log. After a replay of "
-    "millions some minutes are normal.",
+    remediation="More than a minute and growing: the analytics worker is behind or down; see its log. After a replay "
+    "of millions some minutes are normal.",
     layer="live",
     threshold=Threshold("lag", "above", 60),
 )
@@ -102,7 +102,8 @@ WHERE name = 'requests' AND {_SAMPLED}""",
     ),
     meaning="Requests answered 503 or 500 (not_stored, overloaded, internal) / all requests to /webhooks and /sent. "
     "What passed while the analytics worker was away is not in it.",
-    red="Above 1 %: Kafka is slow or away, or bursts exceed max_in_flight_bytes. Providers send these bodies again.",
+    remediation="Above 1 %: Kafka is slow or away, or bursts exceed max_in_flight_bytes. Providers send these bodies "
+    "again.",
     layer="samples",
     width=3,
     threshold=Threshold("rate", "above", 0.01),
@@ -124,13 +125,13 @@ ORDER BY at, series""",
     ),
     meaning="Requests to /webhooks and /sent by what they were answered; stored = 200. Counted from the edge's own "
     "counters every 10 seconds.",
-    red="bad_credentials: the secret of a source differs from the provider's. unknown_source: a webhook address with a "
-    "wrong name. not_stored, overloaded: see the lag beside it.",
+    remediation="bad_credentials: the secret of a source differs from the provider's. unknown_source: a webhook "
+    "address with a wrong name. not_stored, overloaded: see the lag beside it.",
     layer="samples",
 )
 
 
-def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, red: str) -> Panel:
+def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, remediation: str) -> Panel:
     """A line a stage: the highest sample of each step, whole where it is a count."""
     highest = "toUInt64(max(highest))" if value.unit == "count" else "toFloat64(max(highest))"
     return Panel(
@@ -144,7 +145,7 @@ GROUP BY at, series
 ORDER BY at, series""",
         columns=(Column("at", "At", "time", "x"), Column("series", "Stage", "text", "series"), value),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="samples",
     )
 
@@ -155,7 +156,7 @@ _LAG: Final = _sampled_line(
     "lag_records",
     Column("records", "Records"),
     meaning="The most records that waited for each stage in each step. A burst is no trouble as long as it goes away.",
-    red="Grows without end: more comes in than the stage can do; add workers ([streams] in the settings).",
+    remediation="Grows without end: more comes in than the stage can do; add workers ([streams] in the settings).",
 )
 
 _OLDEST: Final = _sampled_line(
@@ -165,7 +166,7 @@ _OLDEST: Final = _sampled_line(
     Column("oldest", "Age", "seconds"),
     meaning="The highest age that the oldest unfinished record of each stage reached in each step. It sees what an "
     "average hides: one record that is stuck.",
-    red="A straight line upwards: one record or partition is stuck; the log of that stage names it.",
+    remediation="A straight line upwards: one record or partition is stuck; the log of that stage names it.",
 )
 
 _LATENCY: Final = Panel(
@@ -178,7 +179,7 @@ WHERE {sql.in_range("slot")} AND {sql.SOURCES}""",
     columns=(Column("p95", "95th percentile", "ms"),),
     meaning="From the arrival of a body to its events in ClickHouse, for 95 of 100 events; at most 2.5 % off. Repeats "
     "and replays do not count.",
-    red="Above 10 seconds: see which stage waits, and whether ClickHouse is busy.",
+    remediation="Above 10 seconds: see which stage waits, and whether ClickHouse is busy.",
     layer="rollup",
     width=2,
     threshold=Threshold("p95", "above", 10_000),
@@ -204,7 +205,8 @@ ORDER BY at, series""",
         Column("latency", "Latency", "ms"),
     ),
     meaning="From the arrival of a body to its events in ClickHouse, by the time of arrival; at most 2.5 % off.",
-    red="The 99th percentile alone rises: restarts or single slow inserts. All rise: the pipeline is at its limit.",
+    remediation="The 99th percentile alone rises: restarts or single slow inserts. All rise: the pipeline is at its "
+    "limit.",
     layer="rollup",
 )
 
@@ -224,7 +226,7 @@ ORDER BY at, series""",
     ),
     meaning="Every event of every body that was understood and inserted, repeats included, by its arrival: messages, "
     "statuses, notices of the system, echoes of what a phone sent, and what came through /sent.",
-    red="One kind stops while others go on: that event is no longer subscribed to at the provider.",
+    remediation="One kind stops while others go on: that event is no longer subscribed to at the provider.",
     layer="rollup",
 )
 
@@ -248,7 +250,7 @@ ORDER BY at, series""",
     ),
     meaning="Events that had been delivered before, on the same UTC day or the day before / all. They change no number "
     "anywhere; some providers tell everything two or three times.",
-    red="Rises suddenly: the provider does not get its 200 in time; see the requests by outcome.",
+    remediation="Rises suddenly: the provider does not get its 200 in time; see the requests by outcome.",
     layer="rollup",
 )
 

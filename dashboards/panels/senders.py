@@ -38,7 +38,8 @@ FROM ({_STATES})""",
     columns=(Column("senders", "In trouble"),),
     meaning="Numbers whose newest word from the provider is disconnected, scan the QR code, banned or limited. The "
     "present moment, whatever range is chosen.",
-    red="Any: the table of states says which number and since when. Nothing it sends arrives until that is mended.",
+    remediation="Any: the table of states says which number and since when. Nothing it sends arrives until that is "
+    "mended.",
     layer="live",
     width=3,
     threshold=Threshold("senders", "above", 0),
@@ -65,8 +66,8 @@ LIMIT 500""",
     meaning="The newest state that the provider told, by number, and since when it has been so; 1 under trouble: "
     "disconnected, scan the QR code, banned or limited. A number whose provider never told one is not listed. The "
     "present moment.",
-    red="Disconnected or qr: connect it again at the provider. Banned: stop sending, appeal there. Limited: send less, "
-    "and only to people who asked for it.",
+    remediation="Disconnected or qr: connect it again at the provider. Banned: stop sending, appeal there. Limited: "
+    "send less, and only to people who asked for it.",
     layer="live",
     width=12,
     threshold=Threshold("trouble", "above", 0),
@@ -96,8 +97,8 @@ LIMIT 200""",
     ),
     meaning="What providers told in this range about bans, quality, templates, limits and lost connections, good news "
     "of these kinds too; the newest 200.",
-    red="A template paused, a quality that fell: stop that campaign, people block or report it. Bans come after such "
-    "warnings.",
+    remediation="A template paused, a quality that fell: stop that campaign, people block or report it. Bans come "
+    "after such warnings.",
     layer="live",
     width=12,
 )
@@ -124,8 +125,8 @@ LIMIT 500""",
     meaning="The present silence of each source against its own gaps of the 14 days up to its last webhook: the 99th "
     "percentile, at least 30 minutes, exact to 15. With fewer than 10 gaps there is no comparison. A source that never "
     "sent one, or none for 60 days, is not listed.",
-    red="Longer than usual: send yourself a message. If no webhook comes, see the provider's console: webhook address, "
-    "connection, subscription to events.",
+    remediation="Longer than usual: send yourself a message. If no webhook comes, see the provider's console: webhook "
+    "address, connection, subscription to events.",
     layer="rollup",
     width=12,
     threshold=Threshold("overdue", "above", 0),
@@ -133,7 +134,7 @@ LIMIT 500""",
 
 
 def _share_by_source(
-    identifier: str, title: str, part: tuple[str, str], settled: str, *, meaning: str, red: str
+    identifier: str, title: str, part: tuple[str, str], settled: str, *, meaning: str, remediation: str
 ) -> Panel:
     """A line a source: a share of the messages that are `settled`, a condition; `part` = its title and expression."""
     return Panel(
@@ -155,7 +156,7 @@ ORDER BY at, series""",
             Column("messages", "Sent", role="denominator"),
         ),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
     )
 
@@ -170,8 +171,8 @@ _SILENT: Final = _share_by_source(
     f"{sql.SETTLED_AT} <= now('UTC')",
     meaning="Neither delivered nor failed beyond their time to live (authentication 10 minutes, others 30 days) / "
     "sent, of messages of that age alone: webhooks are missing, or numbers are dead. One-to-one only.",
-    red="Rises for one source: its webhooks are lost; see its last webhook and Pipeline. Rises everywhere: dead "
-    "numbers, see Numbers.",
+    remediation="Rises for one source: its webhooks are lost; see its last webhook and Pipeline. Rises everywhere: "
+    "dead numbers, see Numbers.",
 )
 
 _WAITING: Final = _share_by_source(
@@ -181,7 +182,7 @@ _WAITING: Final = _share_by_source(
     _OLDER.format(86_400),
     meaning="Neither delivered nor failed after 24 hours / sent, of messages of that age: the early sign of what is "
     "silent later. Phones that are off belong to it. One-to-one only.",
-    red="Rises suddenly for one source: look whether its orphans rise too, in the table below.",
+    remediation="Rises suddenly for one source: look whether its orphans rise too, in the table below.",
 )
 
 _ORPHANS: Final = _share_by_source(
@@ -191,7 +192,7 @@ _ORPHANS: Final = _share_by_source(
     "1",
     meaning="Messages known from statuses alone / all outbound ones. 100 % is normal for a source whose sends are "
     "reported nowhere. One-to-one only.",
-    red="Rises where sends are reported: POST /sent fails or has stopped, or it reports other ids.",
+    remediation="Rises where sends are reported: POST /sent fails or has stopped, or it reports other ids.",
 )
 
 # Both shares by ten points: a day of many phones that are off moves the one, a send job without reports the other.
@@ -241,7 +242,7 @@ LIMIT 300""",
     meaning="Messages older than an hour: how many have no sent record and how many have no word, against the period "
     "of the same length before. When both rise by 10 points or more (of at least 20 messages), records and statuses do "
     "not find each other.",
-    red="Both rose: the message_id in POST /sent is not the id that the statuses carry. Report the id that the "
+    remediation="Both rose: the message_id in POST /sent is not the id that the statuses carry. Report the id that the "
     "provider repeats in its webhooks; `ackstream message ID` shows which half of a message is there. What is reported "
     "rightly matches at once, old messages too when they are reported again.",
     layer="rollup",

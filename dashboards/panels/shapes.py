@@ -12,7 +12,7 @@ _CHANGE: Final = "The change is against the period of the same length just befor
 _NOW: Final = sql.is_now("slot")
 
 
-def count_stat(identifier: str, title: str, expression: str, *, meaning: str, red: str) -> Panel:
+def count_stat(identifier: str, title: str, expression: str, *, meaning: str, remediation: str) -> Panel:
     """A number of one-to-one messages, an expression over a row of `outbound`, and the same of the period before."""
     return Panel(
         id=identifier,
@@ -25,7 +25,7 @@ FROM outbound
 WHERE {sql.in_both_periods("slot")} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}""",
         columns=(Column("messages", title), Column("messages_before", "Period before", role="before")),
         meaning=f"{meaning} {_CHANGE}",
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=2,
     )
@@ -38,7 +38,7 @@ def share_stat(
     whole: tuple[str, str, str],
     *,
     meaning: str,
-    red: str,
+    remediation: str,
     threshold: Threshold | None = None,
 ) -> Panel:
     """A share of one-to-one messages, its two terms, the period before and the mark of youth.
@@ -68,7 +68,7 @@ WHERE {sql.in_both_periods("slot")} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}""",
             columns.PROVISIONAL,
         ),
         meaning=f"{meaning} {_CHANGE}",
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=3,
         threshold=threshold,
@@ -81,7 +81,7 @@ def rates_table(
     key: Column,
     *,
     meaning: str,
-    red: str,
+    remediation: str,
     units: str = sql.ONE_TO_ONE,
     limit: int = 100,
     width: int = 6,
@@ -99,7 +99,7 @@ ORDER BY sent DESC, {key.name}
 LIMIT {limit}""",
         columns=(key, *columns.RATES),
         meaning=meaning,
-        red=red,
+        remediation=remediation,
         layer="rollup",
         width=width,
     )

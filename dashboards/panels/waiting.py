@@ -61,7 +61,7 @@ WHERE window_ends_at > {_NOW}""",
     columns=(Column("waiting_chats", "Waiting now"),),
     meaning="Chats whose last word is the customer's and whose 24 h window is open, so that anything may be answered. "
     f"{_PRESENT}",
-    red="Higher than your team can answer within the hour: the list below is sorted by who has waited longest.",
+    remediation="Higher than your team can answer within the hour: the list below is sorted by who has waited longest.",
     layer="copy",
     width=3,
 )
@@ -75,7 +75,7 @@ FROM ({_LAST_WINDOW})
 WHERE {_SOON}""",
     columns=(Column("expiring_chats", "Waiting, closing soon"),),
     meaning=f"Unanswered chats whose 24 h window closes within {SOON_HOURS} hours. {_PRESENT}",
-    red="Answer these first: once the window is closed only a template reaches them, and that costs.",
+    remediation="Answer these first: once the window is closed only a template reaches them, and that costs.",
     layer="copy",
     width=3,
     threshold=Threshold("expiring_chats", "above", 0),
@@ -108,7 +108,7 @@ LIMIT 500""",
     columns=_CHAT,
     meaning=f"Chats of the last {_DAYS} days whose last word is the customer's: those with an open window first, then "
     f"by who has waited longest, at most 500. {_PRESENT}",
-    red="Answer from the top. Window closed: only a template goes through; ask whether it is still worth one.",
+    remediation="Answer from the top. Window closed: only a template goes through; ask whether it is still worth one.",
     layer="copy",
     width=12,
 )
@@ -125,8 +125,8 @@ LIMIT 500""",
     columns=_CHAT,
     meaning=f"A window is open for {WINDOW_HOURS} hours from the customer's last message. Unanswered chats first, then "
     f"by time left, at most 500. {_PRESENT}",
-    red="Answer the unanswered ones now; if you still have something to say to the others, say it before the window "
-    "closes.",
+    remediation="Answer the unanswered ones now; if you still have something to say to the others, say it before the "
+    "window closes.",
     layer="copy",
     width=12,
 )

@@ -29,7 +29,7 @@ export function about(panel, context, freshness) {
   const layer = freshness?.[panel.layer];
   open(panel.title,
     part("What it means", h("p", {}, panel.meaning)),
-    part("When it is red", h("p", {}, panel.red, limit && ` ${limit}`)),
+    part("When it is red", h("p", {}, panel.remediation, limit && ` ${limit}`)),
     part("Where it comes from", h("dl", {},
       h("dt", {}, "Numbers from"), h("dd", {}, LAYERS[panel.layer] ?? panel.layer),
       layer && [h("dt", {}, "As of"), h("dd", {}, shown(layer.at, "time", context), ` (${context.zone})`)],

@@ -9,7 +9,7 @@ from dashboards.alerts.rule import NOW, Rule
 def rule(**facts: Any) -> Rule:
     """A rule that is looked at every 10 s; bad above 1, good again at 0.5."""
     given: dict[str, Any] = {
-        "id": "test-rule", "title": "Test rule", "meaning": "It means something.", "red": "Do something.",
+        "id": "test-rule", "title": "Test rule", "meaning": "It means something.", "remediation": "Do something.",
         "sql": "SELECT 1", "labels": ("source",), "summary": "{source} is at {value:.1f}", "above": 1.0, "clear": 0.5,
         "for_seconds": 20.0, "keep_seconds": 30.0, "every_seconds": 10.0, "severity": "warning",
         "dashboard": "pipeline", "group": (),

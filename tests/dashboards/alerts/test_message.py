@@ -132,7 +132,7 @@ def test_a_rule_says_what_it_means_and_what_to_do(each: Any) -> None:
     assert each.id == each.id.lower()
     assert each.title
     assert each.meaning.endswith(".")
-    assert each.red[-1] in ".?"
+    assert each.remediation[-1] in ".?"
     assert each.clear <= each.above
     assert set(each.group) <= set(each.labels)
 

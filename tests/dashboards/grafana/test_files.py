@@ -43,7 +43,7 @@ def test_every_panel_of_every_dashboard_is_there(boards: dict[str, Any]) -> None
             shown = found[panel_id(panel)]
             assert shown["title"] == panel.title
             assert panel.meaning in shown["description"]
-            assert panel.red in shown["description"]
+            assert panel.remediation in shown["description"]
             assert {column.name for column in panel.columns} & set(re.findall(r"\w+", shown["targets"][0]["rawSql"]))
 
 
@@ -125,7 +125,7 @@ def test_every_rule_is_in_the_file_with_its_words_and_numbers(rules: dict[str, A
         assert int(group["interval"].removesuffix("s")) >= rule.every_seconds
         assert int(group["interval"].removesuffix("s")) % 10 == 0
         assert shown["for"] == f"{rule.for_seconds:.0f}s"
-        assert (shown["annotations"]["description"], shown["annotations"]["action"]) == (rule.meaning, rule.red)
+        assert (shown["annotations"]["description"], shown["annotations"]["action"]) == (rule.meaning, rule.remediation)
         query, threshold = shown["data"]
         assert query["datasourceUid"] == query["model"]["datasource"]["uid"] == SOURCE_UID
         (condition,) = threshold["model"]["conditions"]

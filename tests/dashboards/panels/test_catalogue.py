@@ -71,11 +71,11 @@ def test_a_dashboard_says_what_it_answers(dashboard: Dashboard) -> None:
 @each_panel
 def test_words_say_what_it_is_and_what_to_do(panel: Panel) -> None:
     assert 2 < len(panel.title) < 60
-    for text in (panel.meaning, panel.red):
+    for text in (panel.meaning, panel.remediation):
         assert text.endswith(".")
         assert 20 < len(text) < 700
         assert "  " not in text
-    assert panel.meaning != panel.red
+    assert panel.meaning != panel.remediation
     assert 1 <= panel.width <= 12
 
 
