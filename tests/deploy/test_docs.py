@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.admin import reference_docs
+from deploy import reference_docs
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ROOT / "deploy" / "cli" / "commands"
@@ -23,7 +23,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("name", reference_docs.PAGES)
 def test_generated_pages_are_up_to_date(name: str) -> None:
     page = ROOT / "deploy" / "docs" / name
-    assert page.read_text() == reference_docs.PAGES[name](), "run python -m deploy.admin.reference_docs"
+    assert page.read_text() == reference_docs.PAGES[name](), "run python -m deploy.reference_docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""The reference pages that are made from code: `python -m deploy.admin.reference_docs` writes them into deploy/docs."""
+"""The reference pages that are made from code: `python -m deploy.reference_docs` writes them into deploy/docs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from deploy.local import settings_file
 from schemas.metrics import METRICS, Metric
 
-FOLDER = Path(__file__).parents[1] / "docs"
+FOLDER = Path(__file__).parent / "docs"
 
 _SETTINGS = """\
 # Settings
 
 `make up` writes this file, `ackstream.toml`, with fresh random secrets. This page is made from the same text by
-`python -m deploy.admin.reference_docs`.
+`python -m deploy.reference_docs`.
 
 ```toml
 {text}```
@@ -23,7 +23,7 @@ _METRICS = """\
 
 `GET /metrics` of ingest, in the format of Prometheus, added up over all ingest processes of one data folder. Label
 values come from closed lists (sources of the settings, providers, outcomes, classes of errors), never from a client.
-`python -m deploy.admin.reference_docs` makes this page from `schemas/metrics.py`.
+`python -m deploy.reference_docs` makes this page from `schemas/metrics.py`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
