@@ -161,7 +161,7 @@ def _jwt(settings: authentication.Jwt) -> Check:
             raise ConfigError(f"auth.jwt.secrets: {error}") from None
 
     def verify(request: Request) -> Verdict:
-        found = tokens.signer(
+        found = tokens.token_signer(
             bearer_token(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
         )
         return verdict_for(f"jwt-{algorithm.lower()}", found)

@@ -1,6 +1,7 @@
-"""Signatures of Standard Webhooks 1.0: HMAC-SHA256 (`v1`) and Ed25519 (`v1a`) over id, time and body. Pure.
+"""Signatures of Standard Webhooks 1.0: HMAC-SHA256 (`v1`) and Ed25519 (`v1a`) over id, time and body.
 
-The only scheme here that covers the time as well, so that a captured request cannot be sent again later.
+This is the only scheme here that covers the time as well, so that a captured request cannot be sent again later. The
+library `standardwebhooks` cannot be used: it takes no time of the request, only bodies in UTF-8, and no `v1a`.
 """
 
 import hmac

@@ -1,33 +1,34 @@
-"""JSON Web Tokens signed with HS256, RS256 or ES256: whose key signed one, and whether it holds now. Pure.
+"""JSON Web Tokens signed with HS256, RS256 or ES256: which key signed a token, and whether the token is valid now.
 
-A token proves that its sender knows the key. It covers no body, so its expiry is all that keeps a captured one from
-being used for ever: one without an expiry is refused.
+A token proves that its sender knows the key. It does not cover the body, and only its expiry limits how long a captured
+token can be used: a token without an expiry is refused.
 """
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from functools import lru_cache
-from hashlib import sha256
-from typing import Any
+from functools import cache, lru_cache
+from math import isfinite
+from typing import TYPE_CHECKING, Literal
 
-from schemas.authentication.secrets import matching_signature
+from schemas.authentication.secrets import to_bytes
 from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_list, as_object
+
+if TYPE_CHECKING:
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+Algorithm = Literal["HS256", "RS256", "ES256"]
 
 _CLOCK_SKEW_SECONDS = 300
 _MIN_RSA_BITS = 2048  # RFC 7518, section 3.3
-_MAX_TOKEN = 16_384  # servers take no longer headers
+_MAX_TOKEN = 16_384  # servers accept no longer headers
 
 
-def hs256_secret(token: str, secrets: Sequence[str], now_ms: int, leeway_seconds: int = 0) -> str | None:
-    """The secret that signed `token` by HS256, as `signer` tells it."""
-    return signer(token, "HS256", secrets, now_ms, leeway_seconds)
-
-
-def signer(
+def token_signer(
     token: str,
-    algorithm: str,
+    algorithm: Algorithm,
     secrets: Sequence[str],
     now_ms: int,
     leeway_seconds: int = 0,
@@ -35,29 +36,29 @@ def signer(
     issuer: str = "",
     audience: str = "",
 ) -> str | None:
-    """The secret that signed `token`, if it is valid at `now_ms`; `leeway_seconds` = how long after `exp` it still is.
+    """The secret that signed `token`, if the token is valid at `now_ms`; None for anything else. Never raises.
 
-    Of RS256 and ES256 the secrets are public keys in PEM form. The algorithm is fixed: what the token's own header
-    names is compared with it, never followed. An issuer or audience that is given has to be the token's.
+    `leeway_seconds`: how long after its expiry a token is still accepted. For RS256 and ES256 the secrets are public
+    keys in PEM form that `public_key` accepts. The algorithm is fixed: a token that names another one is refused. The
+    token must name the `issuer` and the `audience` if they are given.
     """
-    parts = token.split(".") if len(token) <= _MAX_TOKEN else []
-    if len(parts) != 3:
-        return None
-    header, claims = _object(parts[0]), _object(parts[1])
-    if header.get("alg") != algorithm or "crit" in header or not _holds(claims, now_ms / 1000, leeway_seconds):
-        return None
-    if (issuer and claims.get("iss") != issuer) or (audience and audience not in as_list(claims.get("aud"))):
-        return None
-    signed = f"{parts[0]}.{parts[1]}".encode()  # _object has made sure of ASCII
-    if algorithm == "HS256":
-        return matching_signature(parts[2], secrets, lambda key: (_encoded(hmac.digest(key, signed, sha256)),))
-    signature = _decoded(parts[2])
-    return next((each for each in secrets if _is_by(public_key(each, algorithm), signature, signed)), None)
+    found = None
+    for secret in secrets if token.isascii() and len(token) <= _MAX_TOKEN else ():
+        claims = _verified_claims(token, algorithm, secret) if secret else None
+        # PyJWT compares times with the clock of the machine; here `now_ms` counts, the time of the request.
+        if (
+            claims is not None
+            and _is_current(claims, now_ms / 1000, leeway_seconds)
+            and issuer in ("", claims.get("iss"))
+            and (not audience or audience in as_list(claims.get("aud")))
+        ):
+            found = secret
+    return found
 
 
 @lru_cache(maxsize=64)
-def public_key(pem: str, algorithm: str) -> Any:
-    """The key in PEM form that RS256 or ES256 verifies with. Raises ValueError whose text says what is wanted."""
+def public_key(pem: str, algorithm: Algorithm) -> "RSAPublicKey | EllipticCurvePublicKey":
+    """The public key in PEM form that RS256 or ES256 verifies with. Raises ValueError that names the kind of key."""
     # Imported with the first such key: it takes 20 ms, which every command would spend.
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -74,26 +75,46 @@ def public_key(pem: str, algorithm: str) -> Any:
     raise ValueError(f"{algorithm} needs the issuer's public {kind}, in PEM form (-----BEGIN PUBLIC KEY-----)")
 
 
-def _is_by(key: Any, signature: bytes, signed: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+@cache
+def _verifier() -> "jwt.PyJWS":
+    """PyJWT's check of form, header and signature."""
+    # Imported with the first token: it takes 100 ms, which every command would spend.
+    import jwt
+    from jwt.algorithms import HMACAlgorithm
+
+    class SharedSecret(HMACAlgorithm):
+        """HS256 without PyJWT's inspection of the secret on every call, which takes four times as long as the rest.
+
+        The inspection is against public keys that are used as shared secrets; here the settings fix the algorithm.
+        """
+
+        def prepare_key(self, key: str | bytes) -> bytes:
+            return key if isinstance(key, bytes) else to_bytes(key)
+
+        def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002  (the provider chooses the length)
+            return None
+
+    verifier = jwt.PyJWS(algorithms=["RS256", "ES256"])
+    verifier.register_algorithm("HS256", SharedSecret(HMACAlgorithm.SHA256))
+    return verifier
+
+
+def _verified_claims(token: str, algorithm: Algorithm, secret: str) -> JsonObject | None:
+    """The claims of a token that `secret` signed; {} for a payload that is no JSON object."""
+    if token.count(".") != 2:  # spares the import for bearer tokens that are no JSON Web Tokens
+        return None
+    from jwt import InvalidTokenError
 
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            if len(signature) != 64:  # two numbers of the curve's 32 bytes each
-                return False
-            numbers = (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
-            key.verify(encode_dss_signature(*numbers), signed, ec.ECDSA(hashes.SHA256()))
-        else:
-            key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
+        key = to_bytes(secret) if algorithm == "HS256" else public_key(secret, algorithm)
+        decoded = _verifier().decode_complete(token, key, algorithms=[algorithm])
+        claims = as_object(loads(decoded["payload"]))
+    except (InvalidTokenError, InvalidJSON, ValueError):
+        return None
+    return None if "crit" in decoded["header"] else claims
 
 
-def _holds(claims: dict[str, Any], now: float, leeway: int) -> bool:
+def _is_current(claims: JsonObject, now: float, leeway: int) -> bool:
     expiry = _number(claims.get("exp"))
     begins = [_number(claims[name]) for name in ("iat", "nbf") if name in claims]
     return (
@@ -103,26 +124,7 @@ def _holds(claims: dict[str, Any], now: float, leeway: int) -> bool:
     )
 
 
-def _number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _object(part: str) -> dict[str, Any]:
-    """The JSON object in a part of the token, or an empty one."""
-    try:
-        return as_object(loads(_decoded(part)))
-    except InvalidJSON:
-        return {}
-
-
-def _decoded(part: str) -> bytes:
-    """The bytes of a part; none for what is no base64."""
-    try:
-        data = part.encode("ascii")
-        return urlsafe_b64decode(data + b"=" * (-len(data) % 4))
-    except ValueError:
-        return b""
-
-
-def _encoded(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+def _number(value: Json) -> int | float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if isinstance(value, int) or isfinite(value) else None

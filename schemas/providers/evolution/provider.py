@@ -13,7 +13,7 @@ from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import verdict_for
 from schemas.authentication.static_secret import bearer_token
 from schemas.authentication.static_secret import verify_static_secret as verify_static
-from schemas.authentication.tokens import hs256_secret
+from schemas.authentication.tokens import token_signer
 from schemas.parsing.bodies import Elements, elements_of
 from schemas.parsing.identity import phone
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id
@@ -43,7 +43,7 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
     Instances may send headers; the webhook that is global to a server sends none, so there only the query is left.
     """
-    secret = hs256_secret(bearer_token(request), secrets, request.now_ms, _RETRIES_AFTER_EXPIRY_SECONDS)
+    secret = token_signer(bearer_token(request), "HS256", secrets, request.now_ms, _RETRIES_AFTER_EXPIRY_SECONDS)
     return verdict_for("jwt-hs256", secret) if secret is not None else verify_static(request, secrets)
 
 

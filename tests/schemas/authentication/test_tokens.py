@@ -1,7 +1,9 @@
 """JWTs against a public library, and secrets at all the places where users put them."""
 
+import hmac
 import json
-from base64 import b64encode
+import warnings
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 
 import jwt
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.authentication.request import Request
 from schemas.authentication.static_secret import verify_static_secret
-from schemas.authentication.tokens import hs256_secret
+from schemas.authentication.tokens import token_signer
 
 NOW = 1_795_176_100
 KEY = "k" * 32
@@ -22,14 +24,14 @@ def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
 
 
 def accepted(given: str, *secrets: str, now: float = NOW, leeway: int = 0) -> bool:
-    return hs256_secret(given, secrets or (KEY,), int(now * 1000), leeway) is not None
+    return token_signer(given, "HS256", secrets or (KEY,), int(now * 1000), leeway) is not None
 
 
 @pytest.mark.parametrize("moment", [NOW, NOW + 599, NOW + 600])
 def test_what_the_library_signs_is_taken(moment: int) -> None:
     assert accepted(token(), now=moment)
     assert accepted(token(), "old" * 11, KEY, now=moment)
-    assert hs256_secret(token(), ["old" * 11, KEY], moment * 1000) == KEY
+    assert token_signer(token(), "HS256", ["old" * 11, KEY], moment * 1000) == KEY
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ def test_what_the_library_signs_is_taken(moment: int) -> None:
         {"exp": None},
         {"exp": "2030-01-01"},
         {"exp": True},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
         {"iat": NOW + 301},
         {"iat": None},
         {"nbf": NOW + 301},
@@ -65,6 +69,28 @@ def test_no_other_algorithm(algorithm: str) -> None:
     assert not accepted(token(key, algorithm), key)
 
 
+@pytest.mark.parametrize("header", [{"crit": ["exp"]}, {"crit": ["b64"], "b64": True}, {"crit": "x"}, {"crit": None}])
+def test_a_critical_extension_is_refused(header: dict[str, Any]) -> None:
+    """RFC 7515, 4.1.11: whoever does not understand a critical extension has to refuse the token."""
+    claims, names = json.dumps({"iat": NOW, "exp": NOW + 600}), json.dumps({"alg": "HS256"} | header)
+    signed = ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in (names, claims))
+    signature = urlsafe_b64encode(hmac.digest(KEY.encode(), signed.encode(), "sha256")).decode().rstrip("=")
+    assert not accepted(f"{signed}.{signature}")
+
+
+def test_claims_that_are_no_object() -> None:
+    for payload in (b"[]", b"1", b"", b"{", b"\xff", b"[" * 5_000):
+        assert not accepted(jwt.PyJWS().encode(payload, KEY, "HS256"))
+
+
+def test_a_short_secret_is_the_users_choice() -> None:
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        short = token("short")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert accepted(short, "short")
+
+
 def test_no_algorithm_at_all() -> None:
     unsigned = jwt.encode({"exp": NOW + 600}, None, "none")
     assert not accepted(unsigned)
@@ -84,7 +110,7 @@ def test_another_key_or_another_text() -> None:
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_nothing_makes_it_raise(text: str) -> None:
     for given_token in (text, f"{text}.{text}.{text}", f"{token()}{text}"):
-        hs256_secret(given_token, [text, KEY], NOW * 1000)
+        token_signer(given_token, "HS256", [text, KEY], NOW * 1000)
 
 
 def basic(pair: str) -> str:
