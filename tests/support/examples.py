@@ -1,26 +1,29 @@
-"""The hand-written examples of every provider: reading them and comparing what came out. No tests."""
+"""The hand-written examples of every provider: reading, running and comparing them. No tests."""
 
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
 from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES
 from schemas.normalisation.explain import Setup, explain
+from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.json_text import dumps, loads
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers.registry import Formats, built_in, configured
 
 ROOT = Path(__file__).parents[1] / "examples"
-# The source of the tests, called `shop`, and that of `explain`, called like its provider, have a mapping.
-_MAPPED = configured(built_in()["generic"], tomllib.loads((ROOT / "generic" / "mapping.toml").read_text()))
-FORMATS = Formats(built_in(), {"shop": _MAPPED, "generic": _MAPPED})
-NOW = 1_795_176_100_000  # 2026-11-20T12:01:40Z, a little after every example
+# The mapping of the generic provider's examples, for two sources: `shop`, which the tests use, and `generic`, which
+# `explain` uses.
+_GENERIC = configured(built_in()["generic"], tomllib.loads((ROOT / "generic" / "mapping.toml").read_text()))
+FORMATS = Formats(built_in(), {"shop": _GENERIC, "generic": _GENERIC})
+NOW = 1_795_176_100_000  # 2026-11-20T12:01:40Z, shortly after the times in the examples
+POSITION = {"topic": "wa.raw", "partition": 3, "offset": 77}
 
-Case = dict[str, Any]
+Case = dict[str, Any]  # an example's JSON file
+Event = dict[str, Any]  # a canonical event
+DeadLetter = dict[str, Any]
 
 
 def load_cases(provider: str = "*") -> list[tuple[str, Case]]:
@@ -29,15 +32,20 @@ def load_cases(provider: str = "*") -> list[tuple[str, Case]]:
     return [(f"{path.parent.name}/{path.stem}", json.loads(path.read_text())) for path in paths]
 
 
+def example_body(name: str) -> Any:
+    """The JSON body of the example `provider/name`."""
+    return json.loads((ROOT / f"{name}.json").read_text())["body"]
+
+
 def body_of(case: Case) -> bytes:
-    """The bytes that were posted: `body_text` as it stands, `form` as a form, `body` as JSON."""
+    """The bytes that the provider posts: `body_text` as it is, `form` as a form, `body` as JSON."""
     if "form" in case:
         return urlencode(case["form"]).encode()
     return case["body_text"].encode() if "body_text" in case else json.dumps(case["body"]).encode()
 
 
 def run(name: str, case: Case, body: bytes | None = None) -> dict[str, Any]:
-    """What `explain` says about an example, or about another body in its place."""
+    """The answer of `explain` for an example, or for another body with the same headers and secret."""
     secrets = [case["secret"]] if "secret" in case else []
     given = body_of(case) if body is None else body
     url = case.get("url", "https://edge.example/w")
@@ -45,14 +53,31 @@ def run(name: str, case: Case, body: bytes | None = None) -> dict[str, Any]:
 
 
 def parse(provider: str, body: bytes) -> list[Parsed | Rejected]:
-    """What the provider makes of a body; of the mapping of the examples where it needs one."""
+    """What the provider's parser yields for a body; `generic` reads it by the mapping of the examples."""
     found = FORMATS.of("shop", provider)
     assert found is not None
     return list(found.parse(body))
 
 
-def differences(expected: list[dict[str, Any]], events: list[dict[str, Any]]) -> list[str]:
-    """Where the events are not what the example says: the keys it names, and under `absent` those that must not be."""
+def raw_headers(provider: str, request_id: str = "r1", **more: str) -> dict[str, str]:
+    """The headers of a record of wa.raw."""
+    headers = {"source": "shop", "provider": provider, "request_id": request_id}
+    return {**headers, "received_at": "2026-11-20T12:01:40.000Z", **more}
+
+
+def normalised(provider: str, body: bytes, request_id: str = "r1") -> tuple[list[Event], list[DeadLetter]]:
+    """The canonical events and the dead letters of a body."""
+    events, dead = normalise(raw_headers(provider, request_id), body, POSITION, FORMATS)
+    return [event.fields for event in events], dead
+
+
+def events_of(provider: str, body: Any, request_id: str = "r1") -> list[Event]:
+    """The canonical events of a JSON body."""
+    return normalised(provider, json.dumps(body).encode(), request_id)[0]
+
+
+def differences(expected: list[Event], events: list[Event]) -> list[str]:
+    """How the events differ from the expected ones in the keys that are expected; those in `absent` must be missing."""
     if len(expected) != len(events):
         return [f"{len(events)} events instead of {len(expected)}: {events}"]
     found = []
@@ -65,45 +90,12 @@ def differences(expected: list[dict[str, Any]], events: list[dict[str, Any]]) ->
     return found
 
 
-ENVELOPE = {"event_id", "kind", "source", "provider", "received_at", "request_id", "raw", "fullness"}
-JUNK: tuple[Any, ...] = (
-    None, True, False, 0, 3, -1, 2**53, 10**25, 1.5, 1e300, "", " ", "x", "\x00", "é\U0001f600", "2026-11-20T12:00:00Z",
-    "1795176000", "5511955554444@s.whatsapp.net", "1@lid", "2@g.us",
-    [], {}, [None], [[]], {"id": {}}, {"a": [1, {"b": None}]},
-)  # fmt: skip
+_ENVELOPE = {"event_id", "kind", "source", "provider", "received_at", "request_id", "raw", "fullness"}
 
 
-def mutated(value: Any, seed: int, changes: int) -> Any:
-    """A copy with `changes` random nodes deleted, replaced by junk, or doubled."""
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
-    value = json.loads(json.dumps(value))
-    for _ in range(changes):
-        places = list(_places(value))
-        if not places:
-            break
-        holder, key = random.choice(places)
-        change = random.choice(("delete", "replace", "replace", "double"))
-        if change == "delete":
-            del holder[key]
-        elif change == "replace":
-            holder[key] = json.loads(json.dumps(random.choice(JUNK)))
-        elif isinstance(holder, list):
-            holder.insert(key, json.loads(json.dumps(holder[key])))
-        else:
-            holder[f"{key}Copy"] = json.loads(json.dumps(holder[key]))
-    return value
-
-
-def reordered(value: Any) -> Any:
-    """The same JSON value with the keys of every object in the opposite order."""
-    if isinstance(value, dict):
-        return {key: reordered(value[key]) for key in reversed(value)}
-    return [reordered(item) for item in value] if isinstance(value, list) else value
-
-
-def faults(event: dict[str, Any]) -> list[str]:
-    """Where a canonical event breaks the rules that hold for every provider."""
-    found = [f"{name} is no field" for name in event if name not in ENVELOPE and name not in FIELDS]
+def faults(event: Event) -> list[str]:
+    """The rules for canonical events of every provider that this event breaks, one sentence each."""
+    found = [f"{name} is not a field" for name in event if name not in _ENVELOPE and name not in FIELDS]
     for name, wanted in FIELDS.items():
         wanted = str if name == "occurred_at" else wanted
         if name in event and (type(event[name]) is not wanted or event[name] == ""):
@@ -111,21 +103,16 @@ def faults(event: dict[str, Any]) -> list[str]:
     kind = event["kind"]
     closed = (("status", STATUSES), ("type", TYPES), ("state", STATES), ("origin", ORIGINS))
     found += [
-        f"{name} {event[name]!r} is unheard of" for name, words in closed if name in event and event[name] not in words
+        f"{name} {event[name]!r} is not in the closed list"
+        for name, words in closed
+        if name in event and event[name] not in words
     ]
     if ("status" in event) != (kind == "status") or ("event" in event) != (kind == "system"):
-        found.append(f"{kind} with the fields of another kind")
+        found.append(f"{kind} has fields of another kind")
     if "from_me" in event and kind != "status":
-        found.append(f"from_me on {kind}")
+        found.append(f"{kind} has from_me")
     if "participant" in event and (kind == "sent" or event.get("is_group") is not True):
-        found.append(f"participant on {kind}, is_group {event.get('is_group')}")
+        found.append(f"{kind} has a participant, is_group is {event.get('is_group')}")
     if loads(dumps(event))["event_id"] != event["event_id"]:
-        found.append("it does not survive JSON")
+        found.append("encoding as JSON changes it")
     return found
-
-
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    for key in keys:
-        yield value, key
-        yield from _places(value[key])

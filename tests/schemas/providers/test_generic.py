@@ -1,23 +1,28 @@
-"""`generic`: mappings that work, mappings that are refused, and what a foreign value can do to one."""
+"""The generic provider: mappings that work, mappings that are refused, and values of any type."""
 
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers.base import Provider
 from schemas.providers.registry import Formats, built_in
-from tests.support.examples import FORMATS, load_cases
+from tests.support.examples import FORMATS, POSITION, example_body, raw_headers
 
-HEADERS = {"source": "shop", "provider": "generic", "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1"}
 INBOUND = {"kind": "inbound", "fields": {"message_id": "id", "text": "said"}}
 
+# Parts of JMESPath expressions; random sequences of them are valid and invalid paths.
+PATH_PARTS = (
+    "a", "b", ".", "[*]", "[]", "|", "||", "&&", "(", ")", "@", "`1`", "'x'", "length(", "join(", "sort_by(", "&a", ",",
+    "==", "!", "{a:", "}", "[?", "]", "keys(", "to_number(", "max(",
+)  # fmt: skip
 
-def made(*rules: dict[str, Any], **more: Any) -> Provider:
+
+def generic(*rules: dict[str, Any], **more: Any) -> Provider:
     configured = built_in()["generic"].configured
     assert configured is not None
     return configured({"rules": list(rules), **more})
@@ -72,9 +77,9 @@ def test_a_wrong_mapping_is_refused_by_its_key(mapping: dict[str, Any], sentence
     assert sentence in str(caught.value)
 
 
-def test_every_mistake_is_named_at_once() -> None:
+def test_all_wrong_keys_are_named_at_once() -> None:
     with pytest.raises(ValueError, match=r"^mapping") as caught:
-        made(INBOUND, time_unit="h", events="$", values={"type": {"a": "b"}})
+        generic(INBOUND, time_unit="h", events="$", values={"type": {"a": "b"}})
     assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
         "mapping.events", "mapping.time_unit", "mapping.values.type.a",
     ]  # fmt: skip
@@ -90,35 +95,35 @@ def test_every_mistake_is_named_at_once() -> None:
         ("auto", 1795176000, 1_795_176_000_000),
         ("auto", 1795176000123, 1_795_176_000_123),
         ("ms", "2026-11-20T12:00:00Z", 1_795_176_000_000),
-        ("ms", 1795176000, None),  # seconds, where milliseconds were said: 1970 is no time
+        ("ms", 1795176000, None),  # seconds, although the mapping has ms: a time in 1970 is out of range
         ("s", 1795176000123, None),
         ("s", {"low": 1795176000, "high": 0}, 1_795_176_000_000),
         ("s", [1795176000], None),
         ("s", 10**400, None),
     ],
 )
-def test_the_unit_of_times_is_as_it_is_said(unit: str, given: Any, wanted: int | None) -> None:
-    provider = made({"kind": "inbound", "fields": {"message_id": "id", "occurred_at": "at"}}, time_unit=unit)
+def test_times_are_read_in_the_unit_of_the_mapping(unit: str, given: Any, wanted: int | None) -> None:
+    provider = generic({"kind": "inbound", "fields": {"message_id": "id", "occurred_at": "at"}}, time_unit=unit)
     assert read(provider, {"id": "a", "at": given})[0].get("occurred_at") == wanted
 
 
-def test_facts_of_the_body_are_shared_and_an_event_may_say_better() -> None:
+def test_fields_of_the_body_are_shared_and_an_event_overrides_them() -> None:
     rule = {"kind": "inbound", "fields": {"message_id": "id", "account": "line"}}
-    provider = made(rule, events="list", body={"account": "line", "occurred_at": "at"}, time_unit="s")
+    provider = generic(rule, events="list", body={"account": "line", "occurred_at": "at"}, time_unit="s")
     found = read(provider, {"line": 1, "at": 1795176000, "list": [{"id": "a"}, {"id": "b", "line": "own"}]})
     assert [one["account"] for one in found] == ["1", "own"]
     assert {one["occurred_at"] for one in found} == {1_795_176_000_000}
 
 
-def test_a_megabyte_that_all_events_share_is_no_fact() -> None:
+def test_long_texts_of_the_body_are_not_shared() -> None:
     rule = {"kind": "inbound", "fields": {"message_id": "id"}}
-    provider = made(rule, events="list", body={"text": "note", "sender_name": "name"})
+    provider = generic(rule, events="list", body={"text": "note", "sender_name": "name"})
     body = {"note": "x" * 1_000_000, "name": "y" * 1_000_000, "list": [{"id": str(number)} for number in range(100)]}
     assert all(one.keys() == {"message_id", "type"} for one in read(provider, body))
 
 
-def test_the_first_rule_that_holds_decides() -> None:
-    provider = made(
+def test_the_first_matching_rule_is_used() -> None:
+    provider = generic(
         {"kind": "status", "when": "seen", "fields": {"message_id": "id", "status": "'read'"}},
         {"kind": "system", "when": "note", "fields": {"event": "note", "state": "note"}},
         INBOUND,
@@ -130,8 +135,8 @@ def test_the_first_rule_that_holds_decides() -> None:
     ]
 
 
-def test_what_no_rule_takes_is_dead_with_a_reason() -> None:
-    provider = made({**INBOUND, "when": "said"}, events="list")
+def test_an_event_without_a_rule_is_a_dead_letter() -> None:
+    provider = generic({**INBOUND, "when": "said"}, events="list")
     assert read(provider, {"list": [{"typing": True}, 3, {"said": "oi"}, {"said": {}, "id": []}]})[:2] == [
         "unknown_shape: no rule of the mapping takes the event",
         "bad_element: an event is no object",
@@ -142,9 +147,9 @@ def test_what_no_rule_takes_is_dead_with_a_reason() -> None:
     assert broken.reason == "invalid_json"
 
 
-def test_a_function_on_the_wrong_type_costs_its_own_fact_alone() -> None:
+def test_a_function_on_a_wrong_type_leaves_out_its_own_field_only() -> None:
     rule = {"kind": "inbound", "fields": {"message_id": "id", "text": "join(' ', parts)", "payload": "to_string(n)"}}
-    provider = made(rule)
+    provider = generic(rule)
     assert read(provider, {"id": "a", "parts": ["x", "y"]})[0]["text"] == "x y"
     for parts in (None, 7, "text", [1], {"a": 1}):
         assert read(provider, {"id": "a", "parts": parts, "n": 5})[0] == {
@@ -153,36 +158,36 @@ def test_a_function_on_the_wrong_type_costs_its_own_fact_alone() -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, [], {}, [[]], {"a": 1}, " ", 10**40])
-def test_a_value_that_is_no_id_is_no_fact(value: Any) -> None:
-    provider = made({"kind": "status", "fields": {"message_id": "id", "status": "s"}})
+def test_a_value_that_is_not_an_id_is_left_out(value: Any) -> None:
+    provider = generic({"kind": "status", "fields": {"message_id": "id", "status": "s"}})
     assert read(provider, {"id": value, "s": "read"}) == ["bad_element: a status names no message or no status"]
     assert read(provider, {"id": 0, "s": value}) == ["bad_element: a status names no message or no status"]
     assert read(provider, {"id": 0, "s": 0}) == [{"message_id": "0", "status": "unknown", "raw_status": "0"}]
 
 
-def test_events_without_an_id_are_told_apart_by_the_facts_of_their_body() -> None:
-    provider = made(
+def test_fields_of_the_body_are_part_of_the_event_id_where_there_is_no_message_id() -> None:
+    provider = generic(
         {"kind": "inbound", "fields": {"text": "t"}}, events="l", body={"account": "a", "occurred_at": "at"}
     )
     formats = Formats(built_in(), {"shop": provider})
 
     def ids(account: str) -> list[str]:
         body = json.dumps({"a": account, "at": 1795176000, "l": [{"t": "oi"}]}).encode()
-        return [event.fields["event_id"] for event in normalise(HEADERS, body, {}, formats)[0]]
+        return [event.fields["event_id"] for event in normalise(raw_headers("generic"), body, POSITION, formats)[0]]
 
     assert ids("one") == ids("one")
     assert ids("one") != ids("two")
 
 
-def test_a_source_without_its_mapping_is_dead_until_it_has_one_again() -> None:
-    body = json.dumps(dict(load_cases("generic"))["generic/text"]["body"]).encode()
-    events, (letter,) = normalise(HEADERS, body, {})
+def test_without_its_mapping_a_source_gives_dead_letters() -> None:
+    body = json.dumps(example_body("generic/text")).encode()
+    events, (letter,) = normalise(raw_headers("generic"), body, POSITION)
     assert (events, letter["reason"], letter["detail"]) == ([], "unknown_shape", "its source has no mapping")
-    assert normalise(HEADERS, body, {}, FORMATS)[1] == []
+    assert normalise(raw_headers("generic"), body, POSITION, FORMATS)[1] == []
 
 
-def test_the_settings_of_a_source_count_for_records_of_its_provider_alone() -> None:
-    """A source that came from Meta before is still read as Meta's where its old records are replayed."""
+def test_a_mapping_applies_to_records_of_its_own_provider_only() -> None:
+    """Old records of a source that used Meta before are still read as Meta's."""
     assert FORMATS.of("shop", "generic") is not built_in()["generic"]
     assert FORMATS.of("shop", "meta") is built_in()["meta"]
     assert FORMATS.of("other", "generic") is built_in()["generic"]
@@ -193,18 +198,18 @@ def test_the_settings_of_a_source_count_for_records_of_its_provider_alone() -> N
     ("given", "wanted"),
     [(True, True), (1, True), ("TRUE", True), (False, False), ("0", False), (2, None), ("yes", None), ([1], None)],
 )
-def test_yes_and_no_in_the_spellings_of_json(given: Any, wanted: bool | None) -> None:
+def test_booleans_in_the_spellings_of_json(given: Any, wanted: bool | None) -> None:
     fields = {"message_id": "id", "status": "'sent'", "billable": "paid"}
-    (found,) = read(made({"kind": "status", "fields": fields}), {"id": "a", "paid": given})
+    (found,) = read(generic({"kind": "status", "fields": fields}), {"id": "a", "paid": given})
     assert found.get("billable") == wanted
 
 
-def test_plain_paths_find_what_the_library_finds() -> None:
-    """Names alone are walked without it: the same for every kind of value, at every depth, for quoted names."""
+def test_plain_paths_find_the_same_as_the_library() -> None:
+    """Paths of names alone are read without the library, with the same result for every type and depth."""
     values: list[Any] = [None, 1, "x", [], [{"b": 1}], {"b": 2}, {"b": {"c-d": 3}}, {"b": [{"c-d": 4}]}, {"b": None}]
     for path in ("a", "a.b", 'a.b."c-d"', '"a"."b"'):
-        provider = made({"kind": "inbound", "fields": {"message_id": "id", "media_count": path, "text": path}})
-        by_library = made(
+        provider = generic({"kind": "inbound", "fields": {"message_id": "id", "media_count": path, "text": path}})
+        by_library = generic(
             {
                 "kind": "inbound",
                 "fields": {"message_id": "id", "media_count": f"[{path}] | [0]", "text": f"[{path}] | [0]"},
@@ -214,40 +219,9 @@ def test_plain_paths_find_what_the_library_finds() -> None:
         assert read(provider, bodies) == read(by_library, bodies)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(
-            [
-                "a",
-                "b",
-                ".",
-                "[*]",
-                "[]",
-                "|",
-                "||",
-                "&&",
-                "(",
-                ")",
-                "@",
-                "`1`",
-                "'x'",
-                "length(",
-                "join(",
-                "sort_by(",
-                "&a",
-                ",",
-                "==",
-                "!",
-                "{a:",
-                "}",
-                "[?",
-                "]",
-                "keys(",
-                "to_number(",
-                "max(",
-            ]
-        ),
+        st.sampled_from(PATH_PARTS),
         max_size=9,
     ),
     st.recursive(
@@ -259,7 +233,9 @@ def test_plain_paths_find_what_the_library_finds() -> None:
 def test_no_path_and_no_body_makes_it_raise(parts: list[str], value: Any) -> None:
     path = "".join(parts)
     try:
-        provider = made({"kind": "inbound", "when": path, "fields": {"text": path, "occurred_at": path}}, events=path)
+        provider = generic(
+            {"kind": "inbound", "when": path, "fields": {"text": path, "occurred_at": path}}, events=path
+        )
     except ValueError as error:
         assert str(error).startswith("mapping.")  # noqa: PT017
         return

@@ -1,4 +1,4 @@
-"""A provider is one file and its examples: one is added in a folder, and nothing else is touched."""
+"""Providers in the user's own folders: one file there is all that a provider needs."""
 
 import json
 import re
@@ -36,7 +36,7 @@ secrets = [{ env = "T_ACME" }]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A settings file and, beside it, a folder with the file of the new provider."""
+    """A settings file and, next to it, the folder with the provider's file."""
     (tmp_path / "mine").mkdir()
     shutil.copy(ACME, tmp_path / "mine")
     (tmp_path / "ackstream.toml").write_text(SETTINGS)
@@ -47,7 +47,7 @@ def config_of(folder: Path) -> Config:
     return parse((folder / "ackstream.toml").read_text(), folder / "ackstream.toml", {})
 
 
-def test_its_example_becomes_what_it_says(folder: Path) -> None:
+def test_its_example_gives_the_expected_events(folder: Path) -> None:
     formats = registry.load(config_of(folder))
     answer = explain(
         "acme", CASE["headers"], body_of(CASE), [CASE["secret"]], "https://edge.example/w", NOW, setup=Setup(formats)
@@ -56,7 +56,7 @@ def test_its_example_becomes_what_it_says(folder: Path) -> None:
     assert differences(CASE["events"], answer["events"]) == []
 
 
-def test_the_edge_and_the_workers_know_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ingest_and_the_workers_use_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T_ACME", CASE["secret"])
     source = sources.load(config_of(folder))["shop"]
     assert source.provider.name == "acme"
@@ -79,7 +79,7 @@ def explained(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.C
     )  # fmt: skip
 
 
-def test_explain_knows_it(folder: Path) -> None:
+def test_explain_uses_it(folder: Path) -> None:
     header = next(f"{name}: {value}" for name, value in CASE["headers"].items())
     for how in (("--provider", "acme", "--secret", CASE["secret"]), ("--source", "shop")):
         done = explained(folder, *how, "--header", header, "-", given=body_of(CASE))
@@ -93,7 +93,7 @@ def test_explain_knows_it(folder: Path) -> None:
     assert json.loads(named.stdout)["outcome"] == "accepted"
 
 
-def test_explain_by_a_mapping_an_address_and_many_cases(folder: Path) -> None:
+def test_explain_with_a_mapping_a_secret_path_and_several_cases(folder: Path) -> None:
     (folder / "mapping.toml").write_text("[mapping]\nrules = [{ kind = 'inbound', fields = { text = 'words' } }]\n")
     (folder / "ackstream.toml").write_text(
         SETTINGS + '[sources.near]\nprovider = "generic"\nauth.path = { secrets = [{ file = "segment" }] }\n'
@@ -119,14 +119,14 @@ def test_explain_by_a_mapping_an_address_and_many_cases(folder: Path) -> None:
     ]
     done = explained(folder, "--jsonl", "-", given="\n".join(map(json.dumps, cases)).encode())
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 2  # two are not of the form
+    assert done.returncode == 2  # two cases cannot be answered
     assert [answer.get("auth") for answer in answers] == ["ok", "reject", "reject", "reject", "unsigned", None, None]
     assert (answers[0]["events"][0]["source"], answers[4]["events"][0]["event"]) == ("near", "oi")
     assert "mapping.rules: there are none" in answers[5]["error"]
     assert "the settings have no source 'nobody', only shop, near" in answers[6]["error"]
 
 
-def test_explain_says_what_it_needs(folder: Path) -> None:
+def test_explain_refuses_wrong_options_in_one_sentence(folder: Path) -> None:
     for arguments, sentence in (
         ((), b"say whose format it is with --provider, or which source it came to with --source"),
         (("--source", "shop", "-p", "acme"), b"--source brings its own provider and mapping"),
@@ -147,7 +147,7 @@ def test_explain_says_what_it_needs(folder: Path) -> None:
         (ACME.read_text().replace('"acme"', '"Acme Inc"'), "the provider's name 'Acme Inc' must be of a-z, 0-9 and -"),
     ],
 )
-def test_a_file_that_is_no_provider_is_refused_by_its_name(text: str, sentence: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_provider_is_refused_by_its_name(text: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(ConfigError) as caught:
         registry.known_providers((tmp_path,))
@@ -155,20 +155,20 @@ def test_a_file_that_is_no_provider_is_refused_by_its_name(text: str, sentence: 
     assert sentence in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"providers: .* is no folder: make it, or mend its spelling"):
         registry.known_providers((tmp_path / "absent",))
 
 
-def test_helpers_of_a_folder_are_no_providers(tmp_path: Path) -> None:
+def test_other_files_of_a_folder_are_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "_notes.py").write_text("raise SystemExit\n")
     (tmp_path / "notes.txt").write_text("nothing")
     assert registry.known_providers((tmp_path,)) == registry.built_in()
     assert Formats().known == registry.built_in()
 
 
-def test_the_docs_show_what_is_tested_here() -> None:
-    """The provider that they define is the file that the tests above run, and their mappings are sound."""
+def test_the_guides_show_the_tested_provider() -> None:
+    """The provider in the guides is the file that these tests run, and the mappings in them are valid."""
     docs = "".join((ROOT / place).read_text() for place in ("README.md", "schemas/providers/README.md"))
     shown = [block for block in re.findall(r"```python\n(.*?)```", docs, re.DOTALL) if "PROVIDER" in block]
     assert set(shown) == {ACME.read_text()}

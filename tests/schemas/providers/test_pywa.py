@@ -1,22 +1,22 @@
-"""Meta's bodies and signatures as pywa reads them, a library of its own for the Cloud API, against ours."""
+"""Meta: our events and verdicts compared with those of pywa, an independent library for the Cloud API."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pywa import WhatsApp
-from pywa.types import Message, MessageStatus
+from pywa import WhatsApp  # type: ignore[attr-defined]
+from pywa.types import Message, MessageStatus  # type: ignore[attr-defined]
 from pywa.utils import webhook_updates_validator
 
 from schemas.authentication.request import Request
 from schemas.parsing.identity import phone_or_id
 from schemas.parsing.times import parse_iso
 from schemas.providers.registry import built_in
-from tests.schemas.providers.test_providers import META_BODY, signed
+from tests.schemas.providers.test_meta import BODY, signed
 from tests.support.examples import Case, body_of, load_cases, run
 
-pytestmark = pytest.mark.filterwarnings("ignore:Unknown MessageStatusType")  # words that our examples invent
+pytestmark = pytest.mark.filterwarnings("ignore:Unknown MessageStatusType")  # some examples have invented status words
 
 CLIENT = WhatsApp(phone_id="700600500400300", token="invented", filter_updates=False)
 CASES = [
@@ -26,8 +26,8 @@ CASES = [
 ]
 
 
-def updates(case: Case, kind: str) -> Iterator[dict[str, Any]]:
-    """Each message or status of a body alone in one and with a contact, which is how pywa takes them."""
+def updates(case: Case, kind: str) -> Iterator[Any]:
+    """One body for each message or status of the example, with a contact: the form that pywa reads."""
     for entry in case["body"].get("entry", []):
         for change in entry.get("changes", []):
             value = change.get("value")
@@ -39,23 +39,23 @@ def updates(case: Case, kind: str) -> Iterator[dict[str, Any]]:
                     yield {"object": "whatsapp_business_account", "entry": [{**entry, "changes": [alone]}]}
 
 
-def ours(update: dict[str, Any], kind: str) -> dict[str, Any] | None:
-    """Our event of the same body."""
+def our_event(update: Any, kind: str) -> dict[str, Any] | None:
+    """Our first event of that kind in the body."""
     events = run("meta/pywa", {"headers": {}}, json.dumps(update).encode())["events"]
     return next((event for event in events if event["kind"] == kind), None)
 
 
-def test_messages_say_what_pywa_reads_in_them() -> None:
+def test_messages_agree_with_pywa() -> None:
     compared = 0
     for name, case in CASES:
         for update in updates(case, "messages"):
-            event = ours(update, "inbound")
+            event = our_event(update, "inbound")
             try:
                 theirs = Message.from_update(CLIENT, update)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-                continue  # it takes fewer shapes than we do
+                continue  # pywa reads fewer shapes than we do
             if event is None or event["type"] in ("reaction", "edit", "unsupported", "unknown"):
-                continue  # which pywa hands out as something else
+                continue  # pywa has other classes for these
             compared += 1
             assert event["message_id"] == theirs.id, name
             assert parse_iso(event["occurred_at"]) == int(theirs.timestamp.timestamp() * 1000), name
@@ -75,11 +75,11 @@ def test_messages_say_what_pywa_reads_in_them() -> None:
     assert compared >= 15
 
 
-def test_statuses_say_what_pywa_reads_in_them() -> None:
+def test_statuses_agree_with_pywa() -> None:
     compared = 0
     for name, case in CASES:
         for update in updates(case, "statuses"):
-            event = ours(update, "status")
+            event = our_event(update, "status")
             try:
                 theirs = MessageStatus.from_update(CLIENT, update)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError):
@@ -97,8 +97,8 @@ def test_statuses_say_what_pywa_reads_in_them() -> None:
     assert compared >= 5
 
 
-@pytest.mark.parametrize("body", [META_BODY, b"", b"{}", "é".encode(), *(body_of(case) for _, case in CASES[:5])])
-def test_a_signature_that_pywa_takes_is_taken_and_no_other(body: bytes) -> None:
+@pytest.mark.parametrize("body", [BODY, b"", b"{}", "é".encode(), *(body_of(case) for _, case in CASES[:5])])
+def test_signatures_agree_with_pywa(body: bytes) -> None:
     for header in ("sha256=" + signed("invented", body), "sha256=" + signed("other", body), "sha256="):
         theirs = webhook_updates_validator("invented", body, header)
         verdict = built_in()["meta"].verify(Request({"x-hub-signature-256": header}, body), ["invented"])

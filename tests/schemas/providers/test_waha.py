@@ -1,30 +1,21 @@
-"""WAHA: its signature, its composite ids, its overlapping events."""
+"""WAHA: its signature, its composite ids, and subscriptions that send an event twice."""
 
 import hmac
-import json
 from hashlib import sha512
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.authentication.request import Request
-from schemas.normalisation.raw_topic import normalise
 from schemas.providers.registry import built_in
 from schemas.providers.waha.elements import bare_id
 from schemas.providers.waha.provider import verify
-from tests.support.examples import load_cases
-
-HEADERS = {"source": "shop", "provider": "waha", "received_at": "2026-11-20T12:01:40.000Z", "request_id": "r1"}
+from tests.support.examples import events_of, example_body
 
 
-def events(body: Any) -> list[dict[str, Any]]:
-    return [event.fields for event in normalise(HEADERS, json.dumps(body).encode(), {})[0]]
-
-
-def test_known_answer() -> None:
-    """The vector that WAHA's documentation prints."""
+def test_signature_of_a_published_vector() -> None:
+    """The vector in WAHA's documentation."""
     body = b'{"event":"message","session":"default","engine":"WEBJS"}'
     digest = (
         "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8"
@@ -38,7 +29,7 @@ def test_known_answer() -> None:
     assert verify(Request(headers, body), []).auth == "unsigned"
 
 
-def test_two_live_keys_and_an_empty_one() -> None:
+def test_either_of_two_keys_is_accepted_and_an_empty_one_is_not() -> None:
     for key in ("old", "new"):
         headers = {"x-webhook-hmac": hmac.new(key.encode(), b"{}", sha512).hexdigest()}
         assert verify(Request(headers, b"{}"), ["old", "", "new"]).auth == "ok"
@@ -74,25 +65,25 @@ def test_its_signature_headers_are_stored() -> None:
         ({"id": 1}, None),
     ],
 )
-def test_the_third_part_is_the_id(spelled: Any, bare: str | None) -> None:
+def test_the_third_part_of_a_composite_id_is_the_message_id(spelled: object, bare: str | None) -> None:
     assert bare_id(spelled) == bare
 
 
 @given(st.text(max_size=400) | st.sampled_from(["true_" + "a@" * 250, "true_" + "a@b" * 150 + "_" * 40]))
-def test_any_text_is_an_id_or_none(spelled: str) -> None:
+def test_no_text_makes_reading_an_id_raise(spelled: str) -> None:
     bare_id(spelled)
     bare_id(f"true_{spelled}@c.us_{spelled}")
 
 
-def test_overlapping_subscriptions_are_one_event() -> None:
-    """`message` and `message.any`, the session's webhook and the global one, before and after the id came to be."""
-    body = dict(load_cases("waha"))["waha/text_signed"]["body"]
-    twins = [body, {**body, "event": "message.any"}, {**body, "id": "evt_other", "timestamp": 1795176009000}]
-    assert len({events(one)[0]["event_id"] for one in twins}) == 1
+def test_overlapping_subscriptions_give_one_event() -> None:
+    """`message` and `message.any`; the webhook of a session and the global one, which differ in the envelope's id."""
+    body = example_body("waha/text_signed")
+    bodies = [body, {**body, "event": "message.any"}, {**body, "id": "evt_other", "timestamp": 1795176009000}]
+    assert len({events_of("waha", one)[0]["event_id"] for one in bodies}) == 1
 
 
 def test_the_content_is_fuller_than_the_placeholder() -> None:
-    waiting = dict(load_cases("waha"))["waha/waiting"]["body"]
-    (placeholder,), (content,) = events(waiting), events({**waiting, "event": "message"})
+    waiting = example_body("waha/waiting")
+    (placeholder,), (content,) = events_of("waha", waiting), events_of("waha", {**waiting, "event": "message"})
     assert placeholder["event_id"] == content["event_id"]
     assert placeholder["fullness"] < content["fullness"]
