@@ -18,7 +18,7 @@ SOON_HOURS: Final = 4
 _DAYS: Final = 7
 
 # When the customer wrote it: the cohort of an inbound message is our receipt, or our own reading.
-_AT: Final = "ifNull(said_at, cohort_at)"
+_AT: Final = "ifNull(inbound_at, cohort_at)"
 _ASKS: Final = "direction = 'in' AND type NOT IN ('reaction', 'edit')"
 _NOW: Final = "now64(3, 'UTC')"
 _PRESENT: Final = (

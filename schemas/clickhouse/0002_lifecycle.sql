@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS lifecycle_log
     -- stamp of the failure, code with every \0 as \0\1, \0\0, title
     error SimpleAggregateFunction(min, String),
     -- Stamp of the inbound event itself: when the customer wrote.
-    said SimpleAggregateFunction(min, UInt64),
+    inbound SimpleAggregateFunction(min, UInt64),
     first_seen_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
     last_event_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
     -- Every UTC day that may have been the unit's cohort day at any time.
@@ -116,7 +116,7 @@ SELECT
             digits, replaceAll(toString(ifNull(e.error_code, '')), '\0', '\0\x01'), '\0\0',
             toString(ifNull(e.error_title, ''))),
         '~') AS error,
-    if(e.kind = 'inbound', stamp, never) AS said,
+    if(e.kind = 'inbound', stamp, never) AS inbound,
     e.received_at AS first_seen_at,
     ifNull(e.occurred_at, e.received_at) AS last_event_at,
     arrayDistinct([toDate(e.received_at), toDate(last_event_at)]) AS days,
@@ -136,7 +136,7 @@ WITH
     (
         SELECT
             l.source AS source, l.message_id AS message_id, l.participant AS participant, l.pending, l.delivered, l.read,
-            l.played, l.failed, l.own_read, l.own_played, l.provider, l.recipient, l.sender, l.error, l.said,
+            l.played, l.failed, l.own_read, l.own_played, l.provider, l.recipient, l.sender, l.error, l.inbound,
             l.first_seen_at, l.last_event_at, l.is_group,
             least(l.sent, min(if(l.participant = '', l.sent, never)) OVER parent) AS sent,
             least(l.deleted, min(if(l.participant = '', l.deleted, never)) OVER parent) AS deleted,
@@ -219,7 +219,7 @@ SELECT
         t.failed < never, 'failed', t.sent < never, 'sent', t.pending < never, 'pending', '')) AS status,
     CAST(t.first_seen_at, 'DateTime64(3, \'UTC\')') AS first_seen_at,
     CAST(t.last_event_at, 'DateTime64(3, \'UTC\')') AS last_event_at,
-    moment(t.said) AS said_at,
+    moment(t.inbound) AS inbound_at,
     t.version AS version,
     CAST(t.days, 'Array(Date)') AS days
 FROM timed AS t;

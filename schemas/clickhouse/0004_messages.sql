@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS cohort_log
     first_seen_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     last_event_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     -- Inbound messages: when the customer wrote. cohort_at may be the moment when our own side read the message.
-    said_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD),
+    inbound_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD),
     -- A hash of 128 bits instead of the id: shorter to compare, and two ids never have the same one.
     message_key UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(source, message_id)),
     version UInt64,
@@ -102,7 +102,7 @@ SELECT
     source, cohort_at, message_id, participant, provider, account, direction, origin, counted, is_group, customer,
     country, recipient, type, template, campaign, category, pricing_category, pricing_type, billable, sent_at,
     delivered_at, read_at, played_at, failed_at, deleted_at, to_delivered_ms, to_read_ms, error_code, error_title,
-    status, first_seen_at, last_event_at, said_at
+    status, first_seen_at, last_event_at, inbound_at
 FROM cohort_log FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 

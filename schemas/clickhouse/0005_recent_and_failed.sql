@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS recent_log
     is_group UInt8,
     type LowCardinality(String),
     status LowCardinality(String),
-    said_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD),
+    inbound_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD),
     version UInt64,
     gone UInt8
 )
@@ -29,13 +29,13 @@ SETTINGS index_granularity = 1024;
 CREATE MATERIALIZED VIEW IF NOT EXISTS recent_log_mv TO recent_log AS
 SELECT
     source, cohort_at, reinterpretAsUInt128(sipHash128(source, message_id)) AS message_key, participant, customer,
-    country, account, direction, origin, is_group, type, status, said_at, version, gone
+    country, account, direction, origin, is_group, type, status, inbound_at, version, gone
 FROM cohort_log
 WHERE cohort_at >= now64(3, 'UTC') - INTERVAL 9 DAY;
 
 -- Units of the last week.
 CREATE VIEW IF NOT EXISTS recent AS
-SELECT source, cohort_at, participant, customer, country, account, direction, origin, is_group, type, status, said_at
+SELECT source, cohort_at, participant, customer, country, account, direction, origin, is_group, type, status, inbound_at
 FROM recent_log FINAL
 WHERE cohort_at >= now64(3, 'UTC') - INTERVAL 7 DAY;
 

@@ -122,8 +122,8 @@ _ASKS = "direction = 'in' AND type NOT IN ('reaction', 'edit') AND origin != 'hi
 
 # When it was said: theirs by their phone, for a webhook may come hours late; beyond a day, or where the phone told
 # nothing, the time of the copy. So what matters to a day stands in the copy within two days of it.
-_SAID = """if(direction = 'in' AND said_at BETWEEN cohort_at - INTERVAL 1 DAY AND cohort_at + INTERVAL 1 DAY,
-                assumeNotNull(said_at), cohort_at)"""
+_MOMENT = """if(direction = 'in' AND inbound_at BETWEEN cohort_at - INTERVAL 1 DAY AND cohort_at + INTERVAL 1 DAY,
+                assumeNotNull(inbound_at), cohort_at)"""
 
 TURNS: Final = by_comparison(
     "turns",
@@ -137,7 +137,7 @@ WITH
     conversations AS
     (
         SELECT source, customer,
-            groupArray((toUnixTimestamp64Milli({_SAID}), direction = 'out', account, country)) AS found
+            groupArray((toUnixTimestamp64Milli({_MOMENT}), direction = 'out', account, country)) AS found
         FROM cohort_log AS c FINAL
         WHERE (source, toDate(cohort_at)) IN {pairs(-2, 2)} AND {DIRECT}
             AND (({_ASKS}) OR (direction = 'out' AND status != 'failed'))

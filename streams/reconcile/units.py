@@ -46,7 +46,7 @@ SELECT toString(e.source), e.id, toString(e.event_id), {hour_sql("e.received_at"
 FROM ({_EVENTS}) AS e
 LEFT JOIN ({_UNITS}) AS u ON e.source = u.source AND e.id = u.message_id AND e.member = u.participant
 WHERE u.n = 0 OR u.first_seen_at > e.received_at OR e.stamp < multiIf(
-    e.word = 'inbound', u.said, e.word = 'pending', u.pending, e.word = 'sent', u.sent,
+    e.word = 'inbound', u.inbound, e.word = 'pending', u.pending, e.word = 'sent', u.sent,
     e.word = 'delivered', u.delivered,
     e.word = 'read' AND e.by_us, u.own_read, e.word = 'read', u.read,
     e.word = 'played' AND e.by_us, u.own_played, e.word = 'played', u.played,

@@ -103,7 +103,7 @@ COLUMNS: Final = (
     "provider", "account", "direction", "origin", "counted", "is_group", "customer", "recipient", "type", "template",
     "campaign", "category", "pricing_category", "pricing_type", "billable", "sent_at", "delivered_at", "read_at",
     "played_at", "failed_at", "deleted_at", "error_code", "error_title", "status", "first_seen_at", "last_event_at",
-    "said_at", "cohort_at",
+    "inbound_at", "cohort_at",
 )  # fmt: skip
 
 # What tells kinds of events apart when they are counted.

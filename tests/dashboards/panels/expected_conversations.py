@@ -43,12 +43,12 @@ def _answers(unit: Unit) -> bool:
 
 def _said(unit: Unit) -> int:
     """By the customer's phone, unless that is more than a day off."""
-    late = unit.said_at is None or unit.direction == "out" or abs(unit.said_at - unit.cohort_at) > _DAY
-    return unit.cohort_at if late or unit.said_at is None else unit.said_at
+    late = unit.inbound_at is None or unit.direction == "out" or abs(unit.inbound_at - unit.cohort_at) > _DAY
+    return unit.cohort_at if late or unit.inbound_at is None else unit.inbound_at
 
 
 def _wrote(unit: Unit) -> int:
-    return unit.cohort_at if unit.said_at is None else unit.said_at
+    return unit.cohort_at if unit.inbound_at is None else unit.inbound_at
 
 
 def _chats(units: Iterable[Unit]) -> dict[tuple[str, str], list[Unit]]:

@@ -51,7 +51,7 @@ class Unit:
     status: str
     times: dict[str, Stamp]
     cohort_at: int
-    said_at: int | None
+    inbound_at: int | None
     error_code: str
     error_title: str
 
@@ -156,7 +156,7 @@ def _unit(own: list[Event], about_all: list[Event], participant: str, *, is_pare
         status=next((word for word in reversed(_LADDER) if word in times), ""),
         times=times,
         cohort_at=_cohort(times, own),
-        said_at=told.at if (told := _first([event for event in own if event["kind"] == "inbound"])) else None,
+        inbound_at=told.at if (told := _first([event for event in own if event["kind"] == "inbound"])) else None,
         error_code=failure[1],
         error_title=failure[2],
     )

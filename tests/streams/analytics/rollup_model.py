@@ -43,7 +43,7 @@ class Unit:
     read_at: int | None = None
     played_at: int | None = None
     failed_at: int | None = None
-    said_at: int | None = None
+    inbound_at: int | None = None
     to_delivered_ms: int | None = None
     to_read_ms: int | None = None
     error_code: str = ""
@@ -59,7 +59,7 @@ class Unit:
     @property
     def spoke_at(self) -> int:
         """Of a conversation's message: what the customer's phone says, unless that is more than a day off."""
-        told = self.said_at if self.direction == "in" else None
+        told = self.inbound_at if self.direction == "in" else None
         return told if told is not None and abs(told - self.at) <= DAY else self.at
 
     @property

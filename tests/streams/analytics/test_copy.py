@@ -108,15 +108,15 @@ def test_what_only_the_copy_tells(engine: Engine) -> None:
     )
     with engine.client() as client:
         catch_up(client)
-    columns = "customer, country, pricing_type, billable, to_delivered_ms, to_read_ms, said_at, direction"
+    columns = "customer, country, pricing_type, billable, to_delivered_ms, to_read_ms, inbound_at, direction"
     inbound, outbound = engine.rows(f"SELECT {columns} FROM cohorts ORDER BY message_id")
     assert outbound == {
         "customer": "+5511955550001", "country": "BR", "pricing_type": "free", "billable": 0,
-        "to_delivered_ms": None, "to_read_ms": 7000, "said_at": None, "direction": "out",
+        "to_delivered_ms": None, "to_read_ms": 7000, "inbound_at": None, "direction": "out",
     }  # fmt: skip
     assert inbound == {
         "customer": "+4930901820", "country": "DE", "pricing_type": "", "billable": -1,
-        "to_delivered_ms": None, "to_read_ms": None, "said_at": "2026-11-20T11:59:59.999Z", "direction": "in",
+        "to_delivered_ms": None, "to_read_ms": None, "inbound_at": "2026-11-20T11:59:59.999Z", "direction": "in",
     }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def random_unit(rng: random.Random, identifier: str) -> Unit:
     if inbound:
         said = rng.choice([None, at, at - 1, at + HOUR, at - DAY, at - DAY - 1])
         origin = rng.choice(["none", "none", "history"])
-        return Unit(**common, direction="in", counted=False, origin=origin, status="", said_at=said)
+        return Unit(**common, direction="in", counted=False, origin=origin, status="", inbound_at=said)
     status = rng.choice(["pending", "sent", "delivered", "read", "played", "failed"])
     wait = rng.choice([-1000, 0, 1, 999, HOUR, 3 * DAY])
     return Unit(
@@ -152,7 +152,7 @@ def test_answers_across_midnight_and_at_the_edges_of_24_hours(tables: Tables) ->
 
 
 def test_a_webhook_that_came_hours_late_counts_from_when_the_customer_wrote(tables: Tables) -> None:
-    told = {"at": MIDNIGHT + HOUR, "said_at": MIDNIGHT - 3 * HOUR}  # the receipt lies on the next day
+    told = {"at": MIDNIGHT + HOUR, "inbound_at": MIDNIGHT - 3 * HOUR}  # the receipt lies on the next day
     tables.put(replace(asked(MIDNIGHT, "i"), **told), Unit(message_id="o", at=MIDNIGHT + 2 * HOUR))
     tables.settle()
     assert tables.rows("turns") == {("shop", MIDNIGHT - 3 * HOUR, "1", "DE", 1, 1, (5 * HOUR,))}
