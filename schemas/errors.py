@@ -1,13 +1,21 @@
-"""The errors that a person reads: one sentence that says what is wrong and what to do."""
+"""The errors that a person reads. The command line prints them without a traceback and ends with their exit code."""
 
 
-class Failure(Exception):  # noqa: N818  (it reads as what it is: a command failed)
-    """A command or process could not do its work; the text is one sentence that says what to do."""
+class Failure(Exception):  # noqa: N818  (the base of errors, not one of them)
+    """A command or a process cannot do its work. Each line of the text is one sentence: the cause and the remedy."""
 
     exit_code = 1
 
 
-class CannotLook(Failure):
-    """What was to be compared could not be looked at: the answer is neither yes nor no."""
+class ConfigError(Failure):
+    """Settings are wrong. Each line of the text names a key or a file, what is wrong with it, and the remedy."""
+
+
+class StartError(Failure):
+    """A server cannot start: a port is taken, a folder cannot be written."""
+
+
+class ComparisonImpossible(Failure):
+    """A comparison could not be made, so its result is neither "equal" nor "different"."""
 
     exit_code = 2

@@ -9,7 +9,8 @@ from clickhouse_connect.driver.exceptions import Error, ProgrammingError
 from dashboards.alerts.evaluate import Row
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.words import row
-from schemas.settings.config import ClickHouse, ConfigError
+from schemas.errors import ConfigError
+from schemas.settings.config import ClickHouse
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient

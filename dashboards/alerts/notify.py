@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 
 from dashboards.alerts.message import only_text
-from schemas.settings.config import Alerts, ConfigError
+from schemas.errors import ConfigError
+from schemas.settings.config import Alerts
 
 
 class NotTakenError(Exception):

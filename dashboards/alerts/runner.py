@@ -22,7 +22,8 @@ from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
 from dashboards.alerts.state import State
 from dashboards.alerts.state_file import Store
-from schemas.settings.config import Config, ConfigError
+from schemas.errors import ConfigError
+from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.alerts")
 

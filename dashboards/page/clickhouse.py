@@ -17,7 +17,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import Error, ProgrammingError
 
 from dashboards.page.problems import RETRY, Problem, bad_parameter
-from schemas.settings.config import ClickHouse, ConfigError, Dashboards
+from schemas.errors import ConfigError
+from schemas.settings.config import ClickHouse, Dashboards
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient

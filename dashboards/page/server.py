@@ -13,6 +13,7 @@ from dashboards.page.app import create_app
 from dashboards.page.context import Alerts
 from dashboards.page.security import is_loopback
 from dashboards.panel import Dashboard
+from schemas.errors import StartError
 from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.dashboards")
@@ -21,10 +22,6 @@ log = logging.getLogger("ackstream.dashboards")
 _SHUTDOWN_SECONDS = 1.0
 # Fifty names of each filter at their usual length; aiohttp's own 8 KiB are half of that.
 _MAX_LINE_BYTES = 32 * 1024
-
-
-class StartError(Exception):
-    """The page cannot start; the text is one sentence that says what to do."""
 
 
 def run(config: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None = None) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from schemas.authentication import policy
+from schemas.errors import ConfigError
 from schemas.normalisation.explain import Setup
 from schemas.parsing.json_text import dumps, loads
 from schemas.providers import base, registry
 from schemas.providers.registry import Formats
-from schemas.settings.config import Config, ConfigError, Source, find_file, load
+from schemas.settings.config import Config, Source, find_file, load
 
 
 class Setups:

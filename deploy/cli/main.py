@@ -9,7 +9,6 @@ import click
 
 from deploy.cli import commands
 from schemas.errors import Failure
-from schemas.settings.config import ConfigError
 
 
 class _Commands(click.Group):
@@ -36,16 +35,13 @@ def main() -> None:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         sys.exit(cli(prog_name="ackstream", standalone_mode=False))
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            click.echo(f"ackstream: {line}", err=True)
-        sys.exit(1)
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else "ackstream"
         click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)
         sys.exit(2)
     except Failure as error:
-        click.echo(f"ackstream: {error}", err=True)
+        for line in str(error).splitlines():
+            click.echo(f"ackstream: {line}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:  # of click itself: a file that cannot be opened
         click.echo(f"ackstream: {error.format_message()}", err=True)

@@ -6,6 +6,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from schemas.errors import Failure
+
 # A broker or an edge that restarts is back after some seconds; who does not take anything for this long is down.
 GIVE_UP_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
@@ -15,7 +17,7 @@ _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _MAX_ANSWER = 4 * 1024 * 1024
 
 
-class PostError(Exception):
+class PostError(Failure):
     """The edge does not take the records; the text is one sentence that says what to do."""
 
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from deploy.local.layout import Layout
 from ingest.http.sources import LOOPBACK
 from schemas.errors import Failure
-from schemas.settings.config import Config, Secret, Source
+from schemas.settings.config import Config, Source
+from schemas.settings.section import Secret
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 
 ROOT = Path(__file__).parents[2]

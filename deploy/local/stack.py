@@ -17,8 +17,9 @@ from deploy.local.supervisor import Process, Supervisor
 from deploy.local.watch import ALIVE, Watch
 from ingest.storage import spool_folder
 from schemas.errors import Failure
-from schemas.settings.config import Config, Secret
-from streams.runtime.migrations import MigrationError, migrate
+from schemas.settings.config import Config
+from schemas.settings.section import Secret
+from streams.runtime.migrations import migrate
 
 STORES = ("kafka", "clickhouse")
 FLOW = (*WORKERS, "ingest", "dashboards")
@@ -200,10 +201,7 @@ class Local:
 
     def _prepare_stores(self, report: Report) -> None:
         self._prepare_topics(report)
-        try:
-            applied = migrate(self._config)
-        except MigrationError as error:
-            raise Failure(str(error)) from None
+        applied = migrate(self._config)
         if applied:
             report(f"migrations applied: {', '.join(applied)}")
 

@@ -15,7 +15,8 @@ from deploy.simulator.stats import Stats
 from deploy.simulator.stream import Part, Script, Stream
 from deploy.simulator.truth_file import Header, Line, TruthWriter
 from deploy.simulator.world import PROVIDERS
-from schemas.settings.config import Config, ConfigError, Source
+from schemas.errors import ConfigError
+from schemas.settings.config import Config, Source
 
 
 @dataclass(slots=True, frozen=True)

@@ -14,6 +14,7 @@ from typing import IO, Any, Self
 import orjson
 
 from deploy.simulator.truth import EDGE, TIMES, Counts, Group, Unit
+from schemas.errors import Failure
 
 FORMAT = 1
 _UNIT = tuple(field.name for field in fields(Unit))
@@ -21,7 +22,7 @@ _GROUP = tuple(field.name for field in fields(Group))
 _COUNTS = tuple(field.name for field in fields(Counts))
 
 
-class TruthError(Exception):
+class TruthError(Failure):
     """The file cannot be used; the text is one sentence that says what to do."""
 
 

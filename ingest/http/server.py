@@ -15,12 +15,12 @@ import uvloop
 from aiohttp import web
 
 from ingest import logs, metrics
-from ingest.errors import StartError
 from ingest.http import sockets, sources
 from ingest.http.app import STOP_SECONDS, create_app
 from ingest.http.authenticate import Source
 from ingest.http.context import EDGE
 from ingest.http.protocol import Connection
+from schemas.errors import StartError
 from schemas.settings.config import Config
 
 log = logging.getLogger("ackstream.ingest")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import StartError
+from schemas.errors import StartError
 
 BACKLOG = 1024
 

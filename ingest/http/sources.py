@@ -7,9 +7,10 @@ from typing import Final
 
 from ingest.http.authenticate import Source
 from schemas.authentication import policy
+from schemas.errors import ConfigError
 from schemas.providers import registry
 from schemas.providers.base import Provider
-from schemas.settings.config import Config, ConfigError, Ingest
+from schemas.settings.config import Config, Ingest
 from schemas.settings.config import Source as Settings
 
 log = logging.getLogger("ackstream.ingest.sources")

@@ -16,8 +16,9 @@ from schemas.authentication import tokens
 from schemas.authentication.request import REJECT, Request, Verdict
 from schemas.authentication.secrets import matching_secret, matching_signature, verdict_for
 from schemas.authentication.static_secret import basic_credentials, bearer_token
+from schemas.errors import ConfigError
 from schemas.settings import authentication
-from schemas.settings.section import ConfigError, Secret
+from schemas.settings.section import Secret
 
 # What a check makes sure of: every byte of the body, who sent it, or no more than where it came from.
 Proves = Literal["body", "sender", "network"]

@@ -16,9 +16,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from schemas import providers
+from schemas.errors import ConfigError
 from schemas.providers.base import Provider
 from schemas.settings.config import Config
-from schemas.settings.section import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # it becomes a label of metrics and a value in every table
 

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from schemas.errors import ConfigError
 from schemas.settings import costs
 from schemas.settings.authentication import Auth
 from schemas.settings.brokers import BrokerList
-from schemas.settings.section import ConfigError as ConfigError
-from schemas.settings.section import Port, Section, Server, not_zero, words
-from schemas.settings.section import Secret as Secret
+from schemas.settings.section import Port, Secret, Section, Server, not_zero, words
 
 DEFAULT_FILE = "ackstream.toml"
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")

@@ -6,11 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.errors import ConfigError
+
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class ConfigError(Exception):
-    """One or more settings are wrong; each line names file, key and cure."""
 
 
 def not_zero(days: int) -> int:

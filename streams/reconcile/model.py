@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from schemas.errors import Failure
 from schemas.horizons import HOUR_MS
 
 # More than these are counted, and not told one by one.
@@ -125,5 +126,5 @@ class Found:
         return {kind: counts[kind] for kind in KINDS}
 
 
-class CheckError(Exception):
+class CheckError(Failure):
     """The check could not look; the text is one sentence that says what to do."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from schemas.settings.config import ClickHouse, ConfigError
+from schemas.errors import ConfigError
+from schemas.settings.config import ClickHouse
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

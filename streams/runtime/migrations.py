@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from schemas.errors import Failure
 from schemas.settings.config import Config
 from schemas.tables import Migration, migrations
 from streams.runtime.clickhouse import ClickHouseError, connect
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 
-class MigrationError(Exception):
+class MigrationError(Failure):
     """The database and the files disagree; the text says how to go on."""
 
 

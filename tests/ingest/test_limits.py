@@ -13,7 +13,8 @@ from ingest.http import protocol
 from ingest.http.app import create_app
 from ingest.http.limits import Limits, client_address
 from ingest.http.protocol import Connection
-from schemas.settings.config import Config, ConfigError, parse
+from schemas.errors import ConfigError
+from schemas.settings.config import Config, parse
 from tests.ingest.conftest import StartEdge
 from tests.ingest.process import until
 

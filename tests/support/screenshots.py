@@ -19,7 +19,8 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, sync_playwright
 
-from schemas.settings.config import ConfigError, load
+from schemas.errors import ConfigError
+from schemas.settings.config import load
 from tests.support.browser import chromium
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "pictures"

@@ -13,11 +13,10 @@ from deploy.cli import check_report
 from deploy.cli.commands.replay import known_source, moment_of
 from deploy.cli.kafka_away import kafka_away
 from deploy.simulator.table_check import Truth, Verdict
-from deploy.simulator.truth_file import TruthError
 from ingest.storage import spool_folder
-from schemas.errors import CannotLook, Failure
-from schemas.settings.config import Config, ConfigError, load
-from streams.reconcile.model import CheckError, Window
+from schemas.errors import ComparisonImpossible, Failure
+from schemas.settings.config import Config, load
+from streams.reconcile.model import Window
 from streams.reconcile.offsets import settle
 from streams.reconcile.run import Check, Report
 from streams.reconcile.topic_reader import Kafka
@@ -63,10 +62,10 @@ def command(
     asked = Window(moment_of("--from", start), moment_of("--to", end), source, timeless=not (start or end))
     try:
         right = _run(asked, Options(fast, wait, repair, as_json), truth)
-    except (CheckError, TruthError, ConfigError, Failure) as error:
-        raise CannotLook(str(error)) from None
+    except Failure as error:
+        raise ComparisonImpossible(str(error)) from None
     except ClickHouseError as error:
-        raise CannotLook(f"ClickHouse does not answer the check: {reason(error)}") from None
+        raise ComparisonImpossible(f"ClickHouse does not answer the check: {reason(error)}") from None
     if not right:
         raise SystemExit(1)
 

@@ -5,7 +5,6 @@ import sys
 
 import click
 
-from schemas.errors import Failure
 from schemas.settings.config import load
 
 
@@ -21,10 +20,7 @@ def command() -> None:
     logging.getLogger("ackstream").setLevel(logging.INFO)
     from dashboards.alerts.runner import Alerts
     from dashboards.catalogue import DASHBOARDS
-    from dashboards.page.server import StartError, run
+    from dashboards.page.server import run
 
     config = load()
-    try:
-        run(config, DASHBOARDS, Alerts(config) if config.alerts.enabled else None)
-    except StartError as error:
-        raise Failure(str(error)) from None
+    run(config, DASHBOARDS, Alerts(config) if config.alerts.enabled else None)

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from deploy.simulator.demo.post import PostError
 from deploy.simulator.demo.run import Demo, accounts
 from deploy.simulator.demo.tables import Tables
 from deploy.simulator.facts import run_name
@@ -68,8 +67,6 @@ def _run(config: Config, traffic: Traffic, console: Console, rate: float | None,
         with connect(config.clickhouse) as client:
             tables = Tables(client, traffic.sources)
             return Demo(traffic, tables, config.ingest.url, config.dashboards.url, console, plain).run(rate)
-    except PostError as error:
-        raise Failure(str(error)) from None
     except ClickHouseError as error:
         raise Failure(
             f"ClickHouse did not answer a question of the demo ({_first_line(error)}): see `make status`"

@@ -8,8 +8,8 @@ import orjson
 from rich.console import Console
 
 from dashboards.terminal import console, table
-from schemas.errors import CannotLook, Failure
-from schemas.settings.config import Config, ConfigError, load
+from schemas.errors import ComparisonImpossible, Failure
+from schemas.settings.config import Config, load
 from streams.replay import saved_state
 from streams.replay.run import check_name, refuse_half_swap
 from streams.replay.saved_state import READING, READY, SWAPPED
@@ -34,10 +34,10 @@ def command(name: str, as_json: bool, samples: int) -> None:
     check_name(name)
     try:
         found = _look(load(), name, samples)
-    except ConfigError as error:
-        raise CannotLook(str(error)) from None
+    except Failure as error:
+        raise ComparisonImpossible(str(error)) from None
     except ClickHouseError as error:
-        raise CannotLook(f"ClickHouse does not compare: {reason(error)}") from None
+        raise ComparisonImpossible(f"ClickHouse does not compare: {reason(error)}") from None
     if as_json:
         click.echo(orjson.dumps(found.as_json()))
     else:
@@ -46,18 +46,13 @@ def command(name: str, as_json: bool, samples: int) -> None:
 
 
 def _look(config: Config, name: str, samples: int) -> Difference:
-    try:
-        with saved_state.alone(config, saved_state.shadow_id(name)):
-            refuse_half_swap(config)
-            _check_ready(config, name)
-            with progress(Console(stderr=True)) as bar:
-                task = bar.add_task("comparing", total=None)
-                database.update(config, name)
-                return difference(
-                    config, name, samples, lambda done, total: bar.update(task, completed=done, total=total)
-                )
-    except Failure as error:
-        raise CannotLook(str(error)) from None
+    with saved_state.alone(config, saved_state.shadow_id(name)):
+        refuse_half_swap(config)
+        _check_ready(config, name)
+        with progress(Console(stderr=True)) as bar:
+            task = bar.add_task("comparing", total=None)
+            database.update(config, name)
+            return difference(config, name, samples, lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def _check_ready(config: Config, name: str) -> None:

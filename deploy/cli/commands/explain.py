@@ -13,9 +13,9 @@ import click
 import orjson
 
 from deploy.cli.explain_setup import Setups, mapping_in
+from schemas.errors import ConfigError
 from schemas.normalisation.explain import Setup, explain
 from schemas.parsing.times import parse_time
-from schemas.settings.config import ConfigError
 
 
 class _BadCaseError(Exception):

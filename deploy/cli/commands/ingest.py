@@ -2,9 +2,7 @@
 
 import click
 
-from ingest.errors import StartError
 from ingest.http.server import run
-from schemas.errors import Failure
 from schemas.settings import config
 
 
@@ -15,7 +13,4 @@ def command(instance: int) -> None:
 
     `ackstream up` starts ingest.processes of these; each has its own --instance.
     """
-    try:
-        run(config.load(), instance)
-    except StartError as error:
-        raise Failure(str(error)) from None
+    run(config.load(), instance)

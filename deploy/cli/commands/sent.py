@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deploy.cli.sent_post import PostError, Sender, SourceError
+from deploy.cli.sent_post import Sender, SourceError
 from deploy.cli.sent_rows import KINDS, Row, RowsError, rows
 from schemas.errors import Failure
 from schemas.parsing.json_text import dumps
@@ -102,8 +102,6 @@ def command(source: str | None, kind: str | None, url: str | None, check: bool, 
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
     except RowsError as error:
         raise Failure(f"{file}: {error}") from None
-    except PostError as error:
-        raise Failure(str(error)) from None
     click.echo(f"{batches.accepted:,} rows {'can be taken' if check else 'are stored'}, {batches.refused:,} refused")
     if batches.refused:
         raise Failure("rows were refused, see above: mend them and run this again, nothing counts twice")

@@ -7,7 +7,8 @@ import click
 from deploy.local import settings_file
 from deploy.local.layout import shown
 from deploy.local.stack import Local
-from schemas.settings.config import Config, Secret, find_file, load
+from schemas.settings.config import Config, find_file, load
+from schemas.settings.section import Secret
 
 
 @click.command()

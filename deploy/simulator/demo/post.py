@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from deploy.simulator.facts import Answer, Request
+from schemas.errors import Failure
 
 # As many as keep two cores busy; providers use more, but the answers then only take longer.
 CONCURRENCY = 32
@@ -23,7 +24,7 @@ ANSWER_SECONDS = 20.0
 _PAUSE_SECONDS = 0.5
 
 
-class PostError(Exception):
+class PostError(Failure):
     """The edge cannot be used; the text is one sentence that says what to do."""
 
 

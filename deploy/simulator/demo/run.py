@@ -13,8 +13,8 @@ from deploy.simulator.demo.compare import Difference, Posted, Totals
 from deploy.simulator.demo.tables import Tables
 from deploy.simulator.facts import Account, Answer
 from deploy.simulator.traffic import Traffic
-from schemas.errors import Failure
-from schemas.settings.config import Config, ConfigError
+from schemas.errors import ConfigError, Failure
+from schemas.settings.config import Config
 
 SOURCES = {"meta": "demo-meta", "wasender": "demo-wasender", "zapini": "demo-zapini"}
 _QUIET_SECONDS = 30.0  # nothing new for so long: what is missing does not come any more

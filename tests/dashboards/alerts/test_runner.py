@@ -17,7 +17,8 @@ from dashboards.alerts.groups import Group
 from dashboards.alerts.memory import parse
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.runner import Alerts, chosen
-from schemas.settings.config import Config, ConfigError
+from schemas.errors import ConfigError
+from schemas.settings.config import Config
 from tests.dashboards.alerts.conftest import KEY, Receiver, Watched, make_table, until
 from tests.dashboards.alerts.make import WATCHED, rule
 from tests.support.clickhouse import Server

@@ -23,7 +23,7 @@ from deploy.simulator.running_truth import Book
 from deploy.simulator.stats import AnswerTimes
 from deploy.simulator.stream import Part
 from deploy.simulator.truth_file import Deliveries, Expected, Line
-from schemas.settings.config import ConfigError
+from schemas.errors import ConfigError
 from tests.deploy.simulator.sample import MIB
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

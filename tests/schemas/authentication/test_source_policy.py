@@ -16,10 +16,10 @@ from schemas.authentication import policy
 from schemas.authentication.policy import Auth
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import key_id
+from schemas.errors import ConfigError
 from schemas.providers.base import Provider
 from schemas.providers.registry import built_in
 from schemas.settings.authentication import Auth as Settings
-from schemas.settings.section import ConfigError
 
 NOW = 1_795_176_100_000
 SEGMENT = "fictional-segment-1"

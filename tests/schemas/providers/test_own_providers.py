@@ -14,10 +14,11 @@ from aiokafka.structs import ConsumerRecord
 
 from ingest.http import sources
 from schemas.authentication import request
+from schemas.errors import ConfigError
 from schemas.normalisation.explain import Setup, explain
 from schemas.providers import registry
 from schemas.providers.registry import Formats
-from schemas.settings.config import Config, ConfigError, parse
+from schemas.settings.config import Config, parse
 from schemas.topics import RAW
 from streams.normalise.worker import understood
 from tests.support.examples import NOW, body_of, differences

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import ConfigError
 from schemas.settings.brokers import BrokerAddress, BrokerList
-from schemas.settings.config import Config, ConfigError, parse
+from schemas.settings.config import Config, parse
 
 
 @pytest.mark.parametrize(

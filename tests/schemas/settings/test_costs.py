@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.settings.config import ConfigError, Costs, parse
+from schemas.errors import ConfigError
+from schemas.settings.config import Costs, parse
 from schemas.settings.costs import Rate, steps
 
 PATH = Path("/nowhere/ackstream.toml")
