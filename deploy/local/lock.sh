@@ -10,7 +10,7 @@ compile() {
 }
 
 # The build tools too: the package itself is then installed without a look at the network.
-compile --build-deps-for=editable --output-file deploy/requirements.lock pyproject.toml
+compile --extra local --build-deps-for=editable --output-file deploy/requirements.lock pyproject.toml
 
 .venv/bin/python -c '
 import tomllib

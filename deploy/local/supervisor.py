@@ -10,11 +10,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Error, Fault, ServerProxy
-
-from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.local import settings_file
 from deploy.local.layout import Layout, shown, write_private
@@ -50,6 +50,13 @@ class Supervisor:
     """The supervisor of one data folder, running or not."""
 
     def __init__(self, layout: Layout) -> None:
+        """Raises Failure when the packages of the local stack are not installed."""
+        missing = [name for name in ("chdb", "lz4", "supervisor", "zstandard") if find_spec(name) is None]
+        if missing:
+            raise Failure(
+                f"the local stack needs the packages {', '.join(missing)}: install `ackstream[local]`, or name your "
+                "own Kafka and ClickHouse in the settings and start `ackstream ingest`, `worker` and `dashboards`"
+            )
         self._layout = layout
         self._known = _recorded(layout.supervisor_conf)
 
@@ -148,7 +155,9 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         socket, password = self._known
-        transport: Any = SupervisorTransport("ackstream", password, f"unix://{socket}")
+        transport: Any = import_module("supervisor.xmlrpc").SupervisorTransport(
+            "ackstream", password, f"unix://{socket}"
+        )
         try:
             with ServerProxy("http://127.0.0.1", transport=transport, allow_none=True) as server:
                 return getattr(server, method)(*arguments)

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,19 @@ def test_settings_that_are_no_toml_are_not_overwritten(tmp_path: Path) -> None:
 
 def test_status_before_the_first_up_says_how_to_begin(tmp_path: Path) -> None:
     assert "make up" in refused(environment(tmp_path), "status")
+
+
+def test_an_installation_without_the_local_packages_names_the_extra(tmp_path: Path) -> None:
+    """As `pip install ackstream` leaves it: help works, and what needs the local stack says what to install."""
+    hide = "import sys; sys.modules.update(dict.fromkeys(['chdb', 'lz4', 'supervisor', 'zstandard']))"
+    for arguments, code in ((["--help"], 0), (["up"], 1)):
+        program = f"{hide}; from deploy.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], env=environment(tmp_path),
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+    assert "install `ackstream[local]`" in done.stderr
 
 
 def test_missing_maven_is_named_with_what_installs_it(tmp_path: Path) -> None:
