@@ -138,7 +138,11 @@ create() {
 # Reports the last error of pip on one line, with the place of its whole output.
 install() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@" >>$LOG 2>&1 && return 0
-    reason=$(grep '^ERROR' $LOG | tail -n 1 | sed 's/^ERROR: //')
+    if grep -q 'NewConnectionError\|NameResolutionError\|ConnectTimeoutError\|ReadTimeoutError' $LOG; then
+        reason='the package index does not answer; check the network'
+    else
+        reason=$(grep '^ERROR' $LOG | tail -n 1 | sed 's/^ERROR: //')
+    fi
     fail "installing the Python packages failed: ${reason:-no reason given} (all of it is in $LOG)"
 }
 

@@ -163,6 +163,13 @@ def test_a_failed_install_gives_pips_reason_and_is_tried_again(machine: Machine)
     assert machine.installs() == 1
 
 
+def test_an_index_that_does_not_answer_is_one_short_sentence(machine: Machine) -> None:
+    lines = "WARNING: Retrying after NewConnectionError(1)\nERROR: No matching distribution found for aiohttp==1"
+    machine.python("python3", "3.11", pip=f"printf '{lines}\n' >&2; exit 1")
+    [line] = [line for line in machine.make("up").stderr.splitlines() if not line.startswith("make:")]
+    assert "the package index does not answer; check the network" in line
+
+
 APT = """#!/bin/sh
 # Stands for apt-get: notes what it is asked for, and brings each package as an empty program.
 echo "$*" >>apt.log
