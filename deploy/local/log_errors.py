@@ -7,14 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 _LEVELS = ("ERROR", "CRITICAL", "FATAL")
-# Kafka's lines and those of Python's logging; ingest writes JSON.
+# Lines of Kafka and of Python's logging. Our own processes write JSON, see schemas.process.logs.
 _STAMPED = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})(Z|[+-]\d\d:\d\d)? ([A-Z]+) (.*)")
 # The last line of a traceback, and the one sentence of a program that gives up.
 _BARE = re.compile(r"[\w.]*(Error|Exception)\b|ackstream: |Cannot |The engine cannot ")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
 _CHARACTERS = 300
+_EVENT = re.compile(r"[a-z0-9_]+")
+_FIXED = frozenset({"at", "level", "logger", "message", "reason", "error"})
 
 
 @dataclass(slots=True, frozen=True)
@@ -59,10 +62,18 @@ def _parsed(line: str) -> tuple[float | None, str, str]:
             return datetime.fromisoformat(f"{day}T{clock}.{milliseconds}{zone or ''}").timestamp(), level, text
     if line.startswith('{"at":'):
         with suppress(ValueError, KeyError, TypeError):
-            told = json.loads(line)
-            text = told["message"] + (f" ({told['error']})" if "error" in told else "")
-            return datetime.fromisoformat(told["at"]).timestamp(), told["level"].upper(), text
+            fields = json.loads(line)
+            return datetime.fromisoformat(fields["at"]).timestamp(), fields["level"].upper(), _sentence(fields)
     return None, "", line
+
+
+def _sentence(fields: dict[str, Any]) -> str:
+    """The `reason` of a JSON line, else its event in words; the other facts follow in parentheses."""
+    event = str(fields["message"])
+    text = str(fields.get("reason") or (event.replace("_", " ") if _EVENT.fullmatch(event) else event))
+    notes = [str(fields["error"])] if "error" in fields else []
+    notes += [f"{name.replace('_', ' ')} {value}" for name, value in fields.items() if name not in _FIXED]
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def _tail(log: Path, size: int = 65_536) -> list[str]:

@@ -21,7 +21,7 @@ from deploy.local.layout import Layout, shown, write_private
 from deploy.local.parts import STOP_SECONDS
 from deploy.local.supervisor_conf import FILES, Daemon
 from schemas.errors import Failure
-from streams.runtime.heartbeat import EXIT_HELD
+from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
 _START_SECONDS = 20.0
 
@@ -43,7 +43,7 @@ class Process:
     @property
     def held(self) -> bool:
         """Whether it ended because something must change before it can go on, so that nobody starts it again."""
-        return self.state == "EXITED" and self.exit_code == EXIT_HELD
+        return self.state == "EXITED" and self.exit_code == EXIT_CIRCUIT_OPEN
 
 
 class Supervisor:

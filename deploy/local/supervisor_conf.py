@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deploy.local.layout import Layout
 from deploy.local.parts import INSTANCE, STOP_SECONDS, Part
 from schemas.errors import Failure
-from streams.runtime.heartbeat import EXIT_HELD
+from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
 # The supervisor stops from the last to the first: who only reads, no new bodies, the workers, then what they write to.
 ORDER = ("kafka", "clickhouse", "normalise", "load", "analytics", "ingest", "dashboards")
@@ -99,7 +99,7 @@ priority={ORDER.index(part.name) * 10 + 10}
 autostart=false
 ; Whatever ends is started again, unless it says that something must change before.
 autorestart=unexpected
-exitcodes={EXIT_HELD}
+exitcodes={EXIT_CIRCUIT_OPEN}
 ; Each failed start waits a second longer than the one before.
 startsecs=2
 startretries=1000000

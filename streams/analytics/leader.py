@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.settings.config import Config
 from schemas.topics import EVENTS
-from streams.runtime.backoff import OnState, Patience
+from streams.runtime.retries import Report, Retries
 
 GROUP = "ackstream-analytics"
 _LEASE = TopicPartition(EVENTS.name, 0)
@@ -26,13 +26,13 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs `work` while this process holds the lease; before that is given away `work` is cancelled and has ended."""
 
     def __init__(
-        self, config: Config, work: Callable[[], Awaitable[None]], on_state: OnState, client_id: str = GROUP
+        self, config: Config, work: Callable[[], Awaitable[None]], report: Report, client_id: str = GROUP
     ) -> None:
         """Of members that stand by, the one whose `client_id` is first in the order of text gets the lease."""
         self._config = config
         self._client_id = client_id
         self._work = work
-        self._patience = Patience(on_state)
+        self._retries = Retries(report)
         self._consumer: AIOKafkaConsumer | None = None
         self._working: asyncio.Future[None] | None = None
         # Whether the group has told this process what is its part: working or standing by.
@@ -55,7 +55,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
                 why = f"Kafka does not answer: {type(error).__name__}"
             finally:
                 await self._leave(consumer)
-            await self._patience.wait(why)
+            await self._retries.pause(why)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self._config.streams.session_seconds * 1000)
@@ -82,7 +82,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
         assert self._consumer is not None  # noqa: S101  (it is who calls)
         self._consumer.pause(*assigned)
         self.is_placed = True
-        self._patience.over()
+        self._retries.succeeded()
         if _LEASE in assigned and self._working is None:
             self._working = asyncio.ensure_future(self._work())
 

@@ -5,7 +5,6 @@ streams.runtime.heartbeat), which the supervisor starts again.
 """
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Callable
@@ -14,19 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import clickhouse_connect
 
+from schemas.process import logs
+from schemas.process.logs import get_logger
 from schemas.settings.config import Config
 from streams.analytics import rate_card, samples
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy
 from streams.analytics.leader import Leader
 from streams.analytics.rollups import Rollups
-from streams.runtime.backoff import APPLIED, AWAY, Patience, tables_made
-from streams.runtime.heartbeat import BEAT_SECONDS, Vitals
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe
+from streams.runtime.heartbeat import BEAT_SECONDS, Heartbeat
+from streams.runtime.migrations import COUNT_APPLIED, wait_for_migrations
+from streams.runtime.retries import retry
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-log = logging.getLogger("ackstream.analytics")
+log = get_logger("analytics")
 
 NAME: Final = "analytics"
 # Of a statement that is running when the lease or the process ends.
@@ -52,7 +55,7 @@ class Analytics:
 
     def __init__(self, config: Config, instance: int) -> None:
         self.config = config
-        self.vitals = Vitals(config.data_dir / "run", NAME, instance, config.streams.session_seconds / 2)
+        self.heartbeat = Heartbeat(config.data_dir / "run", NAME, instance, config.streams.session_seconds / 2)
         self.leader = Leader(config, self._work, partial(self._on_state, "kafka"))
         self._troubles: dict[str, str] = {}
         self._statements: set[asyncio.Future[Any]] = set()
@@ -68,16 +71,15 @@ class Analytics:
         await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         for part in parts:
             if part.done() and (error := part.exception()) is not None:
-                log.error("a part of the process failed", exc_info=error)
-                self.vitals.die(f"a part of the process failed: {type(error).__name__}")
+                self.heartbeat.fail_stop(f"a part of the process failed: {logs.describe(error)}")
         self._stopping = True
         parts[1].cancel()
         await asyncio.wait(parts[1:])
 
     async def _beat(self) -> None:
         while True:
-            self.vitals.beat()
-            self.vitals.write(ready=self.leader.is_placed and not self._troubles)
+            self.heartbeat.beat()
+            self.heartbeat.write(ready=self.leader.is_placed and not self._troubles)
             await asyncio.sleep(BEAT_SECONDS)
 
     def _on_state(self, part: str, error: str | None) -> None:
@@ -85,10 +87,10 @@ class Analytics:
             self._troubles.pop(part, None)
         else:
             self._troubles[part] = error
-        self.vitals.last_error = next(iter(self._troubles.values()), None)
+        self.heartbeat.last_error = next(iter(self._troubles.values()), None)
 
     async def _work(self) -> None:
-        log.info("this process leads")
+        log.info("leading")
         try:
             await self._prepare()
             async with asyncio.TaskGroup() as group:
@@ -97,20 +99,20 @@ class Analytics:
                 group.create_task(samples.run(self.config, self._connect, asyncio.Event()))
         finally:
             await self._end_statements()
-            log.info("this process leads no more")
+            log.info("not_leading")
 
     async def _prepare(self) -> None:
         """Waits for the tables, then writes what the settings say."""
 
-        def applied() -> int:
+        def count_applied() -> int:
             with self._connect() as client:
-                return int(client.query(APPLIED).result_rows[0][0])
+                return int(client.query(COUNT_APPLIED).result_rows[0][0])
 
         def publish() -> None:
             with self._connect() as client:
                 rate_card.publish(client, self.config.costs)
 
-        await tables_made(partial(self._in_thread, applied), partial(self._on_state, "tables"))
+        await wait_for_migrations(partial(self._in_thread, count_applied), partial(self._on_state, "tables"))
         await self._patiently("rate card", publish)
 
     async def _loop(self, name: str, make: Callable[["Client"], Loop]) -> None:
@@ -127,16 +129,12 @@ class Analytics:
             await asyncio.sleep(loop.pause)
 
     async def _patiently(self, name: str, what: Callable[[], T]) -> T:
-        patience = Patience(partial(self._on_state, name))
-        while True:
-            try:
-                done = await self._in_thread(what)
-            except AWAY as error:
-                why = f"ClickHouse does not do the work of {name}: {type(error).__name__}"
-                await patience.wait(f"{why} {getattr(error, 'code', None) or ''}".rstrip())
-            else:
-                patience.over()
-                return done
+        return await retry(
+            lambda: self._in_thread(what),
+            CLICKHOUSE_ERRORS,
+            lambda error: f"ClickHouse does not do the work of {name}: {describe(error)}",
+            partial(self._on_state, name),
+        )
 
     async def _in_thread(self, what: Callable[[], T]) -> T:
         """The thread goes on when its awaiter is cancelled; `_end_statements` waits for it."""
@@ -149,7 +147,7 @@ class Analytics:
         if self._statements:
             _, running = await asyncio.wait(self._statements, timeout=_LAST_SECONDS)
             if running and not self._stopping:
-                self.vitals.die("a statement did not end before the lease was given away")
+                self.heartbeat.fail_stop("a statement did not end before the lease was given away")
 
     def _connect(self) -> "Client":
         return clickhouse_connect.get_client(**self.config.clickhouse.client_options())

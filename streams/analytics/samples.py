@@ -20,7 +20,7 @@ from schemas.parsing.times import to_iso
 from schemas.settings.config import Config
 from schemas.tables import INSERT_SETTINGS, SAMPLES
 from streams.analytics.scrape import Reading, increases, read
-from streams.runtime.backoff import AWAY
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS
 from streams.runtime.lag import Lags
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def run(config: Config, connect: Callable[[], "Client"], stop: asyncio.Eve
                 if client is None:
                     client = await asyncio.to_thread(connect)
                 await asyncio.to_thread(store, client, samples)
-            except AWAY as error:
+            except CLICKHOUSE_ERRORS as error:
                 client, trouble = None, _told(trouble, type(error).__name__)
             else:
                 sampler.stored()
@@ -67,7 +67,7 @@ async def run(config: Config, connect: Callable[[], "Client"], stop: asyncio.Eve
 
 
 def store(client: "Client", samples: list[Sample]) -> None:
-    """Inserts samples as those of now. Raises what is in `streams.runtime.backoff.AWAY`."""
+    """Inserts samples as those of now. Raises what is in CLICKHOUSE_ERRORS."""
     at = to_iso(time.time_ns() // 1_000_000)
     rows = [
         {"at": at, "name": each.name, "part": each.part, "source": each.source, "value": each.value} for each in samples

@@ -1,7 +1,7 @@
-"""Inserts rows into ClickHouse: by size and time, again and again until they are in. IO.
+"""Inserts rows into ClickHouse in blocks, and retries each block until it is stored.
 
-Rows are the JSON bytes of the topic, untouched. Nothing is given up: a server that is away or out of memory is waited
-for; a row that ClickHouse cannot read is found by halving and handed back.
+Rows are the JSON bytes of the topic, unchanged. No row is given up: while the server is unreachable or out of memory
+the INSERT is repeated; a row that ClickHouse cannot read is found by bisecting the block and handed back.
 """
 
 import asyncio
@@ -9,35 +9,36 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.clickhouse_errors import Meaning
 from schemas.tables import INSERT_SETTINGS
-from streams.runtime.backoff import AWAY, Patience
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe, error_code, meaning_of
+from streams.runtime.retries import Report, Retries
 
 MAX_BYTES = 16 * 1024 * 1024  # of one INSERT
 MAX_INSERTS = 2  # under way at once
-
-# ClickHouse says by these that it cannot read what we sent; no retry will change that. Everything else is waited out.
-# 6 CANNOT_PARSE_TEXT, 25 .. ESCAPE_SEQUENCE, 26 .. QUOTED_STRING, 27 .. INPUT_ASSERTION_FAILED,
-# 32 ATTEMPT_TO_READ_AFTER_EOF, 33 CANNOT_READ_ALL_DATA, 38 CANNOT_PARSE_DATE, 41 .. DATETIME, 53 TYPE_MISMATCH,
-# 69 ARGUMENT_OUT_OF_BOUND, 70 CANNOT_CONVERT_TYPE, 72 CANNOT_PARSE_NUMBER, 117 INCORRECT_DATA,
-# 130 CANNOT_READ_ARRAY_FROM_TEXT, 131 TOO_LARGE_STRING_SIZE, 306 TOO_DEEP_RECURSION,
-# 321 VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 376 CANNOT_PARSE_UUID,
-# 467 CANNOT_PARSE_BOOL
-UNREADABLE = frozenset({6, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 306, 321, 349, 376, 467})
 
 
 @dataclass(slots=True)
 class _Block:
     rows: list[bytes] = field(default_factory=list)
     size: int = 0
-    done: "list[asyncio.Future[None]]" = field(default_factory=list)
+    stored: "list[asyncio.Future[None]]" = field(default_factory=list)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Resolves the futures of the block: stored, failed, or cancelled."""
+        for future in self.stored:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            elif isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)
 
 
-class Loader:
-    """Collects rows of one table.
-
-    `refuse(row, code)` gets each row that ClickHouse cannot read; `ready()` is awaited before a failed INSERT is tried
-    again, since whatever was away may come back half made.
-    """
+class ClickHouseWriter:
+    """Collects rows of one table and inserts them by size and time."""
 
     def __init__(
         self,
@@ -45,94 +46,91 @@ class Loader:
         table: str,
         max_rows: int,
         max_seconds: float,
-        refuse: Callable[[bytes, int], Awaitable[None]],
-        ready: Callable[[], Awaitable[None]],
-        on_state: Callable[[str | None], None] = lambda _: None,
+        reject: Callable[[bytes, int | None], Awaitable[None]],
+        wait_for_tables: Callable[[], Awaitable[None]],
+        report: Report = lambda _reason: None,
     ) -> None:
+        """`client` = an async client of clickhouse_connect. `reject(row, code)` gets each unreadable row.
+
+        `wait_for_tables()` is awaited before a failed INSERT is repeated: a server that was unreachable may come back
+        without the tables. `report` receives why ClickHouse accepts no rows, and None once it does.
+        """
         self._client = client
         self._table = table
         self._max_rows = max_rows
         self._max_seconds = max_seconds
-        self._refuse = refuse
-        self._ready = ready
-        self._on_state = on_state
+        self._reject = reject
+        self._wait_for_tables = wait_for_tables
+        self._report = report
         self._block = _Block()
         self._slots = asyncio.Semaphore(MAX_INSERTS)
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._inserts: set[asyncio.Task[None]] = set()
 
     async def add(self, rows: Sequence[bytes]) -> "asyncio.Future[None]":
-        """Takes rows; the future resolves when ClickHouse has them. Waits while MAX_INSERTS blocks are under way."""
+        """Adds rows; the future resolves when ClickHouse has stored them, and raises whatever ended their INSERT.
+
+        When the block is full, waits until its INSERT has started: at most MAX_INSERTS are under way.
+        """
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        stored: asyncio.Future[None] = loop.create_future()
         if not rows:
-            done.set_result(None)
-            return done
+            stored.set_result(None)
+            return stored
         block = self._block
         block.rows.extend(rows)
         block.size += sum(map(len, rows))
-        block.done.append(done)
+        block.stored.append(stored)
         if len(block.rows) >= self._max_rows or block.size >= MAX_BYTES:
-            await self._flush()
+            self._flush()
+            while len(self._inserts) > MAX_INSERTS:
+                await asyncio.wait(self._inserts, return_when=asyncio.FIRST_COMPLETED)
         elif self._timer is None:
-            self._timer = loop.call_later(self._max_seconds, self._flush_soon)
-        return done
+            self._timer = loop.call_later(self._max_seconds, self._flush)
+        return stored
 
-    def _flush_soon(self) -> None:
-        self._timer = None
-        task = asyncio.get_running_loop().create_task(self._flush())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _flush(self) -> None:
+    def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         block, self._block = self._block, _Block()
-        if not block.rows:
-            return
-        await self._slots.acquire()
-        task = asyncio.get_running_loop().create_task(self._store(block))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        insert = asyncio.get_running_loop().create_task(self._store(block))
+        self._inserts.add(insert)
+        insert.add_done_callback(self._inserts.discard)
 
     async def _store(self, block: _Block) -> None:
+        """Inserts a block. However it ends, its futures end in the same way: their owner notices every failure."""
         try:
-            await self._insert(block.rows)
-        except Exception as error:
-            for done in block.done:
-                if not done.done():
-                    done.set_exception(error)
+            async with self._slots:
+                await self._insert(block.rows)
+        except BaseException as error:
+            block.settle(error)
+            if not isinstance(error, Exception):
+                raise
         else:
-            for done in block.done:
-                if not done.done():
-                    done.set_result(None)
-        finally:
-            self._slots.release()
+            block.settle(None)
 
     async def _insert(self, rows: list[bytes]) -> None:
-        patience = Patience(self._on_state)
+        retries = Retries(self._report)
         while True:
             try:
                 await self._client.raw_insert(
                     self._table, insert_block=b"\n".join(rows), fmt="JSONEachRow", settings=INSERT_SETTINGS
                 )
-            except AWAY as error:
-                code = getattr(error, "code", None)
-                if code in UNREADABLE:
-                    await self._halve(rows, code)
+            except CLICKHOUSE_ERRORS as error:
+                if meaning_of(error) is Meaning.UNREADABLE_ROWS:
+                    await self._bisect(rows, error_code(error))
                     return
-                # The server's text may quote a row: only its code and kind are told.
-                why = f"ClickHouse does not take {self._table}: {type(error).__name__} {code or ''}"
-                await patience.wait(why.rstrip())
-                await self._ready()
+                await retries.pause(f"ClickHouse does not accept rows of {self._table}: {describe(error)}")
+                await self._wait_for_tables()
             else:
-                patience.over()
+                retries.succeeded()
                 return
 
-    async def _halve(self, rows: list[bytes], code: int) -> None:
+    async def _bisect(self, rows: list[bytes], code: int | None) -> None:
+        """Inserts the two halves apart, until an unreadable row is alone."""
         if len(rows) == 1:
-            await self._refuse(rows[0], code)
+            await self._reject(rows[0], code)
             return
         middle = len(rows) // 2
         await self._insert(rows[:middle])

@@ -1,7 +1,6 @@
-"""Stage 2: events and dead letters go to ClickHouse, events also into the lifecycle rows of `wa.messages`. IO."""
+"""The load worker: events and dead letters to ClickHouse, events also into the lifecycle rows of wa.messages."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any
@@ -11,117 +10,138 @@ from clickhouse_connect import get_async_client
 
 from schemas.events import WRITTEN
 from schemas.parsing.json_values import as_id
+from schemas.process.logs import get_logger
 from schemas.reasons import Reason
 from schemas.settings.config import MIB, Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
-from streams.load.clickhouse_writer import Loader
+from streams.load.clickhouse_writer import ClickHouseWriter
 from streams.load.decode import decode, decode_object
 from streams.load.lifecycle import apply_events
 from streams.load.state import StateTable
-from streams.normalise.worker import dead_record, partition_of
 from streams.runtime.app import Stage
-from streams.runtime.backoff import APPLIED, AWAY, Patience, tables_made
-from streams.runtime.batch_producer import Outbox, Pending, stored
+from streams.runtime.batch_producer import BatchProducer, Pending, wait_until_stored
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe
 from streams.runtime.fence import Claim, Fence, FencedBatch
+from streams.runtime.migrations import COUNT_APPLIED, wait_for_migrations
 from streams.runtime.partition_batches import Batch
+from streams.runtime.records import dead_letter_record, partition_of, position_of
+from streams.runtime.retries import retry
 
-log = logging.getLogger("ackstream")
+log = get_logger("load")
 
 NAME = "load"
-TOLD = ("source", "provider", "received_at", "request_id")
+# Facts of an event that its dead letter repeats.
+_REPEATED = ("source", "provider", "received_at", "request_id")
 
 
-def dead_letter(place: Mapping[str, Any], event: Mapping[str, Any], detail: str) -> tuple[bytes, bytes]:
-    """Key and value of the record of wa.dead for an event that cannot be loaded; `place` says where it lies. Pure."""
-    told = {name: value for name in TOLD if (value := as_id(event.get(name)))}
+def dead_letter(raw: Mapping[str, Any], event: Mapping[str, Any], detail: str) -> tuple[bytes, bytes]:
+    """Key and value of the wa.dead record of an event that cannot be loaded; `raw` is the position of its element."""
+    repeated = {name: value for name in _REPEATED if (value := as_id(event.get(name)))}
     letter = {
-        "raw": place, "source": "", "provider": "", "request_id": "", **told,
+        "raw": raw, "source": "", "provider": "", "request_id": "", **repeated,
         "reason": Reason.BAD_ELEMENT, "detail": detail, "excerpt": "",
     }  # fmt: skip
-    return dead_record(letter)
+    return dead_letter_record(letter)
 
 
 def without_text(event: Mapping[str, Any]) -> bytes:
-    """The row of an event of which ClickHouse must not get what people wrote. Pure."""
+    """The row of an event without everything that people wrote, for `store_text = false`."""
     return orjson.dumps({name: value for name, value in event.items() if name not in WRITTEN})
 
 
 class Load:
-    """The two agents' work. One instance a worker."""
+    """The work of the two agents of one worker."""
 
     def __init__(self, stage: Stage, table: StateTable) -> None:
         self.stage = stage
         self.table = table
-        # Held from the check of the generation to the last send: a revocation waits for it, so nothing of a partition
-        # is written after it was given away.
+        # Locked from the check of the generation to the last send. A revocation takes it too, so that nothing of a
+        # partition is written after the partition was given away.
         self.sending = asyncio.Lock()
         self.fence: Fence | None = None
-        self._events: Loader | None = None
-        self._dead: Loader | None = None
+        self._events: ClickHouseWriter | None = None
+        self._dead: ClickHouseWriter | None = None
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connects, once for both agents. Dies when the topics do not fit together."""
+        """Connects, once for both agents. Ends the process when the topics differ in partitions."""
         async with self._starting:
             if self._events is not None:
                 return
-            producer = await self.stage.start_producer()
+            stage, settings = self.stage, self.stage.config
+            producer = await stage.start_producer()
             counts = {topic.name: len(await producer.partitions_for(topic.name)) for topic in (EVENTS, STATE, MESSAGES)}
             if len(set(counts.values())) > 1:
-                self.stage.vitals.die(f"the topics differ in partitions ({counts}): give them the same number")
+                stage.heartbeat.fail_stop(f"the topics differ in partitions ({counts}): give them the same number")
             topics = STATE.name, MESSAGES.name
-            self.fence = Fence(producer, f"ackstream-{NAME}", topics, self._on_state)
-            settings = self.stage.config
+            self.fence = Fence(producer, f"ackstream-{NAME}", topics, self._report)
             client = await self._connect()
             limits = settings.streams.insert_rows, settings.streams.insert_seconds
-            ready = partial(self._tables_made, client)
-            await ready()
-            self._dead = Loader(client, DEAD_LETTER_LOG, *limits, self._refuse_letter, ready, self._on_state)
-            self._events = Loader(client, EVENT_LOG, *limits, self._refuse_event, ready, self._on_state)
+            wait = partial(self._wait_for_migrations, client)
+            await wait()
+            self._dead = ClickHouseWriter(client, DEAD_LETTER_LOG, *limits, self._reject_letter, wait, self._report)
+            self._events = ClickHouseWriter(client, EVENT_LOG, *limits, self._reject_event, wait, self._report)
 
     async def _connect(self) -> Any:
         settings = self.stage.config.clickhouse
-        patience = Patience(self._on_state)
-        while True:
-            try:
-                client = await get_async_client(**settings.client_options())
-            except AWAY as error:
-                await patience.wait(f"ClickHouse at {settings.url} does not answer: {type(error).__name__}")
-            else:
-                patience.over()
-                return client
+        return await retry(
+            lambda: get_async_client(**settings.client_options()),
+            CLICKHOUSE_ERRORS,
+            lambda error: f"ClickHouse at {settings.url} does not answer: {describe(error)}",
+            self._report,
+        )
 
-    async def _tables_made(self, client: Any) -> None:
-        """Waits for the last migration: a row that comes before its materialized views is in no lifecycle ever."""
+    async def _wait_for_migrations(self, client: Any) -> None:
+        """Waits for the last one: a row inserted before its materialized views exist never reaches their tables."""
 
-        async def applied() -> int:
-            return int((await client.query(APPLIED)).result_rows[0][0])
+        async def count_applied() -> int:
+            return int((await client.query(COUNT_APPLIED)).result_rows[0][0])
 
-        await tables_made(applied, self._on_state)
+        await wait_for_migrations(count_applied, self._report)
 
-    def _on_state(self, error: str | None) -> None:
-        self.stage.vitals.last_error = error
+    def _report(self, reason: str | None) -> None:
+        self.stage.heartbeat.last_error = reason
 
-    async def _refuse_event(self, row: bytes, code: int) -> None:
-        """ClickHouse cannot read this event: it becomes a dead letter at its place in wa.raw."""
+    async def _reject_event(self, row: bytes, code: int | None) -> None:
+        """An event that ClickHouse cannot read becomes a dead letter at its position in wa.raw."""
         event = orjson.loads(row)
-        await self._bury([dead_letter(event["raw"], event, f"ClickHouse cannot read the event: code {code}")])
+        await self._send_letters([dead_letter(event["raw"], event, f"ClickHouse cannot read the event: code {code}")])
 
-    async def _refuse_letter(self, row: bytes, code: int) -> None:  # noqa: ARG002
-        log.error("a record of %s is no dead letter (code %d): it stays in the topic alone", DEAD.name, code)
+    async def _reject_letter(self, _row: bytes, code: int | None) -> None:
+        log.error("dead_letter_unreadable", topic=DEAD.name, code=code)  # it stays in the topic
 
-    async def _bury(self, letters: list[tuple[bytes, bytes]]) -> None:
+    async def _send_letters(self, letters: list[tuple[bytes, bytes]]) -> None:
         if not letters:
             return
-        outbox = Outbox(self.stage.producer, DEAD.name)
+        batches = BatchProducer(self.stage.producer, DEAD.name)
         partitions = len(await self.stage.producer.partitions_for(DEAD.name))
         for key, value in letters:
-            outbox.add(partition_of(key, partitions), key, value)
-        await stored(await outbox.send())
+            batches.add(partition_of(key, partitions), key, value)
+        await wait_until_stored(await batches.send())
 
     async def events(self, batch: Batch) -> Any:
-        """The work on a batch of wa.events: rows to ClickHouse, states to the store and its changelog, rows out."""
+        """Loads a batch of wa.events: rows to ClickHouse, states to the store and its changelog, rows to wa.messages.
+
+        Returns an awaitable of these effects; None when this worker no longer owns the partition.
+        """
+        events, rows, letters = self._decoded(batch)
+        assert self._events is not None  # noqa: S101  (start)
+        assert self.fence is not None  # noqa: S101  (start)
+        is_current, is_member = partial(self.stage.is_current, batch), partial(self.stage.is_member, batch)
+        if not await self.fence.ensure_claim(batch.partition, is_current, is_member):
+            return None
+        async with self.sending:
+            self.stage.heartbeat.check_not_stalled()
+            claim = self.fence.claim_of(batch.partition)
+            if claim is None or not self.stage.is_current(batch):
+                return None
+            changelog, published = await self._publish(batch.partition, events, claim)
+        inserted = await self._events.add(rows)
+        return self._until_durable(batch.partition, inserted, changelog, published, letters)
+
+    def _decoded(self, batch: Batch) -> tuple[list[dict[str, Any]], list[bytes], list[tuple[bytes, bytes]]]:
+        """The events of a batch, their rows for ClickHouse, and dead letters for records that are not events."""
         events, rows, letters = [], [], []
         store_text = self.stage.config.streams.store_text
         for record in batch.records:
@@ -129,59 +149,46 @@ class Load:
                 continue
             event, problem = decode(record)
             if event is None:
-                place = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "index": 0}
-                letters.append(dead_letter(place, {}, problem))
+                letters.append(dead_letter({**position_of(record), "index": 0}, {}, problem))
             else:
                 events.append(event)
                 rows.append(record.value if store_text else without_text(event))
-        assert self._events is not None  # noqa: S101  (start)
-        assert self.fence is not None  # noqa: S101  (start)
-        mine, member = partial(self.stage.is_current, batch), partial(self.stage.is_member, batch)
-        if not await self.fence.hold(batch.partition, mine, member):
-            return None
-        async with self.sending:
-            self.stage.vitals.check_not_still()
-            claim = self.fence.claim_of(batch.partition)
-            if claim is None or not self.stage.is_current(batch):
-                return None
-            changelog, pending = await self._publish(batch.partition, events, claim)
-        inserted = await self._events.add(rows)
-        return self._durable(batch.partition, inserted, changelog, pending, letters)
+        return events, rows, letters
 
     async def _publish(self, partition: int, events: list[dict[str, Any]], claim: Claim) -> tuple[Pending, Pending]:
         states, rows = apply_events(
             events, self.table.store(partition).get, lambda prefix: self.table.scan(partition, prefix)
         )
-        new_batch = partial(FencedBatch, claim, self.stage.vitals.check_not_still)
-        changelog = Outbox(self.stage.producer, STATE.name, new_batch)
-        messages = Outbox(self.stage.producer, MESSAGES.name, new_batch)
+        new_batch = partial(FencedBatch, claim, self.stage.heartbeat.check_not_stalled)
+        changelog = BatchProducer(self.stage.producer, STATE.name, new_batch)
+        messages = BatchProducer(self.stage.producer, MESSAGES.name, new_batch)
         for key, value in self.table.put(partition, states):
             changelog.add(partition, key, value)
         for key, row in rows.items():
             messages.add(partition, key, orjson.dumps(row))
         return await changelog.send(), await messages.send()
 
-    async def _durable(
+    async def _until_durable(
         self,
         partition: int,
         inserted: Awaitable[None],
         changelog: Pending,
-        pending: Pending,
+        published: Pending,
         letters: list[tuple[bytes, bytes]],
     ) -> None:
-        """Resolves when every effect of a batch is durable; only then is it acknowledged."""
-        await self._bury(letters)
+        """Returns when every effect of a batch is durable; only then is the batch acknowledged."""
+        await self._send_letters(letters)
         reached = -1
         for future in changelog:
             sent = await future
             reached = max(reached, sent.offset)
-        await stored(pending)
+        await wait_until_stored(published)
         await inserted
         if reached >= 0 and self.table.has(partition):
             self.table.reached(partition, reached)
 
     async def letters(self, batch: Batch) -> Any:
-        """The work on a batch of wa.dead."""
+        """Loads a batch of wa.dead: rows to ClickHouse. Returns an awaitable that ends when they are stored."""
         assert self._dead is not None  # noqa: S101  (start)
         rows = []
         for record in batch.records:
@@ -189,11 +196,11 @@ class Load:
             if letter is not None:
                 rows.append(orjson.dumps({**letter, "dead_offset": record.offset}))
             elif record.value is not None:
-                await self._refuse_letter(record.value, 0)
+                await self._reject_letter(record.value, None)
         return await self._dead.add(rows)
 
     async def on_revoked(self) -> None:
-        """Before partitions go to another worker: everything handed to Kafka is stored, or the process ends."""
+        """Before partitions go to another worker: Kafka stores everything that was sent, or the process ends."""
         if self.stage.has_producer:
             try:
                 async with asyncio.timeout(self.stage.config.streams.session_seconds / 2), self.sending:
@@ -201,7 +208,7 @@ class Load:
                     if self.fence is not None:
                         self.fence.forget()
             except TimeoutError:
-                self.stage.vitals.die("Kafka did not take the last writes before the partitions were revoked")
+                self.stage.heartbeat.fail_stop("Kafka did not store the last writes before partitions were revoked")
 
 
 def build(config: Config, instance: int) -> Stage:

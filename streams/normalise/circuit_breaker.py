@@ -1,101 +1,103 @@
-"""The normalise workers' stop when what is not understood looks like our fault, and the note of it that outlives
-restarts. IO: one file, our own code.
+"""The circuit breaker of the normalise workers: it opens when the failure rate shows that the fault is ours.
 
-A supervisor starts again whatever ends. Without the note each start would turn as many bodies into dead letters as it
-takes to find out anew; with it a worker says why it stands and ends, until something has changed that parsing depends
-on. Letters that were made before the stop are kept and can be retried; nothing of the batch that showed the fault is
-sent or committed.
+The supervisor restarts whatever ends. If the open circuit were not saved, each start would turn as many bodies into
+dead letters as it takes to find the fault again. With the saved file a worker reports the reason and ends, until
+something changes on which parsing depends. Dead letters made before the stop are kept and can be retried; nothing of
+the batch that opened the circuit is sent or committed.
 """
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from aiokafka.structs import ConsumerRecord
+
+from schemas.process.logs import get_logger
 from schemas.settings.config import Config
 from schemas.topics import RAW
-from streams.normalise.failure_rate import Broken, Shares
-from streams.runtime.heartbeat import EXIT_HELD, Vitals
+from streams.normalise.failure_rate import FailureRates, Trip
+from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN, Heartbeat
 
-log = logging.getLogger("ackstream")
+log = get_logger("circuit_breaker")
 
-FILE = "normalise-held.json"
+FILE = "normalise-circuit.json"
 
 
-def sentence(broken: Broken) -> str:
-    """Why the workers stop, and the way on."""
-    bodies = f"{broken.dead} of the last {broken.bodies} proven bodies of {broken.source} ({broken.provider})"
-    others = f"sources: {broken.failing} failing, {broken.understood} understood"
-    way_on = f"Upgrade or mend [sources], then `make up` and `ackstream dead retry --reason {broken.reason}`"
+def sentence(trip: Trip) -> str:
+    """Why the workers stop and what to do, for the heartbeat and `ackstream status`."""
+    bodies = f"{trip.dead} of the last {trip.bodies} authenticated bodies of {trip.source} ({trip.provider})"
+    sources = f"{trip.failing} sources fail, {trip.parsed} are parsed"
+    remedy = f"Upgrade or correct [sources], then `make up` and `ackstream dead retry --reason {trip.reason}`"
     return (
-        f"stopped with exit code {EXIT_HELD}: {bodies} are {broken.reason} ({others}), so the fault is rather ours. "
-        f"Bodies wait in {RAW.name}. {way_on}; or go on with streams.dead_share_limit = 0"
+        f"stopped with exit code {EXIT_CIRCUIT_OPEN}: {bodies} became dead letters ({trip.reason}; {sources}), so the "
+        f"fault is probably ours. New bodies stay in {RAW.name}. {remedy}; "
+        "or continue with streams.dead_share_limit = 0"
     )
 
 
-class Note:
-    """Why the workers of a data folder must not go on, for as long as code and settings are those of now."""
+class SavedCircuit:
+    """The open circuit of a data folder, valid while code and settings are those with which it was saved."""
 
     def __init__(self, config: Config) -> None:
         self._path = config.data_dir / "state" / FILE
         self._basis = _basis(config)
 
-    def why(self) -> str | None:
-        """What stands there, None when nothing does or something has changed since."""
+    def reason(self) -> str | None:
+        """Why the circuit is open; None when it is closed, or when code or settings have changed since."""
         try:
-            found = json.loads(self._path.read_text())
+            saved = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return None
-        return str(found["why"]) if isinstance(found, dict) and found.get("basis") == self._basis else None
+        return str(saved["reason"]) if isinstance(saved, dict) and saved.get("basis") == self._basis else None
 
-    def set(self, why: str) -> None:
-        """Writes it; a crash leaves it whole or not at all."""
+    def open(self, reason: str) -> None:
+        """Saves that the circuit is open; a crash leaves the whole file or none."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".tmp")
-        scratch.write_text(json.dumps({"basis": self._basis, "why": why}))
+        scratch.write_text(json.dumps({"basis": self._basis, "reason": reason}))
         scratch.replace(self._path)
 
-    def remove(self) -> bool:
-        """Whether there was one."""
-        there = self._path.exists()
+    def close(self) -> bool:
+        """Removes the saved circuit; returns whether there was one."""
+        existed = self._path.exists()
         self._path.unlink(missing_ok=True)
-        return there
+        return existed
 
 
-class Guard:
-    """Watches what one normalise worker understands, and ends it when it must stop."""
+class CircuitBreaker:
+    """Watches the failure rate of one normalise worker and ends the worker when the circuit opens."""
 
-    def __init__(self, config: Config, vitals: Vitals) -> None:
-        self._note = Note(config)
-        self._watches = config.streams.dead_share_limit > 0
-        self._shares = Shares(config.streams.dead_share_limit)
-        self._vitals = vitals
+    def __init__(self, config: Config, heartbeat: Heartbeat) -> None:
+        self._saved = SavedCircuit(config)
+        self._enabled = config.streams.dead_share_limit > 0
+        self._rates = FailureRates(config.streams.dead_share_limit)
+        self._heartbeat = heartbeat
 
-    def add(self, record: Any, understood: bool, letters: Iterable[Mapping[str, Any]]) -> None:
-        """A record that was read: whether it gave any event, and its dead letters."""
-        if self._watches and record.topic == RAW.name:
-            self._shares.add(dict(record.headers), understood, letters, record.timestamp)
+    def add(self, record: ConsumerRecord, parsed: bool, letters: Iterable[Mapping[str, Any]]) -> None:
+        """Counts a record: whether it gave any event, and its dead letters."""
+        if self._enabled and record.topic == RAW.name:
+            self._rates.add(dict(record.headers), parsed, letters, record.timestamp)
 
     def check(self) -> None:
-        """Before anything of a batch is sent. Ends the process with EXIT_HELD when this or another worker must stop."""
-        if (broken := self._shares.broken()) is not None:
-            self._note.set(sentence(broken))
-        if (why := self._note.why()) is not None:
-            self._vitals.die(why, EXIT_HELD)
+        """Ends the process when this or another worker has opened the circuit. To be called before a batch is sent."""
+        if (trip := self._rates.trip()) is not None:
+            self._saved.open(sentence(trip))
+        if (reason := self._saved.reason()) is not None:
+            self._heartbeat.fail_stop(reason, EXIT_CIRCUIT_OPEN)
 
-    def why_held(self) -> str | None:
-        """At the start: why the worker must not go on. The note of a stop that may have been mended is removed."""
-        why = self._note.why()
-        if why is None and self._note.remove():
-            log.warning("the code or the settings have changed since the workers stopped: they go on")
-        return why
+    def open_circuit(self) -> str | None:
+        """The reason of a saved open circuit, at the start. One of other code or settings is removed."""
+        reason = self._saved.reason()
+        if reason is None and self._saved.close():
+            log.warning("circuit_closed", reason="the code or the settings have changed since the workers stopped")
+        return reason
 
 
 def _basis(config: Config) -> str:
-    """Changes with everything that decides what is understood, and with the limit."""
+    """A hash of everything on which parsing depends, and of the limit."""
     digest = hashlib.sha256(config.model_dump_json(include={"sources"}).encode())
     digest.update(str(config.streams.dead_share_limit).encode())
     for folder in (Path(str(files("schemas"))), *config.providers):

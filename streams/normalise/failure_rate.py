@@ -1,12 +1,12 @@
-"""Whether what is not understood is our fault: the share of such bodies, source by source. Pure.
+"""The failure rate of parsing, source by source, and the decision whether the fault is ours.
 
-Anybody may post rubbish, and one source may be set to the wrong provider, so the worker must not stop for either:
-- Only bodies count whose sender was proven at the edge; whoever merely knows an address moves nothing.
-- Only reasons count that can be ours: a parser that raised, a provider that this version does not have, and, where a
-  body gave no event at all, a shape or an element that we do not know. Broken JSON and oversized events are theirs;
-  so is what a user's own programs say about sent messages.
-- A source has one voice however much it sends. The worker is wrong, not they, when the sources that it fails to
-  understand are more than those that it understands; as long as it is a minority, alerts tell, and letters wait for a
+Anybody may post garbage, and one source may be configured with the wrong provider; the worker must not stop for either:
+- Only bodies of authenticated senders count. Whoever merely knows an address changes nothing.
+- Only reasons count that can be our fault: a parser that raised, a provider that this version does not have, and, when
+  a body gave no event at all, an unknown shape or an unknown element. Broken JSON and oversized events are the
+  sender's fault; so are mistakes of a user's own programs in sent records.
+- Each source has one vote, however much it sends. The worker is at fault when the sources that it fails to parse
+  outnumber those that it parses. While they are a minority, alerts report them and the dead letters are kept for a
   retry.
 """
 
@@ -17,22 +17,22 @@ from typing import Any
 
 from schemas.reasons import Reason
 
-# Of one source: its last bodies, and how many of them it takes to judge it.
+# The rate of a source is that of its last WINDOW bodies, once it has sent MIN_BODIES.
 WINDOW = 200
-LEAST = 100
-# A source is understood when one of so many last bodies was, and that by Kafka's clock within so long.
-LATEST = 10
-UNDERSTOOD_MS = 86_400_000
+MIN_BODIES = 100
+# A source counts as parsed when one of its last RECENT bodies was, within this time by Kafka's clock.
+RECENT = 10
+PARSED_WITHIN_MS = 86_400_000
 
 _OURS = frozenset({Reason.PARSER_ERROR, Reason.UNKNOWN_PROVIDER})
-_PERHAPS_OURS = frozenset({Reason.UNKNOWN_SHAPE, Reason.BAD_ELEMENT})
-_UNDERSTOOD = ""
-_UNSIGNED = b"unsigned"  # what the edge writes for a sender who proved nothing
+_POSSIBLY_OURS = frozenset({Reason.UNKNOWN_SHAPE, Reason.BAD_ELEMENT})
+_PARSED = ""
+_UNSIGNED = b"unsigned"  # what the edge writes for an unauthenticated sender
 
 
 @dataclass(slots=True, frozen=True)
-class Broken:
-    """The source that is understood least, and how many others there are on either side."""
+class Trip:
+    """Why the circuit opens: the source with the highest failure rate, and how many sources fail and are parsed."""
 
     source: str
     provider: str
@@ -40,43 +40,44 @@ class Broken:
     bodies: int
     reason: str
     failing: int
-    understood: int
+    parsed: int
 
 
 @dataclass(slots=True)
 class _Source:
     provider: bytes = b""
-    outcomes: deque[str] = field(default_factory=lambda: deque(maxlen=WINDOW))  # the reason, or _UNDERSTOOD
+    outcomes: deque[str] = field(default_factory=lambda: deque(maxlen=WINDOW))  # the reason, or _PARSED
     at_ms: int = 0
-    understood_ms: int = 0
+    parsed_ms: int = 0
 
     @property
     def dead(self) -> int:
-        return len(self.outcomes) - self.outcomes.count(_UNDERSTOOD)
+        return len(self.outcomes) - self.outcomes.count(_PARSED)
 
     def fails(self, limit: float) -> bool:
-        return len(self.outcomes) >= LEAST and self.dead >= limit * len(self.outcomes)
+        return len(self.outcomes) >= MIN_BODIES and self.dead >= limit * len(self.outcomes)
 
-    def is_understood(self) -> bool:
-        return _UNDERSTOOD in list(self.outcomes)[-LATEST:]
+    def is_parsed(self) -> bool:
+        return _PARSED in list(self.outcomes)[-RECENT:]
 
 
-class Shares:
-    """What one worker has seen since its start. `limit` = share of a source's bodies, 0 = never broken."""
+class FailureRates:
+    """The failure rates that one worker has seen since its start.
+
+    `limit` = share of a source's bodies from which on the source fails, 0 to 1; 0 = never.
+    """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._sources: dict[bytes, _Source] = {}
         self._now_ms = 0
-        self._worse = False  # since the last judgement
+        self._has_new_failures = False  # since the last call of `trip`
 
-    def add(
-        self, headers: Mapping[str, bytes], understood: bool, letters: Iterable[Mapping[str, Any]], at_ms: int
-    ) -> None:
-        """One record of wa.raw: its headers, whether it gave any event, its dead letters, and Kafka's time of it."""
+    def add(self, headers: Mapping[str, bytes], parsed: bool, letters: Iterable[Mapping[str, Any]], at_ms: int) -> None:
+        """Adds one record of wa.raw: its headers, whether it gave any event, its dead letters, Kafka's time of it."""
         if not self._limit or "kind" in headers or headers.get("auth", _UNSIGNED) == _UNSIGNED:
             return
-        outcome = _outcome(understood, [letter["reason"] for letter in letters])
+        outcome = _outcome(parsed, [letter["reason"] for letter in letters])
         if outcome is None:
             return
         name = headers.get("source", b"")
@@ -86,33 +87,32 @@ class Shares:
         source.provider = headers.get("provider", b"")
         source.outcomes.append(outcome)
         source.at_ms = self._now_ms = max(self._now_ms, at_ms)
-        if outcome == _UNDERSTOOD:
-            source.understood_ms = source.at_ms
+        if outcome == _PARSED:
+            source.parsed_ms = source.at_ms
         else:
-            self._worse = True
+            self._has_new_failures = True
 
-    def broken(self) -> Broken | None:
-        """The reason to stop, None as long as there is none, or none that is new since the last call."""
-        if not self._worse:
+    def trip(self) -> Trip | None:
+        """Why the worker must stop; None while it need not, or without a new failure since the last call."""
+        if not self._has_new_failures:
             return None
-        self._worse = False
-        since = self._now_ms - UNDERSTOOD_MS
+        self._has_new_failures = False
+        since = self._now_ms - PARSED_WITHIN_MS
         failing = {name: one for name, one in self._sources.items() if one.at_ms >= since and one.fails(self._limit)}
-        understood = sum(
-            name not in failing and one.understood_ms >= since and one.is_understood()
-            for name, one in self._sources.items()
+        parsed = sum(
+            name not in failing and one.parsed_ms >= since and one.is_parsed() for name, one in self._sources.items()
         )
-        if len(failing) <= understood:
+        if len(failing) <= parsed:
             return None
         name, worst = max(failing.items(), key=lambda pair: (pair[1].dead / len(pair[1].outcomes), pair[0]))
-        ((reason, _),) = Counter(outcome for outcome in worst.outcomes if outcome != _UNDERSTOOD).most_common(1)
+        ((reason, _),) = Counter(outcome for outcome in worst.outcomes if outcome != _PARSED).most_common(1)
         source, provider = name.decode("utf-8", "replace"), worst.provider.decode("utf-8", "replace")
-        return Broken(source, provider, worst.dead, len(worst.outcomes), reason, len(failing), understood)
+        return Trip(source, provider, worst.dead, len(worst.outcomes), reason, len(failing), parsed)
 
 
-def _outcome(understood: bool, reasons: list[str]) -> str | None:
-    """The reason that may be ours, _UNDERSTOOD, or None for a body that says nothing about us."""
+def _outcome(parsed: bool, reasons: list[str]) -> str | None:
+    """The reason that can be our fault, _PARSED, or None for a body that proves neither."""
     ours = next((reason for reason in reasons if reason in _OURS), None)
-    if ours is None and not understood:
-        ours = next((reason for reason in reasons if reason in _PERHAPS_OURS), None)
-    return ours or (_UNDERSTOOD if understood else None)
+    if ours is None and not parsed:
+        ours = next((reason for reason in reasons if reason in _POSSIBLY_OURS), None)
+    return ours or (_PARSED if parsed else None)

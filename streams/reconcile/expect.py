@@ -11,10 +11,11 @@ from schemas.providers.registry import Formats
 from schemas.settings.config import Config
 from schemas.topics import RAW
 from streams.load.decode import decode, decode_object
-from streams.normalise.worker import headers_of, understood
+from streams.normalise.parse import parse_record
 from streams.reconcile import hashes
 from streams.reconcile.expected_hashes import Shelf, Shelves, numbers
 from streams.reconcile.model import Place, Window, place
+from streams.runtime.records import headers_of
 
 SPOOLED = "spooled"
 
@@ -68,7 +69,7 @@ class Reader:
         """The elements of a record that lie in the window."""
         if record.topic == RAW.name and not self.window.takes(*_arrival(headers_of(record))):
             return []
-        events, letters = understood(record, self.config, self.formats)
+        events, letters = parse_record(record, self.config, self.formats)
         found = [self._element(event.fields, event.fields["event_id"]) for event in events]
         found += [self._element(letter, None) for letter in letters]
         return [element for element in found if element is not None]

@@ -26,13 +26,13 @@ from rich.progress import Progress
 from schemas.settings.config import Config
 from schemas.topics import EVENTS, MESSAGES
 from streams.load.lifecycle import unit_key
-from streams.normalise.worker import partition_of
 from streams.reconcile import hashes
 from streams.reconcile.offsets import settle
 from streams.reconcile.topic_reader import Kafka
 from streams.reconcile.unit_diff import Compared, Differing
 from streams.reconcile.units import Key
-from streams.runtime.batch_producer import Outbox, new_producer, stored
+from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
+from streams.runtime.records import partition_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -92,17 +92,17 @@ class Repair:
         return [one for one in found if one.key in keys and one.topic_problem]
 
     async def _send_events(self, producer: AIOKafkaProducer, keys: Iterable[Key]) -> None:
-        outbox = Outbox(producer, EVENTS.name)
+        batches = BatchProducer(producer, EVENTS.name)
         partitions = len(await producer.partitions_for(EVENTS.name))
         for event in await asyncio.to_thread(self._ask, _EVENTS, keys):
             said = {name: value for name, value in event.items() if value is not None}
             key = orjson.dumps([said["source"], said["message_id"]])
-            outbox.add(partition_of(key, partitions), key, orjson.dumps(said))
-        await stored(await outbox.send())
+            batches.add(partition_of(key, partitions), key, orjson.dumps(said))
+        await wait_until_stored(await batches.send())
 
     async def _send_rows(self, producer: AIOKafkaProducer, wrong: Sequence[Differing]) -> None:
         """The rows as ClickHouse has them; for a unit that it does not have, the end of the row."""
-        outbox = Outbox(producer, MESSAGES.name)
+        batches = BatchProducer(producer, MESSAGES.name)
         partitions = len(await producer.partitions_for(MESSAGES.name))
         rows = {
             (row["source"], row["message_id"], row["participant"]): orjson.dumps(row)
@@ -114,8 +114,8 @@ class Repair:
             for partition in {published.partition for published in one.topic} - {home if row else -1}:
                 await producer.send_and_wait(MESSAGES.name, None, key=key, partition=partition)
             if row:
-                outbox.add(home, key, row)
-        await stored(await outbox.send())
+                batches.add(home, key, row)
+        await wait_until_stored(await batches.send())
 
     def _ask(self, statement: str, keys: Iterable[Key]) -> list[dict[str, Any]]:
         by_source: dict[str, set[str]] = defaultdict(set)

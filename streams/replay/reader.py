@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas.settings.config import Config
 from schemas.topics import EVENTS, RAW, SENT, TOPICS
 from streams.load.decode import decode_object
-from streams.normalise.worker import sources_of
+from streams.normalise.parse import sources_of
 from streams.replay.sinks import Sink
 from streams.runtime.lag import GROUPS
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.settings.config import Config
 from schemas.topics import EVENTS, RAW
 from streams.normalise.worker import Normaliser
-from streams.runtime.batch_producer import new_producer, stored
+from streams.runtime.batch_producer import new_producer, wait_until_stored
 
 FETCH_MS = 2_000
 
@@ -57,7 +57,7 @@ async def retry(config: Config, places: Iterable[Place]) -> AsyncIterator[Progre
         for partition, offsets in wanted.items():
             async for offset, record in _records(consumer, partition, sorted(offsets)):
                 _retry_one(normaliser, record, offsets[offset], progress)
-                await stored(await normaliser.send())
+                await wait_until_stored(await normaliser.send())
                 yield progress
     finally:
         await producer.stop()

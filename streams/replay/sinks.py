@@ -13,12 +13,14 @@ from schemas.providers import registry
 from schemas.settings.config import Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import EVENTS
-from streams.load.clickhouse_writer import MAX_BYTES, Loader
+from streams.load.clickhouse_writer import MAX_BYTES, ClickHouseWriter
 from streams.load.decode import decode
 from streams.load.worker import dead_letter, without_text
-from streams.normalise.worker import Normaliser, dead_record, understood
-from streams.runtime.backoff import OnState
-from streams.runtime.batch_producer import new_producer, stored
+from streams.normalise.parse import parse_record
+from streams.normalise.worker import Normaliser
+from streams.runtime.batch_producer import new_producer, wait_until_stored
+from streams.runtime.records import dead_letter_record, position_of
+from streams.runtime.retries import Report
 
 # In the database of a shadow: the bodies that its replay has read.
 REPLAYED = "replayed"
@@ -84,7 +86,7 @@ class ToStreams:
         self._normaliser.take(record)
 
     async def flush(self) -> None:
-        await stored(await self._normaliser.send())
+        await wait_until_stored(await self._normaliser.send())
 
 
 class ToTables:
@@ -94,7 +96,7 @@ class ToTables:
     ClickHouse that is away is waited for; `on_state` gets why, or None.
     """
 
-    def __init__(self, config: Config, replayed: str | None, on_state: OnState = lambda _: None) -> None:
+    def __init__(self, config: Config, replayed: str | None, on_state: Report = lambda _: None) -> None:
         self._config = config
         self._formats = registry.load(config)
         self._replayed = replayed
@@ -124,10 +126,10 @@ class ToTables:
         if record.topic == EVENTS.name:
             self._take_event(record)
             return
-        events, letters = understood(record, self._config, self._formats)
+        events, letters = parse_record(record, self._config, self._formats)
         for event in events:
             self._add(event.value, event.fields)
-        self._letters.extend(dead_record(letter)[1] for letter in letters)
+        self._letters.extend(dead_letter_record(letter)[1] for letter in letters)
         self.dead += len(letters)
         if self._replayed is not None:
             self._bodies.update(letter["request_id"] for letter in letters)
@@ -139,8 +141,7 @@ class ToTables:
         if event is not None:
             self._add(record.value, event)
             return
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "index": 0}
-        self._bury(place, {}, problem)
+        self._bury({**position_of(record), "index": 0}, {}, problem)
 
     def _add(self, value: bytes, event: dict[str, Any]) -> None:
         row = value if self._config.streams.store_text else without_text(event)
@@ -154,12 +155,12 @@ class ToTables:
         self._letters.append(dead_letter(place, event, why)[1])
         self.dead += 1
 
-    async def _refuse(self, row: bytes, code: int) -> None:
+    async def _refuse(self, row: bytes, code: int | None) -> None:
         event = orjson.loads(row)
         self.events -= 1
         self._bury(event["raw"], event, f"ClickHouse cannot read the event: code {code}")
 
-    async def _refuse_other(self, row: bytes, code: int) -> None:
+    async def _refuse_other(self, row: bytes, code: int | None) -> None:
         raise AssertionError(f"ClickHouse cannot read a row of our own making: code {code}, {len(row)} bytes")
 
     async def flush(self) -> None:
@@ -176,4 +177,4 @@ class ToTables:
         async def ready() -> None:
             """The tables were there at the start."""
 
-        await (await Loader(self._client, table, 1, 1.0, refuse, ready, self._on_state).add(rows))
+        await (await ClickHouseWriter(self._client, table, 1, 1.0, refuse, ready, self._on_state).add(rows))

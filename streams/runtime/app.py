@@ -1,6 +1,6 @@
-"""The Faust app of a stage, from the settings. IO: opens nothing yet."""
+"""The Faust app of a stage and the loop that acknowledges its batches in order."""
 
-import logging
+import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -9,32 +9,34 @@ from typing import Any, cast
 import faust
 from aiokafka import AIOKafkaProducer
 
+from schemas.process.logs import describe
 from schemas.settings.config import Config
 from streams.runtime.batch_producer import new_producer
-from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_HELD, Vitals
+from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
 from streams.runtime.partition_batches import Batch, BatchApp, BatchConsumer, BatchSchema
-
-log = logging.getLogger("ackstream")
 
 # Batches of one agent whose effects are under way; more would only grow memory.
 IN_PROGRESS = 8
-# Faust starts its reader anew after a rebalance; one that is still away after this many beats has ended for good.
+# Faust restarts its reader after a rebalance; one that is still missing after this many beats has ended for good.
 DRAINED_BEATS = 5
-# A process that ends sooner than after 2 s is a failed start to a supervisor, and tried again whatever it said.
-HELD_SECONDS = 3.0
+# The supervisor counts a process that ends within 2 s as a failed start, and restarts it whatever its exit code is.
+REFUSED_START_SECONDS = 3.0
 
 
 class Stage:
-    """One worker of one stage: its app, its producer, its vitals, and the loop that acknowledges in order."""
+    """One worker of one stage: its Faust app, its producer, its heartbeat, and the loop over its batches."""
 
     def __init__(self, config: Config, name: str, instance: int, *, owns_state: bool, **more: Any) -> None:
-        """`owns_state`: what it writes late could overwrite its successor's, so it must not outlive a standstill."""
+        """`owns_state`: late writes of this worker could overwrite its successor's, so it ends when it was stalled.
+
+        `more` = settings of the Faust app.
+        """
         self.config = config
         self.name = name
         streams = config.streams
         folder = config.data_dir / "state" / f"{name}-{instance}"
         folder.mkdir(parents=True, exist_ok=True)
-        self.vitals = Vitals(
+        self.heartbeat = Heartbeat(
             config.data_dir / "run", name, instance, streams.session_seconds / 2 if owns_state else float("inf")
         )
         self.app = BatchApp(
@@ -44,7 +46,7 @@ class Stage:
             # A restarted worker with the same id gets its partitions back without waiting for the session to end.
             consumer_group_instance_id=f"{name}-{instance}",
             consumer_auto_offset_reset="earliest",
-            # The largest record must fit; Kafka sends at least one whatever its size, this is the usual portion.
+            # Kafka always sends at least one record, whatever its size.
             consumer_max_fetch_size=4 * 1024 * 1024,
             broker_session_timeout=streams.session_seconds,
             broker_heartbeat_interval=streams.session_seconds / 4,
@@ -53,54 +55,56 @@ class Stage:
             broker_max_poll_records=20_000,
             stream_buffer_maxsize=16,  # counts batches
             stream_wait_empty=False,
-            table_standby_replicas=0,  # a standby replays record by record: 18-40 us each instead of 9
+            table_standby_replicas=0,  # a standby replays record by record: 18-40 us each instead of 9 us
             topic_partitions=config.kafka.partitions,
             topic_replication_factor=config.kafka.replication,
-            topic_allow_declare=False,  # topics are made from schemas/topics.py
+            topic_allow_declare=False,  # topics are created from schemas/topics.py
             topic_disable_leader=True,
             web_enabled=False,
             **more,
         )
-        # At the start: why the worker must not go on as it is, if so.
-        self.why_held: Callable[[], str | None] = lambda: None
+        # Called before the start: the reason why the worker must not run, or None.
+        self.open_circuit: Callable[[], str | None] = lambda: None
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
         self._drained_beats = 0
         self.app.task()(self._beat)
         self.app.on_before_shutdown.connect(self._close, weak=False)
 
     def topic(self, name: str) -> Any:
-        """A topic whose agents get batches."""
+        """The Faust topic of this name; its agents receive batches."""
         return self.app.topic(name, schema=BatchSchema())
 
     @property
     def producer(self) -> AIOKafkaProducer:
-        """The stage's producer; started by `start_producer`."""
+        """The stage's producer, once `start_producer` has started it."""
         assert self._producer is not None  # noqa: S101  (agents start it before they use it)
         return self._producer
 
     @property
     def has_producer(self) -> bool:
-        """Whether anything may have been sent yet."""
+        """Whether the producer was started, so that records may have been sent."""
         return self._producer is not None
 
     async def start_producer(self) -> AIOKafkaProducer:
-        """The started producer, the same for all agents of the stage."""
-        if self._producer is None:
-            producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
-            await producer.start()
-            self._producer = producer
-        return self._producer
+        """Starts the producer if necessary; all agents of the stage share it."""
+        async with self._starting:
+            if self._producer is None:
+                producer = new_producer(self.config.kafka.bootstrap, f"ackstream-{self.name}")
+                await producer.start()
+                self._producer = producer
+            return self._producer
 
     async def _close(self, *_: Any, **__: Any) -> None:
         if self._producer is not None:
             await self._producer.stop()
 
     def is_current(self, batch: Batch) -> bool:
-        """Whether the batch's partition is still this worker's by the group generation it was read in."""
+        """Whether this worker still owns the batch's partition: the group generation is that of its reading."""
         return bool(batch.generation_id == self.app.consumer_generation_id and not self.app.rebalancing)
 
     async def is_member(self, batch: Batch) -> bool:
-        """Whether Kafka, asked now, has this worker in its group, in the generation that the batch was read in."""
+        """Asks Kafka whether this worker is in its group, in the generation in which the batch was read."""
         generation = batch.generation_id
         return generation is not None and await cast("BatchConsumer", self.app.consumer).is_member(generation)
 
@@ -109,31 +113,32 @@ class Stage:
             while not self.app.should_stop:
                 self._beat_once(cast("BatchConsumer", self.app.consumer))
                 await self.app.sleep(BEAT_SECONDS)
-        except Exception as error:  # without the heart every other check is gone too
-            self.vitals.die(f"the heartbeat failed: {type(error).__name__}: {error}")
+        except Exception as error:  # every other check depends on this task
+            self.heartbeat.fail_stop(f"the heartbeat failed: {describe(error)}")
         if self.app.crashed:  # Faust would take most of a minute to end
-            self.vitals.die(f"Faust crashed: {type(self.app.crash_reason).__name__}")
+            self.heartbeat.fail_stop(f"Faust crashed: {type(self.app.crash_reason).__name__}")
 
     def _beat_once(self, consumer: BatchConsumer) -> None:
-        self.vitals.beat()
+        self.heartbeat.beat()
         if lost := consumer.skipped():
-            self.vitals.die(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
+            self.heartbeat.fail_stop(f"a batch of {lost[0].topic}/{lost[0].partition} never reached its agent")
         if consumer.uncoordinated and not self.app.should_stop:
-            self.vitals.die("Kafka's group has lost this worker for good")
+            self.heartbeat.fail_stop("the Kafka client has left its consumer group for good")
         settled = not (self.app.in_recovery or self.app.rebalancing)
         self._drained_beats = self._drained_beats + 1 if settled and consumer.drained else 0
         if self._drained_beats > DRAINED_BEATS:
-            self.vitals.die("nothing reads from Kafka any more")
-        self.vitals.write(ready=bool(consumer.assignment()) and settled)
+            self.heartbeat.fail_stop("the reader of Kafka has ended")
+        self.heartbeat.write(ready=bool(consumer.assignment()) and settled)
 
     async def run_agent(self, stream: Any, start: Any, work: Any) -> None:
-        """Feeds batches to `work(batch) -> awaitable of its effects` and acknowledges each once they are durable.
+        """Feeds batches to `work(batch) -> awaitable of its effects`; acknowledges each once its effects are durable.
 
-        `start()` is awaited first. `work` itself runs one batch at a time, in order; the effects of IN_PROGRESS
-        batches overlap. It returns None for a batch that is this worker's no more: that stays unacknowledged. Anything
-        that raises, and a stream that ends by itself, ends the process: what was under way is read again.
+        `start()` is awaited first. `work` runs one batch at a time, in order; the effects of IN_PROGRESS batches
+        overlap. It returns None for a batch that this worker no longer owns: that one stays unacknowledged. The
+        process ends with EXIT_BROKEN when anything raises or is cancelled, or when the stream ends, except at a stop;
+        unacknowledged batches are read again.
         """
-        finishing: deque[Any] = deque()
+        finishing: deque[asyncio.Task[None]] = deque()
         try:
             await start()
             async for event in stream.noack().events():
@@ -145,30 +150,37 @@ class Stage:
                 finishing.append(self.app.loop.create_task(self._finish(event, effects)))
                 while len(finishing) > IN_PROGRESS or (finishing and finishing[0].done()):
                     await finishing.popleft()
-        except Exception as error:
-            log.exception("agent failed")
-            self.vitals.die(f"agent failed: {type(error).__name__}")
+        except BaseException as error:
+            self._fail_unless_stopping("an agent failed", error)
+            raise
         if not self.app.should_stop:
-            self.vitals.die("an agent's stream ended")
+            self.heartbeat.fail_stop("the stream of an agent ended")
 
     async def _finish(self, event: Any, effects: Awaitable[None]) -> None:
+        """Acknowledges a batch when its effects are durable. Nobody else sees an exception of this task."""
         try:
             await effects
-        except Exception as error:
-            self.vitals.die(f"an effect of a batch failed: {type(error).__name__}: {error}")
-        event.ack()
+            event.ack()
+        except BaseException as error:
+            self._fail_unless_stopping("an effect of a batch failed", error)
+            raise
+
+    def _fail_unless_stopping(self, what: str, error: BaseException) -> None:
+        """A stop cancels tasks; everything else ends the process."""
+        if not (isinstance(error, asyncio.CancelledError) and self.app.should_stop):
+            self.heartbeat.fail_stop(f"{what}: {describe(error)}")
 
 
 def run(stage: Stage) -> None:
-    """Runs the worker until SIGTERM; returns never (exits with Faust's code, or EXIT_HELD)."""
-    if (why := stage.why_held()) is not None:
-        stage.vitals.last_error = why
-        stage.vitals.write(ready=False)
-        time.sleep(HELD_SECONDS)
-        stage.vitals.die(why, EXIT_HELD)
+    """Runs the worker until SIGTERM. Never returns: exits with Faust's code, EXIT_BROKEN or EXIT_CIRCUIT_OPEN."""
+    if (reason := stage.open_circuit()) is not None:
+        stage.heartbeat.last_error = reason
+        stage.heartbeat.write(ready=False)
+        time.sleep(REFUSED_START_SECONDS)
+        stage.heartbeat.fail_stop(reason, EXIT_CIRCUIT_OPEN)
     worker = faust.Worker(
         stage.app,
-        loglevel="INFO",  # with "WARN" Faust's spinner puts the root logger on DEBUG, 12 % of the CPU
+        loglevel="INFO",  # with "WARN" Faust's spinner sets the root logger to DEBUG, which costs 12 % of the CPU
         quiet=True,
         redirect_stdouts=False,
         override_logging=False,

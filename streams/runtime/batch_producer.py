@@ -1,4 +1,4 @@
-"""Writes record batches to Kafka: one request and one future a batch instead of one a record. IO."""
+"""Writes records to Kafka as record batches: one request and one future a batch instead of one a record."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import PRODUCE_MAX_BYTES
 
+# One future a record batch; it resolves when Kafka has stored the batch.
 Pending = list["asyncio.Future[Any]"]
 
 # A batch grows to this size; a larger record travels in a batch of its own (a builder always takes its first record).
@@ -15,7 +16,7 @@ BATCH_BYTES = 512 * 1024
 
 
 def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
-    """A producer whose answers mean stored: acks=all, and idempotent, so a retry inside the client repeats nothing."""
+    """A producer whose acknowledgements mean stored: acks=all, idempotent, so that its own retries repeat nothing."""
     return AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         client_id=client_id,
@@ -27,11 +28,11 @@ def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
     )
 
 
-class Outbox:
-    """Collects records for the partitions of one topic and sends them as record batches, in order of adding."""
+class BatchProducer:
+    """Collects records for the partitions of one topic and sends them as record batches, in the order of `add`."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, new_batch: Callable[[], Any] | None = None) -> None:
-        """`new_batch` makes the batches, if not the producer itself."""
+        """`new_batch` makes the record batches; by default the producer does."""
         self._producer = producer
         self._topic = topic
         self._new_batch = new_batch or producer.create_batch
@@ -48,7 +49,7 @@ class Outbox:
             builder.append(key=key, value=value, timestamp=timestamp_ms)
 
     async def send(self) -> Pending:
-        """Hands everything to the client; the futures resolve when Kafka has stored it, or raise."""
+        """Hands all batches to the Kafka client; each future resolves when Kafka has stored its batch, or raises."""
         batches = self._full + list(self._open.items())
         self._full, self._open = [], {}
         pending: Pending = []
@@ -58,7 +59,7 @@ class Outbox:
         return pending
 
 
-async def stored(pending: Iterable["asyncio.Future[Any]"]) -> None:
-    """Waits until Kafka has stored all of it. Raises what Kafka answered to the first that failed."""
+async def wait_until_stored(pending: Iterable["asyncio.Future[Any]"]) -> None:
+    """Returns when Kafka has stored every batch. Raises the error of the first batch that failed."""
     for future in list(pending):
         await future

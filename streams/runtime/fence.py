@@ -1,13 +1,13 @@
-"""Whose writes to a partition count: Kafka itself refuses those of an owner that has a successor. IO.
+"""Fencing of partition owners: Kafka itself rejects the writes of an owner that has a successor.
 
-A worker may be stopped for a minute with record batches in its client, in its socket, or in the network, all of which
-may arrive after its successor has written newer rows; no check in the worker reaches those. So each batch carries the
-producer id and epoch that Kafka gives out for the transactional id of its partition. Whoever claims that id next gets
-the same producer id and a higher epoch, and from its first batch on the partition's leader refuses every lower one.
-There are no transactions: a batch costs nothing more, a claim some 10 ms for each partition after each rebalance.
+A worker may be stopped for a minute with record batches in its client, in its socket, or in the network, and all of
+them may arrive after its successor has written newer rows. No check in the worker prevents that. So each batch carries
+the producer id and epoch that Kafka assigned to the transactional id of its partition. The next owner that claims this
+id gets the same producer id and a higher epoch, and from its first batch on the partition's leader rejects every lower
+epoch. Transactions are not used: a batch costs nothing more, a claim about 10 ms for each partition after a rebalance.
 
-What a stopped owner still writes before its successor's first batch does no harm: those batches are not acknowledged,
-so the successor reads their events again and writes the rows of the same units after them.
+What a stopped owner writes before its successor's first batch does no harm: those batches are not acknowledged, so the
+successor reads their events again and writes the rows of the same units after them.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streams.runtime.backoff import Patience
 from streams.runtime.batch_producer import BATCH_BYTES
+from streams.runtime.retries import Report, Retries
 
-# Kafka forgets a transactional id that nobody has claimed for 7 days (transactional.id.expiration.ms), and with it the
-# epochs: an owner that works for longer claims it again.
-CLAIM_AGAIN_SECONDS = 86_400.0
-# Of transactions, of which there are none; Kafka wants a number below transaction.max.timeout.ms (15 minutes).
+# Kafka forgets a transactional id that nobody has claimed for 7 days (transactional.id.expiration.ms), and its epochs
+# with it, so an owner that keeps its partition claims it again after this time.
+RENEW_SECONDS = 86_400.0
+# Timeout of transactions, which are not used; Kafka requires a value below transaction.max.timeout.ms (15 minutes).
 TRANSACTION_MS = 60_000
-# A coordinator that moves or starts is no news.
+# A coordinator that moves or starts answers within this time; only longer failures are logged and reported.
 QUIET_SECONDS = 5.0
-PAUSE_SECONDS = 0.1
+QUIET_PAUSE_SECONDS = 0.1
 
 
 @dataclass(slots=True, frozen=True)
 class Claim:
-    """What Kafka gave to the owner of a partition; `at` = monotonic seconds."""
+    """What Kafka assigned to the owner of a partition; `at` = monotonic seconds."""
 
     producer_id: int
     epoch: int
@@ -45,7 +45,7 @@ class Claim:
 
 
 class FencedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka ships no types
-    """A record batch of an owner; `on_leave` is called when it leaves the client's queue for the first time."""
+    """A record batch of an owner; `on_leave` is called when the batch first leaves the client's queue."""
 
     def __init__(self, claim: Claim, on_leave: Callable[[], None]) -> None:
         super().__init__(BATCH_BYTES, 0)  # 0 = not compressed, as the producer's own
@@ -58,9 +58,10 @@ class FencedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka ships no type
 
 
 class Fence:
-    """The claims of one worker on the partitions of `topics`, which it writes through `producer` alone.
+    """One worker's claims on the partitions of `topics`, to which it writes through `producer` alone.
 
-    Owners claim under the same `name`; `on_state` gets why Kafka does not grant a claim, or None. One call at a time.
+    All owners claim under the same `name`. `report` receives why Kafka grants no claim, or None. Methods are not to be
+    called concurrently.
     """
 
     def __init__(
@@ -68,62 +69,64 @@ class Fence:
         producer: AIOKafkaProducer,
         name: str,
         topics: Sequence[str],
-        on_state: Callable[[str | None], None] = lambda _: None,
+        report: Report = lambda _reason: None,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._producer = producer
         self._name = name
         self._topics = topics
-        self._on_state = on_state
+        self._report = report
+        self._renew_seconds = renew_seconds
         self._claims: dict[int, Claim] = {}
 
     def forget(self) -> None:
-        """Before partitions are revoked: the next owner, also if it is this worker, claims them anew."""
+        """Drops all claims, before partitions are revoked: the next owner, even this worker, claims them again."""
         self._claims.clear()
 
     def claim_of(self, partition: int) -> Claim | None:
-        """The claim in force; none after a revocation."""
+        """The present claim on the partition; None after a revocation."""
         return self._claims.get(partition)
 
-    async def hold(
+    async def ensure_claim(
         self, partition: int, is_current: Callable[[], bool], is_member: Callable[[], Awaitable[bool]]
     ) -> bool:
-        """Makes sure of a claim on the partition; waits for Kafka. False as soon as `is_current()` is.
+        """Claims the partition unless it is claimed; retries until Kafka grants it. False once `is_current()` is.
 
-        `is_member()` asks Kafka whether the worker is in its group still, in the generation that gave it the partition.
-        That must hold after the claim: then every later owner claims later, with a higher epoch. And before it, so that
-        a worker that has lost the partition does not shut out its successor.
+        `is_member()` asks Kafka whether the worker is still in its group, in the generation that assigned it the
+        partition. That must be true after the claim: then every later owner claims later, with a higher epoch. And it
+        must be true before, so that a worker that has lost the partition does not fence off its successor.
         """
-        held = self._claims.get(partition)
-        if held is not None:
-            if time.monotonic() - held.at < CLAIM_AGAIN_SECONDS:
+        present = self._claims.get(partition)
+        if present is not None:
+            if time.monotonic() - present.at < self._renew_seconds:
                 return True
-            await self._producer.flush()  # what is under way goes out under the old claim
+            await self._producer.flush()  # batches under way are sent under the old claim
             self.forget()
-        patience, started = Patience(self._on_state), time.monotonic()
+        retries, started = Retries(self._report), time.monotonic()
         while is_current():
             try:
                 claim = await self._claim(partition) if await is_member() else None
                 if claim is not None and await is_member() and is_current():
                     self._claims[partition] = claim
-                    self._start_numbers(partition)
+                    self._restart_sequence(partition)
                     if time.monotonic() - started > QUIET_SECONDS:
-                        patience.over()
+                        retries.succeeded()
                     return True
-                why = "its group does not confirm that this worker is in it"
+                cause = "the consumer group does not confirm this worker as a member"
             except KafkaError as error:
-                why = type(error).__name__
+                cause = type(error).__name__
             if time.monotonic() - started > QUIET_SECONDS:
-                told = f"Kafka does not give the transactional id {self._id(partition)}: {why}"
-                await patience.wait(f"{told} (see transaction.state.log.replication.factor and the broker's log)")
+                refusal = f"Kafka does not assign the transactional id {self._id(partition)}: {cause}"
+                await retries.pause(f"{refusal} (see transaction.state.log.replication.factor and the broker's log)")
             else:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(QUIET_PAUSE_SECONDS)
         return False
 
     def _id(self, partition: int) -> str:
         return f"{self._name}-{partition}"
 
-    def _start_numbers(self, partition: int) -> None:
-        """Under a new epoch the numbers of the batches begin with 0; nothing is under way just now."""
+    def _restart_sequence(self, partition: int) -> None:
+        """Sequence numbers of batches start at 0 under a new epoch; no batch is under way at this point."""
         numbers = self._producer._txn_manager
         for topic in self._topics:
             place = TopicPartition(topic, partition)

@@ -1,25 +1,44 @@
-"""Applies the numbered SQL files of `schemas/clickhouse` to a server. IO."""
+"""The numbered SQL files of `schemas/clickhouse`: applied by commands, waited for by workers."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from schemas.errors import Failure
 from schemas.settings.config import Config
 from schemas.tables import Migration, migrations
-from streams.runtime.clickhouse import ClickHouseError, connect
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, ClickHouseError, connect, describe
+from streams.runtime.retries import Report, Retries
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+COUNT_APPLIED = "SELECT uniqExact(number) FROM schema_migrations"
+
 
 class MigrationError(Failure):
-    """The database and the files disagree; the text says how to go on."""
+    """The database and the files disagree; the text is one sentence that says what to do."""
+
+
+async def wait_for_migrations(count_applied: Callable[[], Awaitable[int]], report: Report) -> None:
+    """Returns when the database has every migration of this version; `count_applied` runs COUNT_APPLIED."""
+    retries = Retries(report)
+    while True:
+        try:
+            applied = await count_applied()
+        except CLICKHOUSE_ERRORS as error:
+            await retries.pause(f"ClickHouse does not report its migrations: {describe(error)}")
+        else:
+            if applied >= len(migrations()):
+                retries.succeeded()
+                return
+            await retries.pause("ClickHouse lacks migrations of this version: run `ackstream migrate`")
 
 
 def migrate(config: Config) -> list[str]:
-    """Creates the database and applies what is pending; the names applied. Safe to repeat after a crash.
+    """Creates the database and applies the pending files; returns their names. Safe to repeat after a crash.
 
-    Every statement is IF NOT EXISTS, so a file that was cut off in the middle is applied again from its start.
-    Raises MigrationError for an applied file that was edited or is gone, and for a statement that fails.
+    Every statement is IF NOT EXISTS, so a file that was interrupted is applied again from its start.
+    Raises MigrationError for an applied file that was edited or removed, and for a statement that fails.
     """
     database = config.clickhouse.database
     with connect(config.clickhouse, database="") as client:
@@ -36,7 +55,7 @@ def migrate(config: Config) -> list[str]:
 
 
 def unapplied(client: "Client", files: list[Migration]) -> list[Migration]:
-    """The files that the database has not seen. Raises MigrationError when an applied one differs."""
+    """The files that the database does not have. Raises MigrationError when an applied file differs."""
     applied = {
         number: (name, checksum)
         for number, name, checksum in client.query(

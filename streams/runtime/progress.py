@@ -1,10 +1,10 @@
-"""The progress bar of commands that work through so many things. Pure but for the terminal it draws on."""
+"""The progress bar of commands that read many records."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 def progress(console: Console | None = None) -> Progress:
-    """What is done, a bar, how many of how many, and how long it may still take."""
+    """A bar with its description, the count of done and all, and the estimated remaining time."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console)

@@ -4,9 +4,9 @@ import asyncio
 
 from deploy.local.worker_lag import lags
 from schemas.topics import DEAD, RAW
-from streams.normalise.failure_rate import LEAST
+from streams.normalise.failure_rate import MIN_BODIES
 from streams.replay.reader import ends
-from streams.runtime.heartbeat import EXIT_HELD
+from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 from tests.support.stack import Stack, put, wait_until
 
 STRANGE = b'{"v": 9}'
@@ -24,20 +24,20 @@ def letters(stack: Stack) -> int:
 
 
 def test_it_stops_says_why_stays_so_over_restarts_and_goes_on_when_told(bare_kafka: Stack) -> None:
-    stack, hostile, ours = bare_kafka, 3 * LEAST, 2 * LEAST
+    stack, hostile, ours = bare_kafka, 3 * MIN_BODIES, 2 * MIN_BODIES
     post(stack, hostile, "open", "unsigned")
     stack.start("normalise")
     wait_until("whoever proves nothing stops nothing", lambda: letters(stack) == hostile)
     post(stack, ours, "wasender", "static;key=1")
-    assert wait_until("the worker stops", lambda: stack.processes["normalise"].poll()) == EXIT_HELD
+    assert wait_until("the worker stops", lambda: stack.processes["normalise"].poll()) == EXIT_CIRCUIT_OPEN
     why = stack.heartbeat("normalise")["last_error"]
     assert "wasender" in why
     assert "streams.dead_share_limit = 0" in why
     before = letters(stack)
-    assert before < hostile + LEAST
+    assert before < hostile + MIN_BODIES
 
     stack.start("normalise")
-    assert wait_until("the next one stops too", lambda: stack.processes["normalise"].poll()) == EXIT_HELD
+    assert wait_until("the next one stops too", lambda: stack.processes["normalise"].poll()) == EXIT_CIRCUIT_OPEN
     assert stack.heartbeat("normalise")["last_error"] == why
     assert stack.logs("normalise").count(why) == 2
     assert letters(stack) == before

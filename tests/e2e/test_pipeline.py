@@ -14,8 +14,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.worker_lag import lags
+from schemas.process.tasks import EXIT_BROKEN
 from schemas.topics import MESSAGES
-from streams.runtime.heartbeat import EXIT_FAIL_STOP
 from tests.support.stack import META_SECRET, TOKEN, Stack, wait_until
 
 START = 1_795_132_800  # 2026-11-20T00:00:00Z, in s
@@ -251,7 +251,7 @@ def test_a_worker_that_stood_still_ends_itself_and_its_successor_goes_on(stack: 
     beat = stack.heartbeat("load")["at"]
     wait_until("half a session has passed", lambda: time.time() - beat > stack.config.streams.session_seconds)
     stack.kill("load", signal.SIGCONT)
-    assert wait_until("the worker ends itself", lambda: stack.processes["load"].poll()) == EXIT_FAIL_STOP
+    assert wait_until("the worker ends itself", lambda: stack.processes["load"].poll()) == EXIT_BROKEN
     stack.start("load")
     stack.ready()
     drained(stack)

@@ -11,12 +11,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
+from schemas.process.tasks import EXIT_BROKEN
 from schemas.topics import EVENTS, MESSAGES, STATE
-from streams.normalise.worker import partition_of
-from streams.runtime import fence
-from streams.runtime.batch_producer import Outbox, new_producer, stored
-from streams.runtime.fence import Claim, Fence, FencedBatch
-from streams.runtime.heartbeat import EXIT_FAIL_STOP
+from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
+from streams.runtime.fence import RENEW_SECONDS, Claim, Fence, FencedBatch
+from streams.runtime.records import partition_of
 from tests.conftest import end
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event
@@ -100,7 +99,7 @@ def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: St
     wait_until("Kafka has got what was on the way", lambda: valve.answers > before)
     assert status_of(kafka) == "read"
     kafka.kill("load", signal.SIGCONT)
-    assert wait_until("the first owner ends itself", lambda: kafka.processes["load"].poll()) == EXIT_FAIL_STOP
+    assert wait_until("the first owner ends itself", lambda: kafka.processes["load"].poll()) == EXIT_BROKEN
     assert status_of(kafka) == "read"
     assert newest(kafka, STATE.name, UNIT) == state
     assert kafka.processes["load-1"].poll() is None
@@ -110,9 +109,9 @@ def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: St
 class Owner:
     """A producer with a fence, and what a worker would know."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, renew_seconds: float = RENEW_SECONDS) -> None:
         self.producer = new_producer(bootstrap, "owner")
-        self.fence = Fence(self.producer, "owner", (MESSAGES.name,))
+        self.fence = Fence(self.producer, "owner", (MESSAGES.name,), renew_seconds=renew_seconds)
         self.current = True
         self.member = True
         self.asked = 0
@@ -122,7 +121,7 @@ class Owner:
             self.asked += 1
             return self.member
 
-        return await self.fence.hold(0, lambda: self.current, is_member)
+        return await self.fence.ensure_claim(0, lambda: self.current, is_member)
 
     @property
     def claim(self) -> Claim:
@@ -131,17 +130,16 @@ class Owner:
         return found
 
     async def write(self, claim: Claim | None = None, *, records: int = 1) -> None:
-        outbox = Outbox(self.producer, MESSAGES.name, partial(FencedBatch, claim or self.claim, lambda: None))
+        batches = BatchProducer(self.producer, MESSAGES.name, partial(FencedBatch, claim or self.claim, lambda: None))
         for number in range(records):
-            outbox.add(0, b"%d" % number, b"row")
-        await stored(await outbox.send())
+            batches.add(0, b"%d" % number, b"row")
+        await wait_until_stored(await batches.send())
 
 
-async def test_only_the_last_who_claimed_a_partition_can_write_to_it(
-    kafka: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_the_last_who_claimed_a_partition_can_write_to_it(kafka: Stack) -> None:
     first, second = Owner(kafka.broker.bootstrap), Owner(kafka.broker.bootstrap)
-    for owner in (first, second):
+    renewing = Owner(kafka.broker.bootstrap, renew_seconds=0.0)
+    for owner in (first, second, renewing):
         await owner.producer.start()
     try:
         assert await first.hold()
@@ -166,13 +164,14 @@ async def test_only_the_last_who_claimed_a_partition_can_write_to_it(
         with pytest.raises(ProducerFenced):
             await second.write(old)
 
-        monkeypatch.setattr(fence, "CLAIM_AGAIN_SECONDS", 0.0)
-        held = first.claim
-        assert await first.hold()
-        assert first.claim.epoch > held.epoch
-        await first.write()
+        assert await renewing.hold()
+        held = renewing.claim
+        await renewing.write()
+        assert await renewing.hold()
+        assert renewing.claim.epoch > held.epoch
+        await renewing.write()
     finally:
-        for owner in (first, second):
+        for owner in (first, second, renewing):
             await owner.producer.stop()
 
 

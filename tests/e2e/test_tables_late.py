@@ -4,9 +4,8 @@ import orjson
 
 from schemas.tables import migrations
 from schemas.topics import EVENTS
-from streams.runtime.backoff import APPLIED
 from streams.runtime.clickhouse import connect
-from streams.runtime.migrations import migrate
+from streams.runtime.migrations import COUNT_APPLIED, migrate
 from tests.support.events import NOON, event
 from tests.support.stack import Stack, put, wait_until
 
@@ -31,5 +30,5 @@ def test_no_event_is_inserted_before_the_views_that_make_messages_of_it(bare_kaf
     assert bare_kafka.query("SELECT count() AS n FROM event_log") == [{"n": 0}]
     with bare_kafka.environ():
         migrate(bare_kafka.config)
-    assert list(bare_kafka.query(APPLIED)[0].values()) == [len(migrations())]
+    assert list(bare_kafka.query(COUNT_APPLIED)[0].values()) == [len(migrations())]
     wait_until("the message", lambda: bare_kafka.query("SELECT status FROM messages") == [{"status": "read"}])

@@ -14,13 +14,14 @@ from deploy.cli.commands.replay import known_source, moment_of
 from deploy.cli.kafka_away import kafka_away
 from deploy.simulator.table_check import Truth, Verdict
 from ingest.storage import spool_folder
+from schemas.clickhouse_errors import sentence
 from schemas.errors import ComparisonImpossible, Failure
 from schemas.settings.config import Config, load
 from streams.reconcile.model import Window
 from streams.reconcile.offsets import settle
 from streams.reconcile.run import Check, Report
 from streams.reconcile.topic_reader import Kafka
-from streams.runtime.clickhouse import ClickHouseError, connect, reason
+from streams.runtime.clickhouse import ClickHouseError, connect
 from streams.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(
     except Failure as error:
         raise ComparisonImpossible(str(error)) from None
     except ClickHouseError as error:
-        raise ComparisonImpossible(f"ClickHouse does not answer the check: {reason(error)}") from None
+        raise ComparisonImpossible(f"ClickHouse does not answer the check: {sentence(error)}") from None
     if not right:
         raise SystemExit(1)
 

@@ -8,6 +8,7 @@ import orjson
 from rich.console import Console
 
 from dashboards.terminal import console, table
+from schemas.clickhouse_errors import sentence
 from schemas.errors import ComparisonImpossible, Failure
 from schemas.settings.config import Config, load
 from streams.replay import saved_state
@@ -15,7 +16,7 @@ from streams.replay.run import check_name, refuse_half_swap
 from streams.replay.saved_state import READING, READY, SWAPPED
 from streams.replay.shadow import database
 from streams.replay.shadow.difference import Difference, Rate, difference
-from streams.runtime.clickhouse import ClickHouseError, reason
+from streams.runtime.clickhouse import ClickHouseError
 from streams.runtime.progress import progress
 
 # Rows of one table on the screen; --json prints all.
@@ -37,7 +38,7 @@ def command(name: str, as_json: bool, samples: int) -> None:
     except Failure as error:
         raise ComparisonImpossible(str(error)) from None
     except ClickHouseError as error:
-        raise ComparisonImpossible(f"ClickHouse does not compare: {reason(error)}") from None
+        raise ComparisonImpossible(f"ClickHouse does not compare: {sentence(error)}") from None
     if as_json:
         click.echo(orjson.dumps(found.as_json()))
     else:

@@ -5,9 +5,10 @@ import sys
 import click
 
 from dashboards.terminal import MAX_ROWS, console, table
+from schemas.clickhouse_errors import sentence
 from schemas.errors import Failure
 from schemas.settings.config import load
-from streams.runtime.clickhouse import ClickHouseError, connect, reason
+from streams.runtime.clickhouse import ClickHouseError, connect
 
 # What people type, and ClickHouse's names; any of those is taken as well.
 FORMATS = {"csv": "CSVWithNames", "tsv": "TabSeparatedWithNames", "json": "JSON", "jsonl": "JSONEachRow"}
@@ -32,7 +33,7 @@ def command(sql: str, form: str) -> None:
                 return
             result = client.query(sql.rstrip("; \n"))
         except ClickHouseError as error:
-            raise Failure(f"ClickHouse refuses the query: {reason(error)}") from None
+            raise Failure(f"ClickHouse refuses the query: {sentence(error)}") from None
     rows = result.result_rows
     screen = console()
     screen.print(table(result.column_names, rows))

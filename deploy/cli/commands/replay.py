@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from deploy.cli.kafka_away import kafka_away
+from schemas.clickhouse_errors import sentence
 from schemas.errors import Failure
 from schemas.parsing.times import parse_time
 from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
 from streams.replay.reader import Wanted
 from streams.replay.run import begin, finish_swap, remove, unfinished
-from streams.runtime.clickhouse import ClickHouseError, reason
+from streams.runtime.clickhouse import ClickHouseError
 
 BEGINNING = "beginning"
 
@@ -95,7 +96,7 @@ def command(swap: str | None, drop: str | None, **given: Any) -> None:
             else:
                 asyncio.run(_replay(config, given))
     except ClickHouseError as error:
-        raise Failure(f"ClickHouse does not take part, start the same command again later: {reason(error)}") from None
+        raise Failure(f"ClickHouse does not take part, start the same command again later: {sentence(error)}") from None
 
 
 async def _replay(config: Config, given: dict[str, Any]) -> None:

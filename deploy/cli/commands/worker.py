@@ -1,27 +1,24 @@
-"""`ackstream worker`. IO."""
+"""`ackstream worker`: one worker process of a stage."""
 
 import importlib
-import logging
-import sys
 
 import click
 
+from schemas.process import logs
 from schemas.settings.config import load
 
 
 @click.command()
 @click.argument("stage", type=click.Choice(["normalise", "load", "analytics"]))
-@click.option("--instance", default=0, show_default=True, help="Number of this worker within its stage.")
+@click.option("--instance", default=0, show_default=True, help="Number of this worker within its stage, from 0.")
 def command(stage: str, instance: int) -> None:
-    """Run one worker: `normalise` (bodies to events), `load` (events to ClickHouse), `analytics` (for dashboards).
+    """Run one worker process of a stage.
 
-    Workers of the first two stages share the work; of the third one works and the others stand by.
+    STAGE is `normalise` (webhook bodies to events), `load` (events to ClickHouse) or `analytics` (tables for
+    dashboards). Several workers of normalise and load share the work; of several analytics workers one is active and
+    the others are on standby.
     """
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("ackstream").setLevel(logging.INFO)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    logs.configure()
     if stage == "analytics":
         from streams.analytics import process
 

@@ -20,7 +20,7 @@ from deploy.local import leftovers
 from deploy.local.layout import Layout
 from deploy.local.parts import mark
 from schemas.settings.config import load
-from streams.normalise.circuit_breaker import Note
+from streams.normalise.circuit_breaker import SavedCircuit
 from tests.deploy.local.installation import Installation, run
 from tests.support.waiting import came_true
 
@@ -258,8 +258,8 @@ def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Instal
 
 
 def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installation) -> None:
-    note, why = Note(load(env=running.env)), "stopped with exit code 78: a sentence"
-    note.set(why)
+    note, why = SavedCircuit(load(env=running.env)), "stopped with exit code 78: a sentence"
+    note.open(why)
     os.kill(running.pids()["normalise"][0], signal.SIGKILL)
     assert came_true(lambda: running.status()["normalise"]["last_error"] == why)
     assert came_true(lambda: running.pids()["normalise"] == [])
@@ -268,7 +268,7 @@ def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installat
     found = running.status()
     assert (found["normalise"]["health"], found["normalise"]["pids"]) == ("down", [])
     assert {part["health"] for name, part in found.items() if name != "normalise"} == {"ok"}
-    assert note.remove()
+    assert note.close()
     running.up()
 
 

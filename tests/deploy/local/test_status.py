@@ -1,5 +1,6 @@
 """What `status` tells of errors: those that matter now, as one short line; and paths as the user would type them."""
 
+import json
 import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -24,9 +25,16 @@ KAFKA = Part("kafka", "127.0.0.1:1", ("x",))
 LOAD = Part("load", "", ("x",))
 
 
-def python(at: float, level: str, text: str) -> str:
-    """A line of Python's logging, as the workers write it."""
-    return f"{datetime.fromtimestamp(at).isoformat(' ', 'milliseconds').replace('.', ',')} {level} aiokafka: {text}\n"
+def ours(at: float, level: str, reason: str) -> str:
+    """A log line of a worker."""
+    line = {
+        "at": datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z"),
+        "level": level,
+        "logger": "ackstream.retries",
+        "message": "retrying",
+        "reason": reason,
+    }
+    return json.dumps(line, separators=(",", ":")) + "\n"
 
 
 @pytest.fixture
@@ -51,6 +59,15 @@ def beat(layout: Layout) -> None:
     [
         ('{"at":"2026-11-22T02:06:05.141Z","level":"error","logger":"a","message":"no \\"way\\""}', 'no "way"'),
         ('{"at":"2026-11-22T02:06:05.141Z","level":"error","message":"bad","error":"KeyError at a.py:1"}', None),
+        (
+            '{"at":"2026-11-22T02:06:05.141Z","level":"critical","logger":"a","message":"fail_stop","reason":"why"}',
+            "why",
+        ),
+        (
+            '{"at":"2026-11-22T02:06:05.141Z","level":"error","message":"disk_full","free_mb":3}',
+            "disk full (free mb 3)",
+        ),
+        ("2026-11-22 02:06:05,141+00:00 ERROR aiokafka: no way", "aiokafka: no way"),
         ("2026-11-22T02:06:05.141Z ERROR KafkaServer: disk [full]", "KafkaServer: disk [full]"),
         ("2026-11-22T03:06:05.141+01:00 FATAL KafkaServer: out", "KafkaServer: out"),
     ],
@@ -66,7 +83,7 @@ def test_each_log_format_gives_its_message_and_time(tmp_path: Path, line: str, t
 
 def test_what_has_no_time_is_as_old_as_the_line_before(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
-    log.write_text("ackstream: port 1 is taken\n" + python(NOW, "INFO", "up") + "ValueError: 1\n" + "  a tail\n")
+    log.write_text("ackstream: port 1 is taken\n" + ours(NOW, "info", "up") + "ValueError: 1\n" + "  a tail\n")
     found = last_error(log)
     assert found is not None
     assert (found.text, found.stamped, abs(found.after - NOW) < 0.01) == ("ValueError: 1", False, True)
@@ -81,19 +98,19 @@ def test_an_ok_part_tells_only_what_is_recent_and_of_its_present_start(
 ) -> None:
     beat(layout)
     present = time.time()
-    layout.log("load", 0).write_text(python(present - age, "ERROR", "no connection"))
+    layout.log("load", 0).write_text(ours(present - age, "error", "no connection"))
     status = watch.status(LOAD, [Process("load", 0, "RUNNING", 77, since=present - since)], None)
     assert status.health == "ok"
-    assert status.last_error == ("aiokafka: no connection" if shown else None)
+    assert status.last_error == ("no connection" if shown else None)
 
 
 def test_a_part_that_is_not_ok_tells_its_newest_error_and_where(layout: Layout, watch: Watch) -> None:
     beat(layout)
-    layout.log("load", 0).write_text(python(NOW, "ERROR", "of the one that is well"))
-    layout.log("load", 1).write_text(python(NOW - 7200, "ERROR", "older") + python(NOW - 3600, "ERROR", "newer"))
+    layout.log("load", 0).write_text(ours(NOW, "error", "of the one that is well"))
+    layout.log("load", 1).write_text(ours(NOW - 7200, "error", "older") + ours(NOW - 3600, "error", "newer"))
     mine = [Process("load", 0, "RUNNING", 77, since=NOW), Process("load", 1, "BACKOFF", 0)]
     status = watch.status(LOAD, mine, None)
-    assert (status.health, status.last_error) == ("starting", "aiokafka: newer")
+    assert (status.health, status.last_error) == ("starting", "newer")
     assert status.log == str(layout.log("load", 1))
 
 
@@ -123,7 +140,7 @@ def test_one_of_several_ingest_processes_does_not_answer_for_the_others(layout: 
 
 
 def test_a_part_that_was_stopped_tells_nothing(layout: Layout, watch: Watch) -> None:
-    layout.log("kafka", 0).write_text(python(NOW, "ERROR", "closing"))
+    layout.log("kafka", 0).write_text(ours(NOW, "error", "closing"))
     assert watch.status(KAFKA, [], None).last_error is None
 
 

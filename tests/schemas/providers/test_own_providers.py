@@ -20,7 +20,7 @@ from schemas.providers import registry
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config, parse
 from schemas.topics import RAW
-from streams.normalise.worker import understood
+from streams.normalise.parse import parse_record
 from tests.support.examples import NOW, body_of, differences
 
 ROOT = Path(__file__).parents[3]
@@ -67,7 +67,7 @@ def test_ingest_and_the_workers_use_it(folder: Path, monkeypatch: pytest.MonkeyP
     headers = [("source", b"shop"), ("provider", b"acme"), ("request_id", b"r")]
     headers += [("received_at", b"2026-11-20T12:01:40.000Z")]
     record = ConsumerRecord(RAW.name, 0, 7, NOW, 0, None, body_of(CASE), None, 0, 0, tuple(headers))
-    events, dead = understood(record, config_of(folder), registry.load(config_of(folder)))
+    events, dead = parse_record(record, config_of(folder), registry.load(config_of(folder)))
     assert (len(events), [letter["reason"] for letter in dead]) == (1, ["bad_element"])
 
 

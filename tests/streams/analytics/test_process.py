@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from schemas.process.tasks import EXIT_BROKEN
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from streams.runtime.clickhouse import connect
-from streams.runtime.heartbeat import EXIT_FAIL_STOP
 from streams.runtime.migrations import migrate
 from tests.support.events import NOON, event
 from tests.support.stack import Stack, wait_until
@@ -22,7 +22,7 @@ def leads(stack: Stack, part: str) -> bool:
     if stack.processes[part].poll() is not None:
         return False
     told = stack.logs(part).rpartition(STARTED)[2]
-    return told.count("this process leads\n") > told.count("this process leads no more\n")
+    return told.count('"message":"leading"') > told.count('"message":"not_leading"')
 
 
 def leader(stack: Stack) -> str | None:
@@ -88,7 +88,7 @@ def test_one_of_two_works_and_the_other_follows_when_it_is_killed_stands_still_o
     wait_until("the other leads", lambda: leads(stack, other))
     arrives(stack, "c")
     stack.kill(still, signal.SIGCONT)
-    assert wait_until("who stood still ends itself", lambda: stack.processes[still].poll()) == EXIT_FAIL_STOP
+    assert wait_until("who stood still ends itself", lambda: stack.processes[still].poll()) == EXIT_BROKEN
     arrives(stack, "d")
 
     start(stack, still)

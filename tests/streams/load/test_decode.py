@@ -11,7 +11,7 @@ from schemas.normalisation.raw_topic import normalise
 from schemas.topics import DEAD
 from streams.load.decode import decode
 from streams.load.lifecycle import Key, apply_events, dumps, event_to_state
-from streams.normalise.worker import dead_record, headers_of
+from streams.runtime.records import dead_letter_record, headers_of
 from tests.support.events import NOON, event, events_of_few_messages
 
 GOOD = event("status", message_id="m", status="failed", at=NOON, participant="p", error_code="1", media_count=2)
@@ -65,7 +65,7 @@ def test_a_header_of_a_megabyte_makes_a_dead_letter_that_fits_its_topic(name: st
     events, (letter,) = normalise(headers_of(told), told.value, {"topic": "wa.raw", "partition": 0, "offset": 0})
     assert not events
     assert name in letter["detail"]
-    assert sum(map(len, dead_record(letter))) < DEAD.max_bytes // 2
+    assert sum(map(len, dead_letter_record(letter))) < DEAD.max_bytes // 2
 
 
 def test_the_mark_of_a_group_message_that_a_crash_took_from_the_changelog_is_made_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from schemas.reasons import Reason
 from schemas.settings.config import Config, parse
 from streams.normalise.circuit_breaker import sentence
-from streams.normalise.failure_rate import LATEST, LEAST, UNDERSTOOD_MS, WINDOW, Broken, Shares
+from streams.normalise.failure_rate import MIN_BODIES, PARSED_WITHIN_MS, RECENT, WINDOW, FailureRates, Trip
 
 NOON = 1_795_176_000_000
 
@@ -18,7 +18,7 @@ class Seen:
     """A tally and the ways to fill it."""
 
     def __init__(self, limit: float = 0.5) -> None:
-        self.shares = Shares(limit)
+        self.shares = FailureRates(limit)
         self.now = NOON
 
     def say(self, source: str, bodies: int, *reasons: str, understood: bool | None = None, **headers: str) -> "Seen":
@@ -31,19 +31,19 @@ class Seen:
         return self
 
     @property
-    def broken(self) -> Broken | None:
-        return self.shares.broken()
+    def broken(self) -> Trip | None:
+        return self.shares.trip()
 
 
 def test_the_only_source_that_is_not_understood_any_more_stops_the_worker() -> None:
     seen = Seen().say("shop", 50).say("shop", 49, Reason.UNKNOWN_SHAPE)
     assert seen.broken is None
     seen.say("shop", 1, Reason.UNKNOWN_SHAPE)
-    assert seen.broken == Broken("shop", "meta", 50, LEAST, "unknown_shape", 1, 0)
+    assert seen.broken == Trip("shop", "meta", 50, MIN_BODIES, "unknown_shape", 1, 0)
 
 
 def test_too_few_bodies_say_nothing() -> None:
-    assert Seen().say("shop", LEAST - 1, Reason.PARSER_ERROR).broken is None
+    assert Seen().say("shop", MIN_BODIES - 1, Reason.PARSER_ERROR).broken is None
 
 
 def test_who_proves_nothing_stops_nothing_whatever_they_send() -> None:
@@ -77,24 +77,30 @@ def test_one_hostile_source_does_not_stop_another_however_much_it_sends() -> Non
 
 
 def test_several_sources_are_outvoted_only_by_more() -> None:
-    seen = Seen().say("a", LEAST, Reason.PARSER_ERROR).say("b", LEAST, Reason.PARSER_ERROR).say("c", 1).say("d", 1)
+    seen = (
+        Seen()
+        .say("a", MIN_BODIES, Reason.PARSER_ERROR)
+        .say("b", MIN_BODIES, Reason.PARSER_ERROR)
+        .say("c", 1)
+        .say("d", 1)
+    )
     assert seen.broken is None
-    seen.say("d", LATEST, Reason.PARSER_ERROR)  # too few to fail, and understood no more
+    seen.say("d", RECENT, Reason.PARSER_ERROR)  # too few to fail, and understood no more
     broken = seen.broken
     assert broken is not None
-    assert (broken.failing, broken.understood) == (2, 1)
+    assert (broken.failing, broken.parsed) == (2, 1)
 
 
 def test_a_source_that_was_understood_yesterday_has_no_voice_today() -> None:
-    seen = Seen().say("quiet", 5).say("shop", LEAST, Reason.UNKNOWN_SHAPE)
+    seen = Seen().say("quiet", 5).say("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
     assert seen.broken is None
-    seen.now += UNDERSTOOD_MS
+    seen.now += PARSED_WITHIN_MS
     assert seen.say("shop", 1, Reason.UNKNOWN_SHAPE).broken is not None
 
 
 def test_a_source_that_fell_silent_a_day_ago_stops_nothing() -> None:
-    seen = Seen().say("other", 1).say("shop", LEAST, Reason.UNKNOWN_SHAPE)
-    seen.now += UNDERSTOOD_MS + 1000
+    seen = Seen().say("other", 1).say("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
+    seen.now += PARSED_WITHIN_MS + 1000
     assert seen.say("third", 1, Reason.UNKNOWN_SHAPE).broken is None
 
 
@@ -112,7 +118,7 @@ def test_zero_is_off_and_one_means_all() -> None:
 
 
 def test_the_sentence_names_source_reason_and_both_ways_on() -> None:
-    told = sentence(Broken("shop", "meta", 120, 150, "parser_error", 2, 0))
+    told = sentence(Trip("shop", "meta", 120, 150, "parser_error", 2, 0))
     for part in ("shop (meta)", "120 of the last 150", "exit code 78", "dead retry --reason parser_error",
                  "streams.dead_share_limit = 0"):  # fmt: skip
         assert part in told

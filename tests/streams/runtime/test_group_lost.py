@@ -7,7 +7,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 
-from streams.runtime.partition_batches import _ConsumerThread
+from streams.runtime.partition_batches import BatchConsumerThread
 
 
 async def test_a_worker_sees_that_its_group_has_lost_it() -> None:
@@ -15,7 +15,7 @@ async def test_a_worker_sees_that_its_group_has_lost_it() -> None:
     client, subscriptions = AIOKafkaClient(bootstrap_servers="127.0.0.1:1"), SubscriptionState()
     subscriptions.register_fetch_waiters(set())
     consumer = SimpleNamespace(_coordinator=GroupCoordinator(client, subscriptions, group_id="g"))
-    thread = object.__new__(_ConsumerThread)
+    thread = object.__new__(BatchConsumerThread)
     thread._consumer = None
     assert not thread.uncoordinated  # it has not begun
     thread._consumer = consumer
