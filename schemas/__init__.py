@@ -1,1 +1,1 @@
-"""The contract in code: events, providers, topics, tables, settings. Pure; imports no client library."""
+"""The contract in code: events, providers, topics, tables, settings. Imports no client library."""

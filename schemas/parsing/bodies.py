@@ -1,4 +1,4 @@
-"""The first step of every parser of a JSON body. Pure."""
+"""The first step of a parser: a JSON body to its elements."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ Elements = Iterator[Parsed | Rejected]
 
 
 def elements_of(body: bytes, read: Callable[[Any], Iterable[Parsed | Rejected]]) -> Elements:
-    """What `read` makes of the decoded body; one rejection for bytes that are no JSON. Raises what `read` raises."""
+    """What `read` makes of the decoded body; one `Rejected` for a body that is not JSON. Raises what `read` raises."""
     try:
         root = loads(body)
     except InvalidJSON as error:

@@ -1,7 +1,7 @@
-"""JSON in and out, tolerant of what providers really send. Pure.
+"""JSON in and out, tolerant of what providers really send.
 
-orjson is strict and fast; what it refuses but the standard library takes (lone surrogates, NaN, integers beyond
-64 bits) is read by the latter, so that one odd character cannot sink a body of a thousand updates.
+orjson is strict and fast. What it refuses but the standard library takes (lone surrogates, NaN, integers beyond 64
+bits) is read by the latter, so that one odd character does not cost a body of a thousand updates.
 """
 
 import gc
@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# orjson reads 1024 levels but writes 254. Real bodies stay below 40; what lies deeper than this says nothing.
+# orjson reads 1024 levels but writes 254. Real bodies stay below 40 levels.
 _MAX_DEPTH = 200
-# A megabyte of small objects sets off hundreds of collections, which find nothing: JSON has no cycles. Without them
-# decoding takes half the time.
+# Decoding a megabyte of small objects starts hundreds of garbage collections, which find nothing, because JSON has no
+# cycles. Without them decoding takes half the time.
 _LARGE = 64 * 1024
 
 
@@ -24,7 +24,7 @@ class InvalidJSON(ValueError):  # noqa: N818 - reads as what the bytes are
 
 
 def loads(data: bytes) -> Any:
-    """Parse a body. Raises InvalidJSON, never anything else, on any bytes."""
+    """The decoded JSON. Raises InvalidJSON, and nothing else, on any bytes."""
     if len(data) < _LARGE or not gc.isenabled():
         return _decoded(data)
     gc.disable()
@@ -32,6 +32,22 @@ def loads(data: bytes) -> Any:
         return _decoded(data)
     finally:
         gc.enable()
+
+
+def dumps(value: Any) -> bytes:
+    """The value as JSON; lone surrogates, which UTF-8 cannot carry, become U+FFFD. Never raises on a JSON value."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_encodable(value))
+
+
+def dumps_sorted(value: Any) -> bytes:
+    """As `dumps`, with sorted keys: the form that is hashed."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(_encodable(value), option=orjson.OPT_SORT_KEYS)
 
 
 def _decoded(data: bytes) -> Any:
@@ -49,23 +65,8 @@ def _decoded(data: bytes) -> Any:
         raise InvalidJSON(f"{strict.msg.split(':')[0]} at character {strict.pos} of {len(data)}") from None
 
 
-def dumps(value: Any) -> bytes:
-    """Serialise; lone surrogates, which UTF-8 cannot carry, become U+FFFD. Never raises on a JSON value."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return orjson.dumps(_encodable(value))
-
-
-def dumps_sorted(value: Any) -> bytes:
-    """Serialise with sorted keys, the form that is hashed."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        return orjson.dumps(_encodable(value), option=orjson.OPT_SORT_KEYS)
-
-
 def _encodable(value: Any, depth: int = 0) -> Any:
+    """The value with everything replaced that orjson cannot write."""
     if isinstance(value, str):
         return _SURROGATE.sub("�", value)
     if isinstance(value, dict | list) and depth >= _MAX_DEPTH:

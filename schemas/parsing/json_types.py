@@ -1,4 +1,4 @@
-"""Types of decoded JSON of which nothing is known yet: narrow them with `schemas.parsing.json_values`."""
+"""Types of decoded JSON whose shape is not known yet: `schemas.parsing.json_values` narrows them."""
 
 from typing import TypeAlias
 

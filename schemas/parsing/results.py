@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.parsing.json_types import Json
 from schemas.reasons import Reason
 
 Kind = Literal["inbound", "status", "sent", "system"]
@@ -10,21 +11,22 @@ Kind = Literal["inbound", "status", "sent", "system"]
 
 @dataclass(slots=True)
 class Parsed:
-    """One element understood. `fields` uses the names of FIELDS; absent facts are left out or None.
+    """An element that was understood.
 
-    `element` is the provider's own JSON value of it (with the envelope facts that tell it apart), which identifies
-    events that have no message id.
+    `fields` has the names of `schemas.events.FIELDS`; absent facts are left out or None. `element` is the provider's
+    own JSON value of the element, with the facts of the envelope that distinguish it: it identifies an event that has
+    no message id.
     """
 
     kind: Kind
     fields: dict[str, Any]
-    element: Any = None
+    element: Json = None
 
 
 @dataclass(slots=True)
 class Rejected:
-    """One element, or a whole body, that could not be understood. `detail` holds no content of it."""
+    """An element, or a whole body, that could not be understood. `detail` quotes nothing of it."""
 
     reason: Reason
     detail: str = ""
-    element: Any = None
+    element: Json = None

@@ -146,8 +146,8 @@ def read_deletion(item: Any, envelope: Envelope) -> Elements:
     """`messages.delete`: keys of messages that are gone, bare or each in an object of its own."""
     holder = as_object(item)
     keys = as_list(holder.get("keys", holder.get("key", holder)))
-    for key in keys:
-        if as_id(as_object(key).get("id")) is None:
+    for key in map(as_object, keys):
+        if as_id(key.get("id")) is None:
             yield Rejected(Reason.BAD_ELEMENT, "a deletion does not name the message", item)
         else:
             yield Parsed("status", {**deletion_fields(key), "occurred_at": envelope.occurred_at})

@@ -74,7 +74,7 @@ def _messages(change: Change) -> Elements:
     for raw in as_list(value.get("messages")):
         element = read_inbound(raw, change)
         # An interactive reply can arrive emptied, with the error that says so one level up.
-        if "errors" in value and isinstance(element, Parsed) and is_emptied(raw):
+        if "errors" in value and isinstance(element, Parsed) and is_emptied(as_object(raw)):
             element.fields.update(error_facts(value["errors"]))
             explained = True
         yield element

@@ -78,7 +78,10 @@ def read_response(raw: Any) -> Elements:
     """A message of ours as a call to send answers it: with Baileys' key, an id in parts, or a composite one."""
     said = as_object(raw)
     if isinstance(said.get("key"), dict):
-        fields, status = outbound_fields(said["key"]), None  # its numbers are Baileys', one more than WAHA's own
+        fields, status = (
+            outbound_fields(as_object(said["key"])),
+            None,
+        )  # its numbers are Baileys', one more than WAHA's own
     else:
         parts = as_object(said.get("id"))
         spelled = first_id(parts.get("_serialized"), parts.get("id"), said.get("id"))

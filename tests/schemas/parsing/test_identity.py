@@ -57,7 +57,6 @@ def test_kinds_of_chats() -> None:
     assert identity.is_group("120363041234567890@g.us")
     assert identity.is_group("120363041234567890-group")
     assert not identity.is_group("120363999999999999@newsletter")
-    assert identity.is_newsletter("120363999999999999@newsletter")
     assert identity.is_broadcast("status@broadcast")
     assert identity.is_lid("99887766554433@lid")
     assert identity.is_lid("99887766554433@hosted.lid")
@@ -81,5 +80,5 @@ def test_nothing_raises(value: Any) -> None:
     assert identity.phone(found) == found
     identity.group_member(value)
     identity.chat_id(value)
-    for ask in (identity.is_group, identity.is_lid, identity.is_newsletter, identity.is_broadcast, identity.is_bsuid):
+    for ask in (identity.is_group, identity.is_lid, identity.is_broadcast, identity.is_bsuid):
         assert ask(value) in (True, False)
