@@ -7,13 +7,11 @@ datetime keeps six.
 from typing import Final
 
 from schemas.countries import country_sql
+from schemas.lifecycle import COLUMNS
 
 # Columns of the view `units` and of cohort_log alike. The copy adds the place, the country and the mark `gone`.
-_SAME: Final = """
-    message_id, participant, provider, account, direction, origin, counted, is_group, customer, recipient, type,
-    template, campaign, category, pricing_category, pricing_type, billable, sent_at, delivered_at, read_at, played_at,
-    failed_at, deleted_at, to_delivered_ms, to_read_ms, error_code, error_title, status, first_seen_at, last_event_at,
-    inbound_at, version"""
+_PLACE: Final = ("source", "cohort_at")
+_SAME: Final = ", ".join([column.name for column in COLUMNS if column.name not in _PLACE] + ["version"])
 
 # Where the copy stands, and since when the oldest INSERT of events that still runs has been running, now if there is
 # none: what such an INSERT writes may be visible in one table and not yet in the next. Its `elapsed` is rounded, which

@@ -7,18 +7,14 @@ of a million rows that differ have the same count and sum once in 2^64 times.
 from hashlib import md5
 from typing import Any, Final
 
+from schemas.lifecycle import Kind, published
+
 MASK: Final = 2**64 - 1
 BUCKETS: Final = 2**20  # of messages: ten each for ten million
 
-# Columns of `messages`, whose JSON fields wa.messages has, in the order in which they are hashed.
-WORDS: Final = (
-    "source", "provider", "account", "message_id", "participant", "recipient", "direction", "origin", "type",
-    "template", "campaign", "category", "pricing_category", "error_code", "error_title", "status", "is_group",
-)  # fmt: skip
-TIMES: Final = (
-    "sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "first_seen_at", "last_event_at",
-    "cohort_at",
-)  # fmt: skip
+# Columns of `messages`, and fields of wa.messages, in the order in which they are hashed.
+WORDS: Final = published(Kind.WORD, Kind.NUMBER)
+TIMES: Final = published(Kind.TIME)
 
 
 def hash_of(*words: str) -> int:

@@ -23,6 +23,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from rich.progress import Progress
 
+from schemas.lifecycle import PUBLISHED
 from schemas.settings.config import Config
 from schemas.topics import EVENTS, MESSAGES
 from streams.load.lifecycle import unit_key
@@ -40,16 +41,9 @@ if TYPE_CHECKING:
 _ROUNDS: Final = 5
 _AT_A_TIME: Final = 500  # messages in one question
 _FORM: Final = {"date_time_output_format": "iso", "output_format_json_quote_64bit_integers": "0"}
-# In the order in which the workers publish them.
-_COLUMNS: Final = (
-    "source", "provider", "account", "message_id", "participant", "recipient", "direction", "origin", "type",
-    "template", "campaign", "category", "pricing_category", "sent_at", "delivered_at", "read_at", "played_at",
-    "failed_at", "deleted_at", "error_code", "error_title", "status", "first_seen_at", "last_event_at", "cohort_at",
-    "is_group",
-)  # fmt: skip
 _THESE: Final = "source = {source:String} AND message_id IN {ids:Array(String)}"
 _EVENTS: Final = f"SELECT * EXCEPT (stored_at) FROM events WHERE {_THESE} ORDER BY received_at, event_id"  # noqa: S608
-_ROWS: Final = f"SELECT {', '.join(_COLUMNS)} FROM units WHERE {_THESE}"  # noqa: S608
+_ROWS: Final = f"SELECT {', '.join(PUBLISHED)} FROM units WHERE {_THESE}"  # noqa: S608
 
 
 @dataclass(slots=True)

@@ -6,9 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.events import Arrival, finish
+from schemas.lifecycle import FIELDS, Rule
 from schemas.parsing.results import Parsed
 from schemas.parsing.times import EARLIEST_MS, LATEST_MS
 
+# Fields of messages that are the word of an event's field of the same name.
+WORDS = [field.name for field in FIELDS if field.rule in (Rule.RANKED_WORD, Rule.STAMPED_WORD)]
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 DAY = 86_400_000
 
@@ -46,10 +49,7 @@ def events_of_few_messages(draw: st.DrawFn) -> dict[str, Any]:
         "at": draw(_times),
         "to": draw(_phones),
         "account": draw(_words),
-        "template": draw(_words),
-        "campaign": draw(_words),
-        "category": draw(_words),
-        "pricing_category": draw(_words),
+        **{name: draw(_words) for name in WORDS},
         "is_group": draw(st.sampled_from([None, True, False])),
         "historical": draw(st.sampled_from([None, None, True])),
     }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.lifecycle import FACTS
 from schemas.settings.config import Config
 from streams.analytics.copy_sql import STATE
 from streams.replay.shadow import statements as sql
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _SLICE_ROWS: Final = 50_000
 _PEOPLE: Final = frozenset({"customer", "recipient", "participant"})
 _PHONE: Final = re.compile(r"\d{6,}")
-_AT: Final = {name: place + 1 for place, name in enumerate(sql.COLUMNS)}
+_AT: Final = {name: place + 1 for place, name in enumerate(FACTS)}
 
 
 @dataclass(slots=True, frozen=True)
@@ -168,11 +169,11 @@ def _columns(client: "Client", shadow: str) -> dict[str, int]:
         FROM {shadow}.different_units WHERE notEmpty(before) AND notEmpty(after)
         GROUP BY place ORDER BY units DESC, place"""
     ).result_rows
-    return {sql.COLUMNS[int(place) - 1]: int(units) for place, units in found}
+    return {FACTS[int(place) - 1]: int(units) for place, units in found}
 
 
 def _rates(client: "Client", live: str, shadow: str) -> list[Rate]:
-    fact = {name: f"facts[{_AT[name]}]" for name in sql.COLUMNS}
+    fact = {name: f"facts[{_AT[name]}]" for name in FACTS}
     reached = ("delivered", "read", "played")
     changes = client.query(
         f"""
@@ -223,10 +224,10 @@ def _samples(client: "Client", shadow: str, limit: int) -> list[Sample]:
 
 def _sample(source: str, message_id: str, participant: str, before: Sequence[str], after: Sequence[str]) -> Sample:
     change = "added" if not before else "removed" if not after else "changed"
-    nothing = [""] * len(sql.COLUMNS)
+    nothing = [""] * len(FACTS)
     facts = {
         name: (shown(name, old), shown(name, new))
-        for name, old, new in zip(sql.COLUMNS, before or nothing, after or nothing, strict=True)
+        for name, old, new in zip(FACTS, before or nothing, after or nothing, strict=True)
         if old != new
     }
     return Sample(change, source, _PHONE.sub("…", message_id), shown("participant", participant), facts)

@@ -9,6 +9,8 @@ A body counts as covered when the replay has read it (`replayed`). Bound: `part`
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from schemas.lifecycle import FACTS
+
 _PART: Final = "sipHash64({id}) % {{parts:UInt64}} = {{part:UInt64}}"
 
 
@@ -98,14 +100,6 @@ WHERE {_part("event_id")} AND ({key}) IN (SELECT {key} FROM {target}.delivery_ti
         (SELECT {key}, promptness FROM {target}.delivery_time_log WHERE {_part("event_id")})"""
 
 
-# Columns of the view `units` that are compared, each as text.
-COLUMNS: Final = (
-    "provider", "account", "direction", "origin", "counted", "is_group", "customer", "recipient", "type", "template",
-    "campaign", "category", "pricing_category", "pricing_type", "billable", "sent_at", "delivered_at", "read_at",
-    "played_at", "failed_at", "deleted_at", "error_code", "error_title", "status", "first_seen_at", "last_event_at",
-    "inbound_at", "cohort_at",
-)  # fmt: skip
-
 # What tells kinds of events apart when they are counted.
 _WORD: Final = """multiIf(
     kind = 'status', if(status = 'unknown', concat('unknown ', ifNull(raw_status, '')), toString(ifNull(status, ''))),
@@ -130,7 +124,7 @@ def _both(live: str, shadow: str, of: Callable[[str, int], str]) -> str:
 
 def compare_units(live: str, shadow: str) -> str:
     """Notes the units of a slice that differ."""
-    row = ", ".join(f"ifNull(toString({column}), '')" for column in COLUMNS)
+    row = ", ".join(f"ifNull(toString({column}), '')" for column in FACTS)
 
     def of(database: str, side: int) -> str:
         return f"""SELECT source, message_id, participant, {side} AS side, [{row}] AS facts

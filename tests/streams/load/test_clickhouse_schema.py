@@ -30,12 +30,6 @@ def test_every_field_of_an_event_is_a_column_and_every_column_a_field(engine: En
     assert columns - {"stored_at"} == always | set(canonical.FIELDS)
 
 
-def test_a_row_of_wa_messages_has_the_columns_of_the_view_in_order(engine: Engine) -> None:
-    columns = [row["name"] for row in engine.rows("DESCRIBE TABLE messages")]
-    (row,) = rows_of([event("status", message_id="m", status="sent")]).values()
-    assert list(row) == columns
-
-
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inserts(sources=8, most=2))
 def test_sql_and_python_make_the_same_rows_whatever_the_order(

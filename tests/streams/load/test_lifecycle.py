@@ -130,3 +130,18 @@ def test_the_error_is_that_of_the_earliest_failure() -> None:
 def test_system_events_and_events_without_an_id_belong_to_no_message() -> None:
     assert event_to_state(event("system", event="account_update")) is None
     assert event_to_state(event("inbound", text="hi", at=NOON)) is None
+
+
+def test_a_state_that_was_stored_before_a_field_existed_is_loaded_with_the_field_unknown() -> None:
+    found = event_to_state(event("sent", message_id="m", at=NOON, template="t"))
+    assert found is not None
+    key, state = found
+    shorter = dumps(state[:-1])
+    last = len(EMPTY) - 1
+    assert loads(shorter) == [*state[:last], EMPTY[last]]
+    assert join(loads(shorter), state) == state
+    store = Store()
+    store.states[key] = shorter
+    store.take([event("status", message_id="m", status="read", at=NOON + 1)])
+    (row,) = store.rows.values()
+    assert (row["template"], row["status"]) == ("t", "read")
