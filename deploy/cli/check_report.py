@@ -61,7 +61,7 @@ def _print_named(screen: Console, residuals: list[Residual]) -> None:
 
 def way(found: Report) -> list[str]:
     """What is still on its way, in a sentence; nothing when nothing is. Pure."""
-    on = found.on_the_way
+    on = found.in_transit
     parts = [f"{on.spooled:,} bodies in the spool"] if on.spooled else []
     parts += [f"{on.normalise:,} bodies before normalise"] if on.normalise else []
     parts += [f"{on.load:,} records before load"] if on.load else []
@@ -104,7 +104,7 @@ def as_json(found: Report) -> str:
         "residual": found.found.total,
         "residuals": found.found.by_kind(),
         "named": [_named(residual) for residual in found.found.residuals],
-        "on_the_way": asdict(found.on_the_way),
+        "on_the_way": asdict(found.in_transit),
         "notes": found.found.notes,
         "window": {name: None if ms is None else to_iso(ms) for name, ms in window.items()},
         "fast": found.fast,

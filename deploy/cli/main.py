@@ -1,14 +1,15 @@
-"""`ackstream`: the command line. IO. A command's module is imported only when it is asked for."""
+"""`ackstream`: the command line. A command's module is imported only when it is asked for."""
 
 import logging
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import NoReturn
 
 import click
 
 from deploy.cli import commands
-from schemas.errors import Failure
+from deploy.cli.service_errors import as_failure
 
 
 class _Commands(click.Group):
@@ -29,23 +30,29 @@ def cli() -> None:
     """WhatsApp webhooks in, exact delivery and read analytics out."""
 
 
-def main() -> None:
-    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit (2 for wrong usage)."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point: runs a command; its errors are one sentence on stderr and a non-zero exit (2 for wrong usage).
+
+    `arguments`: those of the command line, None = the process's own.
+    """
     for library in ("aiokafka", "clickhouse_connect"):  # they report what becomes our one sentence a second time
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
-        sys.exit(cli(prog_name="ackstream", standalone_mode=False))
+        sys.exit(cli(arguments, prog_name="ackstream", standalone_mode=False))
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else "ackstream"
         click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)
         sys.exit(2)
-    except Failure as error:
-        for line in str(error).splitlines():
-            click.echo(f"ackstream: {line}", err=True)
-        sys.exit(error.exit_code)
     except click.ClickException as error:  # of click itself: a file that cannot be opened
         click.echo(f"ackstream: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("ackstream: interrupted", err=True)
         sys.exit(130)
+    except Exception as error:
+        failure = as_failure(error)
+        if failure is None:
+            raise
+        for line in str(failure).splitlines():
+            click.echo(f"ackstream: {line}", err=True)
+        sys.exit(failure.exit_code)

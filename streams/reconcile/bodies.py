@@ -20,40 +20,20 @@ from streams.reconcile.classify_diffs import Differences, Extra, Resolver, quest
 from streams.reconcile.expect import Expected, Search
 from streams.reconcile.expected_hashes import Shelves
 from streams.reconcile.model import MOST_NAMED, Found, Place
+from streams.reconcile.offsets import StageOffsets
 from streams.reconcile.tables import Tables
-from streams.reconcile.topic_reader import Kafka, Offsets, Span, between
+from streams.runtime.topic_reader import Offsets, Span, TopicReader, between
 
 Advance = Callable[[int], None]  # told how many records more were read
-
-
-@dataclass(slots=True)
-class Standing:
-    """Offsets when the check began: `raw` of wa.raw and wa.sent, `load` of what the load workers take from Kafka."""
-
-    raw_start: Offsets
-    raw_reached: Offsets
-    raw_end: Offsets
-    load_start: Offsets
-    load_reached: Offsets
-    load_end: Offsets
-
-    @property
-    def raw(self) -> Span:
-        return between(self.raw_start, self.raw_end)
-
-    @property
-    def load(self) -> Span:
-        """What the load workers have not done with."""
-        return between(self.load_reached, self.load_end)
 
 
 @dataclass(slots=True)
 class Bodies:
     """One comparison. `expected` is filled, `found` is added to."""
 
-    kafka: Kafka
+    topics: TopicReader
     tables: Tables
-    standing: Standing
+    offsets: StageOffsets
     expected: Expected
     found: Found
     waiting: Counter[Place] = field(default_factory=Counter)
@@ -64,22 +44,22 @@ class Bodies:
         """What of wa.raw and wa.sent is read; bodies without a time may lie anywhere."""
         window = self.expected.window
         if window.from_ms is None or window.timeless:
-            return self.standing.raw
-        return await self.kafka.seek_time(self.standing.raw, window.from_ms)
+            return self.offsets.raw
+        return await self.topics.seek_time(self.offsets.raw, window.from_ms)
 
     async def read(self, span: Span, advance: Advance) -> None:
         """Reads wa.raw and wa.sent, and what the load workers have still to take."""
-        reached = self.standing.raw_reached
-        async for records in self.kafka.read(span):
+        reached = self.offsets.raw_reached
+        async for records in self.topics.read(span):
             for record in records:
                 sure = record.offset < reached[TopicPartition(record.topic, record.partition)]
                 self.expected.take(record, sure=sure)
             advance(len(records))
-        await self._read_load(self.standing.load)
-        self._raw_seen, self._load_seen = dict(self.standing.raw_end), dict(self.standing.load_end)
+        await self._read_load(self.offsets.load)
+        self._raw_seen, self._load_seen = dict(self.offsets.raw_end), dict(self.offsets.load_end)
 
     async def _read_load(self, span: Span) -> None:
-        async for records in self.kafka.read(span):
+        async for records in self.topics.read(span):
             for record in records:
                 if record.topic == DEAD.name:
                     self.expected.letter_on_its_way(record)
@@ -88,8 +68,8 @@ class Bodies:
 
     async def read_tail(self) -> None:
         """Reads what has come since: ClickHouse may have it by now."""
-        raw, load = await self.kafka.ends(self._raw_seen), await self.kafka.ends(self._load_seen)
-        async for records in self.kafka.read(between(self._raw_seen, raw)):
+        raw, load = await self.topics.ends(self._raw_seen), await self.topics.ends(self._load_seen)
+        async for records in self.topics.read(between(self._raw_seen, raw)):
             for record in records:
                 self.expected.take(record, sure=False)
         await self._read_load(between(self._load_seen, load))
@@ -130,11 +110,11 @@ class Bodies:
         return differences
 
     async def _search(self, search: Search, from_hour: int) -> Search:
-        ends = await self.kafka.ends(self.standing.raw_end)
-        span = between(self.standing.raw_start, ends)
+        ends = await self.topics.ends(self.offsets.raw_end)
+        span = between(self.offsets.raw_start, ends)
         if from_hour:
-            span = await self.kafka.seek_time(span, from_hour)
-        async for records in self.kafka.read(span):
+            span = await self.topics.seek_time(span, from_hour)
+        async for records in self.topics.read(span):
             for record in records:
                 search.take(record, self.expected.reader)
         return search
@@ -142,11 +122,11 @@ class Bodies:
     async def _name_strangers(self, extras: list[Extra]) -> None:
         """Deliveries that wa.raw knows nothing of: somebody else may have written them into wa.events."""
         wanted = {extra.hash: extra for extra in extras}
-        span = between(self.standing.load_start, await self.kafka.ends(self.standing.load_end))
+        span = between(self.offsets.load_start, await self.topics.ends(self.offsets.load_end))
         span = {tp: bounds for tp, bounds in span.items() if tp.topic == EVENTS.name}
         written = 0
         if wanted:
-            async with aclosing(self.kafka.read(span)) as portions:
+            async with aclosing(self.topics.read(span)) as portions:
                 async for records in portions:
                     for record in records:
                         event, _ = decode(record)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from schemas.errors import Failure
 from schemas.horizons import HOUR_MS
 
 # More than these are counted, and not told one by one.
@@ -124,7 +123,3 @@ class Found:
         for residual in self.residuals:
             counts[residual.kind] += residual.count
         return {kind: counts[kind] for kind in KINDS}
-
-
-class CheckError(Failure):
-    """The check could not look; the text is one sentence that says what to do."""

@@ -1,27 +1,48 @@
-"""How far everything is when a check begins, waiting for it, and what retention has left to compare. IO: Kafka."""
+"""How far every stage is when a check begins, waiting for it, and what retention has left to compare."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from aiokafka import TopicPartition
-from rich.progress import Progress
 
 from schemas.parsing.times import to_iso
 from schemas.topics import DAY_MS
-from streams.reconcile.bodies import Standing
-from streams.reconcile.model import CheckError, Window
-from streams.reconcile.topic_reader import Kafka, between, length
+from streams.reconcile.model import Window
 from streams.runtime.lag import GROUPS
+from streams.runtime.progress import Progress
+from streams.runtime.stages import wait_for_stage, wait_until_done
+from streams.runtime.topic_reader import Offsets, Span, TopicReader, between, length
 
-# Without anything taken for this long the part that should take it is taken for dead.
-PATIENCE_SECONDS = 60.0
-_POLL_SECONDS = 0.3
+
+@dataclass(slots=True)
+class StageOffsets:
+    """Offsets of one moment: `raw` of wa.raw and wa.sent, `load` of what the load workers take from Kafka.
+
+    `reached` is what the stage's workers have committed.
+    """
+
+    raw_start: Offsets
+    raw_reached: Offsets
+    raw_end: Offsets
+    load_start: Offsets
+    load_reached: Offsets
+    load_end: Offsets
+
+    @property
+    def raw(self) -> Span:
+        """All that wa.raw and wa.sent held."""
+        return between(self.raw_start, self.raw_end)
+
+    @property
+    def load(self) -> Span:
+        """What the load workers had still to process."""
+        return between(self.load_reached, self.load_end)
 
 
 @dataclass(slots=True, frozen=True)
-class OnTheWay:
+class InTransit:
     """What has not arrived yet, and so is in no residual: bodies in the spool, records that workers have to take."""
 
     spooled: int = 0
@@ -30,83 +51,58 @@ class OnTheWay:
 
     @property
     def total(self) -> int:
+        """All of it."""
         return self.spooled + self.normalise + self.load
 
 
-async def _partitions(kafka: Kafka, stage: str) -> list[TopicPartition]:
-    return [tp for topic in GROUPS[stage][1] for tp in await kafka.partitions(topic)]
+async def current(topics: TopicReader) -> StageOffsets:
+    """The offsets now. What normalise has committed is in wa.events before the end of that is asked for."""
+    raw, load = await _partitions(topics, "normalise"), await _partitions(topics, "load")
+    raw_start, load_start = await topics.starts(raw), await topics.starts(load)
+    load_reached = await topics.reached(GROUPS["load"][0], load_start)
+    raw_reached = await topics.reached(GROUPS["normalise"][0], raw_start)
+    raw_end, load_end = await topics.ends(raw), await topics.ends(load)
+    return StageOffsets(raw_start, raw_reached, raw_end, load_start, load_reached, load_end)
 
 
-async def stand(kafka: Kafka) -> Standing:
-    """Offsets as they are now. What normalise has done with, is in wa.events before its end is asked for."""
-    raw, load = await _partitions(kafka, "normalise"), await _partitions(kafka, "load")
-    raw_start, load_start = await kafka.starts(raw), await kafka.starts(load)
-    load_reached = await kafka.reached(GROUPS["load"][0], load_start)
-    raw_reached = await kafka.reached(GROUPS["normalise"][0], raw_start)
-    raw_end, load_end = await kafka.ends(raw), await kafka.ends(load)
-    return Standing(raw_start, raw_reached, raw_end, load_start, load_reached, load_end)
+async def _partitions(topics: TopicReader, stage: str) -> list[TopicPartition]:
+    return [tp for topic in GROUPS[stage][1] for tp in await topics.partitions(topic)]
 
 
-def on_the_way(standing: Standing, spooled: int) -> OnTheWay:
-    """What a standing leaves to do. Pure."""
-    normalise = length(between(standing.raw_reached, standing.raw_end))
-    return OnTheWay(spooled, normalise, length(standing.load))
+def in_transit(offsets: StageOffsets, spooled: int) -> InTransit:
+    """What the workers had still to process."""
+    normalise = length(between(offsets.raw_reached, offsets.raw_end))
+    return InTransit(spooled, normalise, length(offsets.load))
 
 
-async def settle(kafka: Kafka, spooled: Callable[[], int], bar: Progress) -> None:
-    """Waits until everything that is there now has gone the whole way. Raises CheckError when nothing moves.
+async def wait_for_all_stages(topics: TopicReader, spooled: Callable[[], int], progress: Progress) -> None:
+    """Waits until all that is there now has passed every stage. Raises Failure when a stage makes no progress.
 
     `spooled` counts the records in this machine's spool; it blocks.
     """
 
-    async def held() -> int:
+    async def in_spool() -> int:
         return await asyncio.to_thread(spooled)
 
-    await _down_to_zero(held, "waiting for the spool", "ingest does not empty the spool", bar)
-    raw_end = await kafka.ends(await _partitions(kafka, "normalise"))
-    first = await kafka.starts(raw_end)
-
-    async def raw_left() -> int:
-        return length(between(await kafka.reached(GROUPS["normalise"][0], first), raw_end))
-
-    await _down_to_zero(raw_left, "waiting for normalise", "the normalise worker takes nothing", bar)
-    load_end = await kafka.ends(await _partitions(kafka, "load"))
-    load_first = await kafka.starts(load_end)
-
-    async def load_left() -> int:
-        return length(between(await kafka.reached(GROUPS["load"][0], load_first), load_end))
-
-    await _down_to_zero(load_left, "waiting for load", "the load worker takes nothing", bar)
+    await wait_until_done(in_spool, "waiting for the spool", "ingest does not empty the spool", progress)
+    await wait_for_stage(topics, "normalise", progress)
+    await wait_for_stage(topics, "load", progress)
 
 
-async def _down_to_zero(measure: Callable[[], Awaitable[int]], what: str, trouble: str, bar: Progress) -> None:
-    lowest = total = await measure()
-    moved = time.monotonic()
-    task = bar.add_task(what, total=total) if total else None
-    while left := await measure():
-        if left < lowest:
-            lowest, moved = left, time.monotonic()
-        if task is not None:
-            bar.update(task, completed=total - left)
-        if time.monotonic() - moved > PATIENCE_SECONDS:
-            raise CheckError(f"{trouble}, {left:,} are waiting: see `make status`, or leave out --wait")
-        await asyncio.sleep(_POLL_SECONDS)
-    if task is not None:
-        bar.update(task, completed=total)
-
-
-async def bounded(kafka: Kafka, standing: Standing, asked: Window, retention_days: int) -> tuple[Window, str | None]:
-    """The window without what retention has deleted, and a sentence that says so."""
-    cut = {tp: first for tp, first in standing.raw_start.items() if first > 0}
+async def within_retention(
+    topics: TopicReader, offsets: StageOffsets, asked: Window, retention_days: int
+) -> tuple[Window, str | None]:
+    """The window without what retention has deleted, and a sentence about that, None when nothing was cut."""
+    cut = {tp: first for tp, first in offsets.raw_start.items() if first > 0}
     if not cut:
         return asked, None
-    kept = {tp: (first, standing.raw_end[tp]) for tp, first in cut.items() if first < standing.raw_end[tp]}
-    times = list((await kafka.first_times(kept)).values())
-    if len(times) < len(cut):  # a partition that has nothing left: what was there was older than the retention
+    kept = {tp: (first, offsets.raw_end[tp]) for tp, first in cut.items() if first < offsets.raw_end[tp]}
+    times = list((await topics.first_times(kept)).values())
+    if len(times) < len(cut):  # an empty partition: what it held was older than the retention
         now = time.time_ns() // 1_000_000
         times.append(now - retention_days * DAY_MS if retention_days > 0 else now)
     bound = max(times) + 1
     if asked.from_ms is not None and asked.from_ms >= bound:
         return asked, None
-    said = f"Kafka's retention has deleted bodies received before {to_iso(bound)}: they cannot be compared any more"
-    return replace(asked, from_ms=bound), said
+    note = f"Kafka's retention has deleted bodies received before {to_iso(bound)}: they cannot be compared any more"
+    return replace(asked, from_ms=bound), note

@@ -13,8 +13,8 @@ from schemas.parsing.times import parse_iso
 from streams.load.decode import decode_object
 from streams.reconcile import hashes
 from streams.reconcile.model import place
-from streams.reconcile.topic_reader import Kafka, Span
 from streams.reconcile.units import Key, Sums
+from streams.runtime.topic_reader import KafkaRecord, Span, TopicReader
 
 _BUCKET_BITS = (hashes.BUCKETS - 1).bit_length()
 
@@ -28,7 +28,7 @@ class Published(NamedTuple):
     hour: int  # in which its unit came up (ms); 0 where it does not say
 
 
-def key_of(record: Any) -> Key | None:
+def key_of(record: KafkaRecord) -> Key | None:
     """The unit that a record of wa.messages is about, None when its key says none. Pure."""
     try:
         key = orjson.loads(record.key or b"")
@@ -39,23 +39,23 @@ def key_of(record: Any) -> Key | None:
     return None
 
 
-def _hash(row: dict[str, Any] | None, record: Any) -> int:
+def _hash(row: dict[str, Any] | None, record: KafkaRecord) -> int:
     """Of the row; of what is no row, something that no row has."""
     return hashes.hash_of("no row", str(record.offset)) if row is None else hashes.of_row(row)
 
 
-def _published(record: Any) -> Published:
+def _published(record: KafkaRecord) -> Published:
     row = decode_object(record.value)
     hour = place("", parse_iso((row or {}).get("first_seen_at"))).hour
     return Published(record.partition, record.offset, _hash(row, record), hour)
 
 
-async def sums(kafka: Kafka, span: Span, source: str | None, advance: Callable[[int], None]) -> Sums:
+async def sums(topics: TopicReader, span: Span, source: str | None, advance: Callable[[int], None]) -> Sums:
     """Sums of the newest row of every unit of one source, or of all."""
     total = Sums()
     for tp in span:
-        newest: dict[bytes, int] = {}  # a row's hash, and its bucket below it
-        async for records in kafka.read({tp: span[tp]}):
+        newest: dict[bytes | None, int] = {}  # a row's hash, and its bucket below it
+        async for records in topics.read({tp: span[tp]}):
             for record in records:
                 if (key := key_of(record)) is None or (source is not None and key[0] != source):
                     continue
@@ -70,10 +70,12 @@ async def sums(kafka: Kafka, span: Span, source: str | None, advance: Callable[[
     return total
 
 
-async def rows(kafka: Kafka, span: Span, source: str | None, buckets: Collection[int]) -> dict[Key, list[Published]]:
+async def rows(
+    topics: TopicReader, span: Span, source: str | None, buckets: Collection[int]
+) -> dict[Key, list[Published]]:
     """The newest row of each unit of some buckets; more than one where it is in more than one partition."""
     found: dict[tuple[Key, int], Published] = {}
-    async for records in kafka.read(span):
+    async for records in topics.read(span):
         for record in records:
             key = key_of(record)
             if key is None or (source is not None and key[0] != source):

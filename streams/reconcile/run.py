@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from rich.progress import Progress
-
 from schemas.providers import registry
 from schemas.settings.config import Config
 from schemas.topics import MESSAGES
@@ -18,12 +16,13 @@ from streams.reconcile.events import Events, Odd
 from streams.reconcile.expect import Expected, Moved, Reader
 from streams.reconcile.ledger import Line, Told
 from streams.reconcile.model import Found, Place, Window
-from streams.reconcile.offsets import OnTheWay
+from streams.reconcile.offsets import InTransit
 from streams.reconcile.repair import Repair
 from streams.reconcile.tables import Tables
-from streams.reconcile.topic_reader import Kafka, length
 from streams.reconcile.unit_diff import Compared, Differing, shown_key
 from streams.reconcile.units import Units
+from streams.runtime.progress import Progress
+from streams.runtime.topic_reader import TopicReader, length
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -41,7 +40,7 @@ class Report:
     fast: bool
     found: Found = field(default_factory=Found)
     ledger: dict[Place, Line] = field(default_factory=dict)
-    on_the_way: OnTheWay = field(default_factory=OnTheWay)
+    in_transit: InTransit = field(default_factory=InTransit)
     units: int = 0
     differing: list[Differing] = field(default_factory=list)
 
@@ -52,28 +51,28 @@ class Report:
 
 
 class Check:
-    """One check. `bar` shows how far it is; it is started by the caller. `spooled` counts the records in the spool."""
+    """One check. `spooled` counts the records in this machine's spool; it blocks."""
 
     def __init__(
-        self, config: Config, client: "Client", kafka: Kafka, bar: Progress, spooled: Callable[[], int]
+        self, config: Config, client: "Client", topics: TopicReader, progress: Progress, spooled: Callable[[], int]
     ) -> None:
         self._config = config
         self._client = client
-        self._kafka = kafka
-        self._bar = bar
+        self._topics = topics
+        self._progress = progress
         self._spooled = spooled
 
     async def run(self, asked: Window, *, fast: bool) -> Report:
-        """Looks at everything within the window. Raises KafkaError, ClickHouseError, OSError and CheckError."""
+        """Looks at everything within the window. Raises KafkaError, OSError, ClickHouseError and Failure."""
         began = time.time_ns() // 1_000_000
-        stand = await offsets.stand(self._kafka)
-        window, said = await offsets.bounded(self._kafka, stand, asked, self._config.kafka.retention_days)
+        start = await offsets.current(self._topics)
+        window, note = await offsets.within_retention(self._topics, start, asked, self._config.kafka.retention_days)
         report = Report(window, fast)
-        report.found.notes += [said] if said else []
-        report.on_the_way = offsets.on_the_way(stand, await asyncio.to_thread(self._spooled))
-        tables = Tables(self._client, window, stand.raw_start)
+        report.found.notes += [note] if note else []
+        report.in_transit = offsets.in_transit(start, await asyncio.to_thread(self._spooled))
+        tables = Tables(self._client, window, start.raw_start)
         reader = Reader(self._config, registry.load(self._config), window)
-        bodies = Bodies(self._kafka, tables, stand, Expected(reader, fast), report.found)
+        bodies = Bodies(self._topics, tables, start, Expected(reader, fast), report.found)
         await self._bodies(bodies)
         odd, compared = await self._tables(bodies, report)
         await bodies.read_tail()  # what has moved meanwhile is not compared
@@ -86,16 +85,23 @@ class Check:
         """Publishes again what differs in wa.messages: how many rows. See streams.reconcile.repair."""
         kinds = {kind for kind, count in report.found.by_kind().items() if count}
         units = Units(self._client, report.window.source)
-        compared = Compared(self._kafka, units, {}, Moved(), report.found)
-        repair = Repair(self._config, self._client, self._kafka, compared, self._bar, self._spooled)
+        compared = Compared(self._topics, units, {}, Moved(), report.found)
+        repair = Repair(self._config, self._client, self._topics, compared, self._progress, self._spooled)
         return await repair.run(report.unpublished, complete=not kinds & LACKING)
 
     @contextmanager
     def _step(self, what: str, total: int = 1) -> Iterator[Callable[[int], None]]:
-        """A line of the progress bar; what is told when so much more is done."""
-        task = self._bar.add_task(what, total=max(total, 1))
-        yield lambda count: self._bar.advance(task, count)
-        self._bar.update(task, completed=max(total, 1))
+        """A line of the progress display; yields what is called with how much more is done."""
+        total, done = max(total, 1), 0
+        task = self._progress.task(what, total)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            task.update(done)
+
+        yield advance
+        task.update(total)
 
     async def _bodies(self, bodies: Bodies) -> None:
         span = await bodies.span()
@@ -110,8 +116,8 @@ class Check:
         with self._step("comparing events"):
             odd = await asyncio.to_thread(Events(self._client, source).odd)
         units = Units(self._client, source)
-        span = await self._kafka.whole(MESSAGES)
-        compared = Compared(self._kafka, units, span, bodies.expected.moved, report.found)
+        span = await self._topics.whole(MESSAGES)
+        compared = Compared(self._topics, units, span, bodies.expected.moved, report.found)
         if not report.fast:
             slices = await asyncio.to_thread(units.count)
             with (

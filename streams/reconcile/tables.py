@@ -15,7 +15,7 @@ from schemas.topics import RAW, SENT
 from streams.reconcile import hashes
 from streams.reconcile.expected_hashes import Sum
 from streams.reconcile.model import Place, Window, hour_sql
-from streams.reconcile.topic_reader import Offsets
+from streams.runtime.topic_reader import Offsets
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -9,8 +9,8 @@ from streams.reconcile import hashes, published
 from streams.reconcile.expect import Moved
 from streams.reconcile.model import Found, Place
 from streams.reconcile.published import Published
-from streams.reconcile.topic_reader import Kafka, Span
 from streams.reconcile.units import Key, Row, Units
+from streams.runtime.topic_reader import Span, TopicReader
 
 # Buckets of which names are read; they travel in the URL, which servers take up to 1 MiB of.
 _MOST_BUCKETS: Final = 20_000
@@ -67,7 +67,7 @@ def shown_key(key: Key) -> str:
 class Compared:
     """One comparison of all units of a source, or of all sources."""
 
-    kafka: Kafka
+    topics: TopicReader
     units: Units
     messages: Span
     moved: Moved
@@ -77,7 +77,7 @@ class Compared:
         """The units that differ anywhere; some of them may only be on their way. Reads `units` too."""
         await asyncio.to_thread(self.units.read, on_slice)
         shown = await asyncio.to_thread(self.units.shown)
-        topic = await published.sums(self.kafka, self.messages, self.units.source, on_records)
+        topic = await published.sums(self.topics, self.messages, self.units.source, on_records)
         buckets = self._chosen(self.units.entries.differing(shown) | self.units.rows.differing(topic))
         return await self.rows(buckets) if buckets else []
 
@@ -85,7 +85,7 @@ class Compared:
         """The units of some buckets that differ."""
         truth = await asyncio.to_thread(self.units.truth_rows, buckets)
         shown = await asyncio.to_thread(self.units.shown_rows, buckets)
-        topic = await published.rows(self.kafka, self.messages, self.units.source, buckets)
+        topic = await published.rows(self.topics, self.messages, self.units.source, buckets)
         every = [
             Differing(key, truth.get(key), shown.get(key, []), topic.get(key, []))
             for key in sorted(truth.keys() | shown.keys() | topic.keys())

@@ -3,12 +3,15 @@
 Either way what comes out is a function of the record alone, so a record that is taken twice changes nothing.
 """
 
-from types import TracebackType
+import asyncio
+import time
+from contextlib import AsyncExitStack
 from typing import Any, Protocol, Self
 
 import orjson
 from clickhouse_connect import get_async_client
 
+from schemas.errors import Failure
 from schemas.providers import registry
 from schemas.settings.config import Config
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
@@ -18,10 +21,13 @@ from streams.load.decode import decode
 from streams.load.worker import dead_letter, without_text
 from streams.normalise.parse import parse_record
 from streams.normalise.worker import Normaliser
-from streams.runtime.batch_producer import new_producer, wait_until_stored
+from streams.runtime.batch_producer import wait_until_stored
 from streams.runtime.records import dead_letter_record, position_of
 from streams.runtime.retries import Report
+from streams.runtime.topic_reader import KAFKA_SECONDS, KafkaRecord, started_producer
 
+# Of tries to insert that all failed, before a replay ends.
+CLICKHOUSE_SECONDS = 45.0
 # In the database of a shadow: the bodies that its replay has read.
 REPLAYED = "replayed"
 
@@ -41,7 +47,7 @@ class Sink(Protocol):
     def is_full(self) -> bool:
         """Whether it is time to flush."""
 
-    def take(self, record: Any) -> None:
+    def take(self, record: KafkaRecord) -> None:
         """Takes a record; nothing is durable yet."""
 
     async def flush(self) -> None:
@@ -55,8 +61,8 @@ class ToStreams:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._producer = new_producer(config.kafka.bootstrap, "ackstream-replay")
         self._normaliser: Normaliser
+        self._closing = AsyncExitStack()
 
     @property
     def events(self) -> int:
@@ -67,33 +73,31 @@ class ToStreams:
         return self._normaliser.dead
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._producer.start()
-            self._normaliser = Normaliser(
-                self._producer, len(await self._producer.partitions_for(EVENTS.name)), self._config
+        async with AsyncExitStack() as stack:
+            producer = await stack.enter_async_context(
+                started_producer(self._config.kafka.bootstrap, "ackstream-replay")
             )
-        except BaseException:
-            await self._producer.stop()
-            raise
+            self._normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), self._config)
+            self._closing = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._producer.stop()
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
 
-    def take(self, record: Any) -> None:
+    def take(self, record: KafkaRecord) -> None:
         self._normaliser.take(record)
 
     async def flush(self) -> None:
-        await wait_until_stored(await self._normaliser.send())
+        async with asyncio.timeout(KAFKA_SECONDS):
+            await wait_until_stored(await self._normaliser.send())
 
 
 class ToTables:
     """Raw records or events become rows of the settings' database; neither a topic nor another table is written to.
 
     `replayed`: the name of a table, `database.table`, that gets the request_id of every body once its rows are in. A
-    ClickHouse that is away is waited for; `on_state` gets why, or None.
+    ClickHouse that does not answer is tried again for CLICKHOUSE_SECONDS; `on_state` gets the reason, or None once it
+    answers.
     """
 
     def __init__(self, config: Config, replayed: str | None, on_state: Report = lambda _: None) -> None:
@@ -101,6 +105,7 @@ class ToTables:
         self._formats = registry.load(config)
         self._replayed = replayed
         self._on_state = on_state
+        self._failing_since: float | None = None
         self._rows: list[bytes] = []
         self._letters: list[bytes] = []
         self._bodies: set[str] = set()
@@ -113,16 +118,14 @@ class ToTables:
         self._client = await get_async_client(**self._config.clickhouse.client_options())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
     @property
     def is_full(self) -> bool:
         return len(self._rows) >= self._config.streams.insert_rows or self._size >= MAX_BYTES
 
-    def take(self, record: Any) -> None:
+    def take(self, record: KafkaRecord) -> None:
         if record.topic == EVENTS.name:
             self._take_event(record)
             return
@@ -134,7 +137,7 @@ class ToTables:
         if self._replayed is not None:
             self._bodies.update(letter["request_id"] for letter in letters)
 
-    def _take_event(self, record: Any) -> None:
+    def _take_event(self, record: KafkaRecord) -> None:
         if record.value is None:
             return
         event, problem = decode(record)
@@ -177,4 +180,15 @@ class ToTables:
         async def ready() -> None:
             """The tables were there at the start."""
 
-        await (await ClickHouseWriter(self._client, table, 1, 1.0, refuse, ready, self._on_state).add(rows))
+        await (await ClickHouseWriter(self._client, table, 1, 1.0, refuse, ready, self._report).add(rows))
+
+    def _report(self, trouble: str | None) -> None:
+        """Passes on whether rows can be inserted. Raises Failure when that has failed for too long."""
+        self._on_state(trouble)
+        now = time.monotonic()
+        if trouble is None:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = now
+        elif now - self._failing_since > CLICKHOUSE_SECONDS:
+            raise Failure(f"{trouble}: see `make status`, then run the same command again: it continues where it was")

@@ -14,9 +14,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from click.testing import CliRunner
 
-from deploy.cli.main import cli
 from schemas.events import Arrival, finish
 from schemas.parsing.results import Parsed
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
@@ -28,7 +26,9 @@ from streams.replay.shadow import swap as swapping
 from streams.replay.shadow.database import KEPT, database_of, tables
 from streams.replay.sinks import ToStreams, ToTables
 from streams.runtime.lag import GROUPS
+from streams.runtime.progress import NoProgress
 from tests.conftest import end
+from tests.support import cli
 from tests.support.stack import Stack, put, wait_until
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
@@ -108,8 +108,8 @@ def live(stack: Stack) -> dict[str, str]:
 
 def run(stack: Stack, *arguments: str, code: int = 0) -> str:
     """What `ackstream ...` prints in this process, which starts faster; on stderr where it prints nothing else."""
-    done = CliRunner().invoke(cli, arguments, env={"ACKSTREAM_CONFIG": str(stack.folder / "ackstream.toml")})
-    assert done.exit_code == code, (done.output, done.exception)
+    done = cli.run(*arguments, ACKSTREAM_CONFIG=str(stack.folder / "ackstream.toml"))
+    assert done.code == code, done
     return done.stdout or done.stderr
 
 
@@ -131,10 +131,10 @@ def test_a_killed_replay_goes_on_where_it_was_and_touches_nothing_but_its_tables
     assert "was begun with other arguments" in run(parts, *other, code=1)
 
     said = run(parts, "replay", "--resume")
-    assert "going on with the replay begun" in said
+    assert "continuing the replay begun" in said
     assert f"{done.run.done} of {BODIES} records are done" in said
     assert f"replayed {BODIES} bodies from beginning: {BODIES * 9 // 10} events, {BODIES // 10} dead letters" in said
-    assert "no replay was cut off" in run(parts, "replay", "--resume", code=1)
+    assert "no replay was interrupted" in run(parts, "replay", "--resume", code=1)
     assert diff(parts, "slow", 0)["messages_compared"] == BODIES * 9 // 10
     assert (live(parts), topic_ends(parts), groups(parts)) == (before, ends, set())
     run(parts, "replay", "--drop", "slow")
@@ -233,7 +233,7 @@ async def swap_until(parts: Stack, name: str, last: str) -> None:
     """Swaps, and dies after this step."""
     known = state(parts, name)
     assert known is not None
-    async with aclosing(swapping.swap(parts.config, known, lambda _: None)) as steps:
+    async with aclosing(swapping.swap(parts.config, known, NoProgress())) as steps:
         async for step in steps:
             if step == last:
                 return
@@ -289,7 +289,7 @@ def test_every_table_is_either_exchanged_or_said_to_stay(parts: Stack) -> None:
     ("arguments", "sentence"),
     [
         (("replay", "--from-offset", "3"), "give a partition and an offset, such as 3:1207"),
-        (("replay", "--swap", "x", "--from", "beginning"), "say what: --from or an offset"),
+        (("replay", "--swap", "x", "--from", "beginning"), "give --from or an offset"),
         (("replay", "--from", "beginning", "--into", "No-Name"), "'No-Name' names no shadow"),
         (("replay", "--from-offset", "0:1", "--topic", "wa.events", "--into", "x"), "takes no offsets of wa.events"),
         (("diff", "nothing"), "there is no shadow nothing"),

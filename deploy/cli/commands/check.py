@@ -1,4 +1,4 @@
-"""`ackstream check`. IO."""
+"""`ackstream check`: compares Kafka with ClickHouse, or ClickHouse with the truth of a simulation."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,119 +7,122 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from deploy.cli import check_report
-from deploy.cli.commands.replay import known_source, moment_of
-from deploy.cli.kafka_away import kafka_away
-from deploy.simulator.table_check import Truth, Verdict
+from deploy.cli.options import known_source, moment_of
+from deploy.cli.progress_bar import progress_bar
+from deploy.cli.service_errors import comparing
+from deploy.simulator.table_check import Truth
 from ingest.storage import spool_folder
-from schemas.clickhouse_errors import sentence
-from schemas.errors import ComparisonImpossible, Failure
 from schemas.settings.config import Config, load
 from streams.reconcile.model import Window
-from streams.reconcile.offsets import settle
+from streams.reconcile.offsets import wait_for_all_stages
 from streams.reconcile.run import Check, Report
-from streams.reconcile.topic_reader import Kafka
-from streams.runtime.clickhouse import ClickHouseError, connect
-from streams.runtime.progress import progress
+from streams.runtime.clickhouse import connect
+from streams.runtime.progress import Progress
+from streams.runtime.topic_reader import TopicReader
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-QUERY_SECONDS = 3600  # a question about a billion rows takes its time
+QUERY_SECONDS = 3600  # a query over a billion rows takes a while
 
 
 @click.command()
 @click.option("--from", "start", metavar="TIME", help="Bodies received at or after: an ISO time (UTC by default).")
-@click.option("--to", "end", metavar="TIME", help="Bodies received before.")
+@click.option("--to", "end", metavar="TIME", help="Bodies received before this time.")
 @click.option("--source", help="Only what this source received.")
-@click.option("--fast", is_flag=True, help="Compare bodies by their number alone, and do not read them.")
-@click.option("--wait", is_flag=True, help="Wait until everything that is there now has gone the whole way.")
-@click.option("--repair", is_flag=True, help="Publish again the rows of wa.messages that differ from ClickHouse's.")
+@click.option("--fast", is_flag=True, help="Only compare how many bodies there are and which, without parsing them.")
+@click.option("--wait", is_flag=True, help="First wait until everything received so far has reached ClickHouse.")
+@click.option("--repair", is_flag=True, help="Publish again the rows of wa.messages that differ from ClickHouse.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--truth", type=click.Path(path_type=Path), help="Compare with this file of a simulation instead.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Compare with this truth file of a simulation instead.")
 def command(
     start: str | None, end: str | None, source: str | None, fast: bool, wait: bool, repair: bool, as_json: bool,
     truth: Path | None,
 ) -> None:  # fmt: skip
     """Prove that nothing is lost and nothing counted twice.
 
-    Reads every body in wa.raw once more and compares what it must have become with what ClickHouse holds: deliveries
-    and dead letters one by one, events, units, what dashboards show, and the rows of wa.messages. --from and --to bound
-    the bodies; the tables are compared with one another as a whole. What is still on its way is told, and is no
-    residual.
+    Parses every body in wa.raw again and compares the result with what ClickHouse holds: deliveries and dead letters
+    one by one, events, units, what the dashboards show, and the rows of wa.messages. --from and --to limit the bodies;
+    the tables are always compared with one another as a whole. Records that the workers have not processed yet are
+    reported and are not residuals.
 
     \b
     Exit codes:
-      0  everything is as it must be
+      0  everything is right
       1  something is not; it is named
-      2  the check could not look
+      2  the comparison could not be made
     """
     if fast and repair:
-        raise click.UsageError("--fast does not look at wa.messages: leave one of --fast and --repair out")
+        raise click.UsageError("--fast does not read wa.messages: leave one of --fast and --repair out")
     if truth is not None and (start or end or source or fast or repair):
         raise click.UsageError("--truth compares everything that its file names: only --wait and --json go with it")
-    asked = Window(moment_of("--from", start), moment_of("--to", end), source, timeless=not (start or end))
-    try:
-        right = _run(asked, Options(fast, wait, repair, as_json), truth)
-    except Failure as error:
-        raise ComparisonImpossible(str(error)) from None
-    except ClickHouseError as error:
-        raise ComparisonImpossible(f"ClickHouse does not answer the check: {sentence(error)}") from None
+    window = Window(moment_of("--from", start), moment_of("--to", end), source, timeless=not (start or end))
+    with comparing():
+        config = load()
+        known_source(config, source)
+        options = Options(fast, wait, repair, as_json)
+        right = compare(config, window, options) if truth is None else compare_truth(config, truth, options)
     if not right:
         raise SystemExit(1)
 
 
 @dataclass(slots=True, frozen=True)
 class Options:
-    """How to look."""
+    """How to compare, and what to print."""
 
-    fast: bool
-    wait: bool
-    repair: bool
-    as_json: bool
+    fast: bool = False
+    wait: bool = False
+    repair: bool = False
+    as_json: bool = False
 
 
-def _run(asked: Window, options: Options, truth: Path | None) -> bool:
-    """Looks and prints: whether everything is right."""
-    config = load()
-    known_source(config, asked.source)
-    with kafka_away(config.kafka.bootstrap):
-        if truth is not None:
-            verdict = asyncio.run(_compare(config, truth, wait=options.wait))
-            click.echo(check_report.verdict_json(verdict)) if options.as_json else check_report.show_verdict(verdict)
-            return not verdict.wrong
-        found = asyncio.run(_check(config, asked, options))
+def compare(config: Config, window: Window, options: Options) -> bool:
+    """Compares Kafka and ClickHouse and prints the result: whether everything is right."""
+    with _client(config) as client, progress_bar() as progress:
+        found = asyncio.run(check(config, client, window, options, progress))
     click.echo(check_report.as_json(found)) if options.as_json else check_report.show(found)
     return not found.found.total
 
 
-async def _check(config: Config, asked: Window, options: Options) -> Report:
-    spooled = partial(spool_folder.count, config.data_dir)
-    with _client(config) as client, progress(Console(stderr=True)) as bar:
-        async with Kafka(config.kafka.bootstrap) as kafka:
-            if options.wait:
-                await settle(kafka, spooled, bar)
-            check = Check(config, client, kafka, bar, spooled)
-            found = await check.run(asked, fast=options.fast)
-            if not (options.repair and found.unpublished):
-                return found
-            repaired = await check.repair(found)
-            again = await check.run(asked, fast=False)
-            again.found.notes.insert(0, f"{repaired:,} rows of wa.messages differed and were published again")
-            return again
+def compare_truth(config: Config, file: Path, options: Options) -> bool:
+    """Compares the tables with a simulation's truth and prints the result: whether everything is right."""
+    with _client(config) as client, progress_bar() as progress:
+        truth = Truth(client, file)
+        task, done = progress.task("comparing units", truth.count()), 0
+        if options.wait:
+            asyncio.run(_wait(config, progress))
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            task.update(done)
+
+        verdict = truth.compare(advance)
+    click.echo(check_report.verdict_json(verdict)) if options.as_json else check_report.show_verdict(verdict)
+    return not verdict.wrong
 
 
-async def _compare(config: Config, path: Path, *, wait: bool) -> Verdict:
+async def check(config: Config, client: "Client", window: Window, options: Options, progress: Progress) -> Report:
+    """The report of one check, after what the options ask for."""
     spooled = partial(spool_folder.count, config.data_dir)
-    with _client(config) as client, progress(Console(stderr=True)) as bar:
-        truth = Truth(client, path)
-        task = bar.add_task("comparing units", total=await asyncio.to_thread(truth.count))
-        if wait:
-            async with Kafka(config.kafka.bootstrap) as kafka:
-                await settle(kafka, spooled, bar)
-        return await asyncio.to_thread(truth.compare, lambda count: bar.advance(task, count))
+    async with TopicReader(config.kafka.bootstrap) as topics:
+        if options.wait:
+            await wait_for_all_stages(topics, spooled, progress)
+        one = Check(config, client, topics, progress, spooled)
+        found = await one.run(window, fast=options.fast)
+        if not (options.repair and found.unpublished):
+            return found
+        repaired = await one.repair(found)
+        again = await one.run(window, fast=False)
+        again.found.notes.insert(0, f"{repaired:,} rows of wa.messages differed and were published again")
+        return again
+
+
+async def _wait(config: Config, progress: Progress) -> None:
+    async with TopicReader(config.kafka.bootstrap) as topics:
+        await wait_for_all_stages(topics, partial(spool_folder.count, config.data_dir), progress)
 
 
 def _client(config: Config) -> "Client":

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
 
 from dashboards.terminal import console, table
 from deploy import blocking
-from deploy.cli.commands.replay import moment_of
-from deploy.cli.kafka_away import kafka_away
+from deploy.cli.options import moment_of
+from deploy.cli.progress_bar import progress_bar
 from schemas.errors import Failure
 from schemas.parsing.times import to_iso
 from schemas.reasons import Reason
@@ -23,7 +22,6 @@ from schemas.topics import RAW, SENT
 from streams.replay import retry
 from streams.replay.retry import Place
 from streams.runtime.clickhouse import connect
-from streams.runtime.progress import progress
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -33,7 +31,6 @@ COLUMNS = ("id", "source", "provider", "received_at", "reason", "detail", "reque
 _ID = f"concat(if(raw.topic = '{RAW.name}', '', concat(raw.topic, ':')), "
 _ID += "toString(raw.partition), ':', toString(raw.offset), ':', toString(raw.index))"
 _LETTER = re.compile(rf"(?:({re.escape(RAW.name)}|{re.escape(SENT.name)}):)?(\d{{1,9}}):(\d{{1,18}}):(\d{{1,9}})")
-READ_SECONDS = 15.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -143,8 +140,7 @@ def retry_(
                     parameters=which.parameters,
                 ).result_rows
             ]
-    with kafka_away(config.kafka.bootstrap):
-        tried = asyncio.run(_retry(config, places))
+    tried = asyncio.run(_retry(config, places))
     click.echo(f"tried {tried.done:,}: {tried.resolved:,} understood now, {tried.dead:,} still dead")
     if tried.gone:
         click.echo(f"{tried.gone:,} cannot be tried: Kafka has deleted their bodies (kafka.retention_days)")
@@ -152,10 +148,10 @@ def retry_(
 
 async def _retry(config: Config, places: Sequence[Place]) -> retry.Progress:
     step = retry.Progress()
-    with progress(Console(stderr=True)) as bar:
-        task = bar.add_task("retrying", total=len(places))
+    with progress_bar() as progress:
+        task = progress.task("retrying", len(places))
         async for step in retry.retry(config, places):
-            bar.update(task, completed=step.done)
+            task.update(step.done)
     return step
 
 
@@ -181,8 +177,7 @@ def _place(letter: str) -> Place:
 
 
 def _body(config: Config, place: Place) -> bytes:
-    with kafka_away(config.kafka.bootstrap):
-        found = blocking.run(asyncio.wait_for(retry.body(config, place), READ_SECONDS))
+    found = blocking.run(retry.body(config, place))
     if found is None:
         why = f"{place.topic} has no record {place.offset} in partition {place.partition}: its retention has passed"
         raise Failure(why)

@@ -1,44 +1,38 @@
-"""`ackstream diff`. IO: asks ClickHouse as the full user, and completes the shadow first."""
+"""`ackstream diff`: compares a shadow with the live tables, as the full user, after completing the shadow."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 
 from dashboards.terminal import console, table
-from schemas.clickhouse_errors import sentence
-from schemas.errors import ComparisonImpossible, Failure
+from deploy.cli.options import ShadowName
+from deploy.cli.progress_bar import progress_bar
+from deploy.cli.service_errors import comparing
+from schemas.errors import Failure
 from schemas.settings.config import Config, load
 from streams.replay import saved_state
-from streams.replay.run import check_name, refuse_half_swap
+from streams.replay.run import refuse_half_swap
 from streams.replay.saved_state import READING, READY, SWAPPED
 from streams.replay.shadow import database
 from streams.replay.shadow.difference import Difference, Rate, difference
-from streams.runtime.clickhouse import ClickHouseError
-from streams.runtime.progress import progress
 
 # Rows of one table on the screen; --json prints all.
 _ROWS = 40
 
 
 @click.command()
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--samples", default=3, show_default=True, type=click.IntRange(0, 1000), help="Units of each kind shown.")
+@click.argument("name", type=ShadowName(), metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--samples", default=3, show_default=True, type=click.IntRange(0, 1000), help="Units shown of each kind.")
 def command(name: str, as_json: bool, samples: int) -> None:
     """Show which numbers would change if the tables of `replay --into NAME` became the live ones, and why.
 
-    Exit code 0: none; 1: some; 2: it could not be found out. People's numbers and ids are masked.
+    Exit code 0: none; 1: some; 2: the comparison could not be made. Phone numbers and ids of people are masked.
     """
-    check_name(name)
-    try:
-        found = _look(load(), name, samples)
-    except Failure as error:
-        raise ComparisonImpossible(str(error)) from None
-    except ClickHouseError as error:
-        raise ComparisonImpossible(f"ClickHouse does not compare: {sentence(error)}") from None
+    with comparing():
+        found = _compare(load(), name, samples)
     if as_json:
         click.echo(orjson.dumps(found.as_json()))
     else:
@@ -46,14 +40,14 @@ def command(name: str, as_json: bool, samples: int) -> None:
     raise SystemExit(0 if found.is_none else 1)
 
 
-def _look(config: Config, name: str, samples: int) -> Difference:
+def _compare(config: Config, name: str, samples: int) -> Difference:
     with saved_state.alone(config, saved_state.shadow_id(name)):
         refuse_half_swap(config)
         _check_ready(config, name)
-        with progress(Console(stderr=True)) as bar:
-            task = bar.add_task("comparing", total=None)
+        with progress_bar() as progress:
+            task = progress.task("comparing")
             database.update(config, name)
-            return difference(config, name, samples, lambda done, total: bar.update(task, completed=done, total=total))
+            return difference(config, name, samples, task.update)
 
 
 def _check_ready(config: Config, name: str) -> None:
@@ -61,7 +55,7 @@ def _check_ready(config: Config, name: str) -> None:
     if state is None or name not in database.names(config):
         raise Failure(f"there is no shadow {name}: there are {', '.join(database.names(config)) or 'none'}")
     if state.step == SWAPPED:
-        raise Failure(f"the shadow {name} has been swapped: it holds the tables of before")
+        raise Failure(f"the shadow {name} has been swapped: it holds the previous tables")
     if state.step != READY:
         why = "is still being read" if state.step == READING else "is not complete"
         raise Failure(f"the shadow {name} {why}: finish it with `ackstream replay --resume`")
@@ -71,9 +65,9 @@ def _print(name: str, found: Difference) -> None:
     screen = console()
     screen.print(f"{found.messages_compared:,} messages compared with those of the shadow {name}", markup=False)
     if found.messages_not_covered:
-        screen.print(f"{found.messages_not_covered:,} have no part in its replay: they stay as they are")
+        screen.print(f"{found.messages_not_covered:,} messages are not part of its replay: they stay as they are")
     if found.messages_changing:
-        screen.print(f"{found.messages_changing:,} are left out, for events of them are being stored right now")
+        screen.print(f"{found.messages_changing:,} messages are left out: events of them are being stored right now")
     if found.is_none:
         screen.print("no number would change")
         return
@@ -107,8 +101,8 @@ def _rate(one: Rate) -> tuple[Any, ...]:
         f"{was:,} → {now:,}" if was != now else f"{was:,}" for was, now in zip(one.before, one.after, strict=True)
     )
     words = one.source, one.cohort_day, one.template, one.campaign, one.category, "yes" if one.is_group else ""
-    return *words, *counts, f"{_share(one.before)} → {_share(one.after)}"
+    return *words, *counts, f"{_delivery_rate(one.before)} → {_delivery_rate(one.after)}"
 
 
-def _share(counts: Sequence[int]) -> str:
+def _delivery_rate(counts: Sequence[int]) -> str:
     return f"{counts[1] / counts[0]:.4f}" if counts[0] else "none"

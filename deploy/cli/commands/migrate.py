@@ -1,4 +1,4 @@
-"""`ackstream migrate`. IO."""
+"""`ackstream migrate`: applies the ClickHouse migrations."""
 
 import click
 

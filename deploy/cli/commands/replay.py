@@ -1,37 +1,22 @@
-"""`ackstream replay`. IO."""
+"""`ackstream replay`: processes again what Kafka holds."""
 
 import asyncio
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 
-from deploy.cli.kafka_away import kafka_away
-from schemas.clickhouse_errors import sentence
-from schemas.errors import Failure
-from schemas.parsing.times import parse_time
+from deploy.cli.options import ShadowName, known_source, moment_of
+from deploy.cli.progress_bar import progress_bar
+from schemas.parsing.times import to_iso
 from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
 from streams.replay.reader import Wanted
 from streams.replay.run import begin, finish_swap, remove, unfinished
-from streams.runtime.clickhouse import ClickHouseError
+from streams.replay.saved_state import State
+from streams.replay.shadow.database import database_of
 
-BEGINNING = "beginning"
-
-
-def moment_of(option: str, text: str | None) -> int | None:
-    """Milliseconds of a time, None for the beginning or no bound. Raises click.UsageError."""
-    if text is None or text.strip().lower() == BEGINNING:
-        return None
-    moment = parse_time(text)
-    if moment is None:
-        raise click.UsageError(f"{option} {text!r}: give `{BEGINNING}` or a time such as 2026-11-20T12:00:00Z")
-    return moment
-
-
-def known_source(config: Config, source: str | None) -> None:
-    """Raises click.UsageError for a source that the settings do not name."""
-    if source is not None and source not in config.sources:
-        raise click.UsageError(f"--source {source!r}: the settings name {', '.join(config.sources) or 'no source'}")
+_REPAIR: Final = "wa.messages still holds the rows of before: `ackstream check --repair` publishes those that differ"
 
 
 class _Offset(click.ParamType):
@@ -49,59 +34,78 @@ _OFFSET = _Offset()
 
 @click.command()
 @click.option("--from", "start", metavar="TIME", help="`beginning`, or an ISO time (UTC by default).")
-@click.option("--to", "end", metavar="TIME", help="Only what was received before.")
-@click.option("--from-offset", "starts", type=_OFFSET, multiple=True, help="From there on. May be repeated.")
+@click.option("--to", "end", metavar="TIME", help="Only records received before this time.")
+@click.option("--from-offset", "starts", type=_OFFSET, multiple=True, help="Start at this offset. Repeatable.")
 @click.option(
     "--to-offset",
     "ends",
     type=_OFFSET,
     multiple=True,
-    help="What stands before it. Only partitions that one of these names are read.",
+    help="Stop before this offset. Only the partitions named by these two options are read. Repeatable.",
 )
 @click.option(
     "--topic",
     type=click.Choice([RAW.name, SENT.name, EVENTS.name]),
-    help=f"Read this one alone: bodies, sent records, or events as they were understood then. "
+    help=f"Read only this topic: bodies, sent records, or events as they were parsed at the time. "
     f"[default: {RAW.name} and {SENT.name}]",
 )
 @click.option("--source", help="Only what this source received.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many records a second.")
-@click.option("--into", metavar="NAME", help="Into tables of its own instead of the live ones, for `ackstream diff`.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many records a second.")
+@click.option("--into", type=ShadowName(), help="Fill a shadow set of tables instead of the live ones.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the load workers have taken the events.")
-@click.option("--resume", is_flag=True, help="Go on with the replay that was cut off; its arguments do the same.")
-@click.option("--restart", is_flag=True, help="Begin anew, even if such a replay was begun.")
-@click.option("--swap", metavar="NAME", help="Put the tables of --into NAME in the place of the live ones.")
-@click.option("--drop", metavar="NAME", help="Remove the tables of --into NAME, after a swap those of before.")
+@click.option("--resume", is_flag=True, help="Continue the interrupted replay; the same arguments do it, too.")
+@click.option("--restart", is_flag=True, help="Begin anew even if such a replay was interrupted.")
+@click.option("--swap", type=ShadowName(), help="Put the tables of --into NAME in the place of the live ones.")
+@click.option("--drop", type=ShadowName(), help="Remove the tables of --into NAME; after a swap, the previous ones.")
 def command(swap: str | None, drop: str | None, **given: Any) -> None:
-    """Process again what is stored in Kafka. All numbers stay the same, unless this version understands more.
+    """Process again what Kafka holds. All numbers stay the same, unless this version can parse more.
 
-    Nothing else happens: nothing is downloaded, answered or forwarded. A replay that was cut off goes on where it was
-    when it is started again with the same arguments.
+    A replay has no other effects: nothing is downloaded, answered or forwarded. An interrupted replay continues where
+    it was when it is started again with the same arguments.
 
     With --into NAME the live tables and topics are not touched: `ackstream diff NAME` shows what would change, --swap
-    NAME makes it so. Readers see each table change at once.
+    NAME makes the change. Readers see each table change at once.
     """
     alone = [bool(swap), bool(drop), given["resume"]]
     asked = any(given[name] for name in ("start", "starts", "ends"))
     if sum(alone) + asked != 1 or (any(alone) and any(given[name] for name in ("end", "into", "topic", "source"))):
-        raise click.UsageError("say what: --from or an offset with what narrows it, or one of --resume, --swap, --drop")
+        raise click.UsageError("give --from or an offset, with what narrows it, or one of --resume, --swap, --drop")
     config = load()
     if drop:
         remove(config, drop)
-        return
-    try:
-        with kafka_away(config.kafka.bootstrap):
-            if swap:
-                asyncio.run(finish_swap(config, swap))
-            else:
-                asyncio.run(_replay(config, given))
-    except ClickHouseError as error:
-        raise Failure(f"ClickHouse does not take part, start the same command again later: {sentence(error)}") from None
+        click.echo(f"removed the shadow {drop}")
+    elif swap:
+        with progress_bar() as progress:
+            asyncio.run(finish_swap(config, swap, progress, click.echo))
+        click.echo(f"the tables of {swap} are live; the previous ones stay in {database_of(config, swap)} until")
+        click.echo(f"`ackstream replay --drop {swap}`. {_REPAIR}")
+    else:
+        _replay(config, given)
 
 
-async def _replay(config: Config, given: dict[str, Any]) -> None:
+def _replay(config: Config, given: dict[str, Any]) -> None:
     wanted, into = unfinished(config) if given["resume"] else (_wanted(config, given), given["into"] or "")
-    await begin(config, wanted, into, rate=given["rate"] or 0.0, restart=given["restart"], wait=not given["no_wait"])
+    new = State(wanted, into, datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
+    rate, restart, wait = given["rate"] or 0.0, given["restart"], not given["no_wait"]
+    with progress_bar() as progress:
+        state = asyncio.run(begin(config, new, progress, click.echo, rate=rate, restart=restart, wait=wait))
+    if state is None:
+        click.echo(f"the shadow {into} is complete: `ackstream diff {into}` compares it; --restart begins it anew")
+    else:
+        _print(state)
+
+
+def _print(state: State) -> None:
+    run, wanted = state.run, state.wanted
+    what = "events" if EVENTS.name in wanted.topics else "bodies"
+    since = "" if wanted.from_offsets or wanted.to_offsets else " from beginning"
+    if wanted.from_ms is not None:
+        since = f" from {to_iso(wanted.from_ms)}"
+    click.echo(f"replayed {run.done:,} {what}{since}: {run.events:,} events, {run.dead:,} dead letters")
+    if state.into:
+        click.echo(
+            f"`ackstream diff {state.into}` shows what would change, `ackstream replay --swap {state.into}` makes it so"
+        )
 
 
 def _wanted(config: Config, given: dict[str, Any]) -> Wanted:

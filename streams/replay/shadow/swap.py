@@ -29,6 +29,7 @@ from streams.replay.shadow.database import config_of, database_of, tables, updat
 from streams.replay.sinks import REPLAYED, ToTables
 from streams.runtime.clickhouse import connect
 from streams.runtime.migrations import unapplied
+from streams.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -43,12 +44,14 @@ _INSERT_SECONDS: Final = 120.0
 _SHORT_ROUND: Final = 2_000
 _MOST_ROUNDS: Final = 10
 
-# Called with what is being done.
-OnStep = Callable[[str], None]
 
+async def swap(config: Config, state: State, progress: Progress) -> AsyncGenerator[str, None]:
+    """Does what is left to be done; yields the name of each step that need not be done again."""
+    task = progress.task("preparing the swap")
 
-async def swap(config: Config, state: State, on_step: OnStep) -> AsyncGenerator[str, None]:
-    """Does what is left to be done; yields after each step that need not be done again."""
+    def on_step(text: str) -> None:
+        task.update(text=text)
+
     with connect(config.clickhouse) as client:
         if unapplied(client, migrations()):
             raise Failure("the live tables are not those of this version: run `ackstream migrate` first")
@@ -60,7 +63,7 @@ async def swap(config: Config, state: State, on_step: OnStep) -> AsyncGenerator[
         await _catch_up(config, state)
         yield "caught up"
         on_step("waiting for the load workers")  # what they take later may be of parsers that are older than these
-        await wait_until_loaded(config, lambda _: None)
+        await wait_until_loaded(config, progress)
         on_step("completing the shadow")
         await asyncio.to_thread(_complete, config, state.into)
         yield "complete"
@@ -73,10 +76,13 @@ async def swap(config: Config, state: State, on_step: OnStep) -> AsyncGenerator[
     await _finish(config, state)
     state.step = SWAPPED
     save(config, state)
+    task.update(1, 1, "swapped")
     yield "done"
 
 
-async def _exchange(config: Config, state: State, leader: Leader, on_step: OnStep) -> AsyncGenerator[str, None]:
+async def _exchange(
+    config: Config, state: State, leader: Leader, on_step: Callable[[str], None]
+) -> AsyncGenerator[str, None]:
     """The exchange itself, with as little as possible missing from the shadow."""
     live, shadow = config.clickhouse.database, database_of(config, state.into)
     mixed = state.step == SWAPPING

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from deploy.cli.main import cli
+from tests.support import cli
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,9 +28,9 @@ def test_every_command_has_a_help_and_is_named_in_the_list() -> None:
     for path in (ROOT / "deploy" / "cli" / "commands").glob("[a-z]*.py"):
         name = path.stem.replace("_", "-")
         assert name in listed
-        done = CliRunner().invoke(cli, [name, "--help"])
-        assert done.exit_code == 0
-        assert "Usage: cli " + name in done.output
+        done = cli.run(name, "--help")
+        assert done.code == 0
+        assert "Usage: ackstream " + name in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord
 from rich.console import Console
 
-from deploy.cli.main import check_report
+from deploy.cli import check_report
 from schemas.horizons import HOUR_MS
 from schemas.parsing.times import to_iso
 from schemas.providers.registry import Formats
@@ -18,7 +18,7 @@ from streams.reconcile import hashes, ledger
 from streams.reconcile.expect import Expected, Reader, Search
 from streams.reconcile.ledger import Told
 from streams.reconcile.model import Place, Window
-from streams.reconcile.offsets import OnTheWay
+from streams.reconcile.offsets import InTransit
 from streams.reconcile.run import Report
 from tests.support.events import NOON, event
 
@@ -126,7 +126,7 @@ def words(found: Report) -> str:
 
 
 def test_a_report_says_what_differs_where_and_what_mends_it() -> None:
-    found = Report(Window(NOON), fast=False, on_the_way=OnTheWay(3, 0, 5))
+    found = Report(Window(NOON), fast=False, in_transit=InTransit(3, 0, 5))
     for number in range(12):
         found.found.add("lost", AT, f"event {number}")
     found.found.add("published", Place("", 0), "shop m1 differs")

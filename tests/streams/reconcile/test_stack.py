@@ -13,17 +13,19 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from click.testing import CliRunner
 
-from deploy.cli.commands.check import Options, _check, command
+from deploy.cli.commands.check import Options, check
 from schemas.providers import registry
 from schemas.topics import MESSAGES, RAW, SENT
 from streams.reconcile.model import Window
 from streams.reconcile.run import Report
 from streams.replay.retry import Place, retry
+from streams.runtime.clickhouse import connect
+from streams.runtime.progress import NoProgress
 from tests.conftest import end
 from tests.e2e.test_dead import mended
 from tests.e2e.test_pipeline import START, signed
+from tests.support import cli
 from tests.support.stack import TOKEN, Stack, put, wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -61,9 +63,9 @@ def status(message_id: str, word: str, number: int) -> dict[str, Any]:
 
 
 def look(stack: Stack, window: Window | None = None, **options: bool) -> Report:
-    chosen = Options(**{"fast": False, "wait": True, "repair": False, "as_json": False, **options})
-    with stack.environ():
-        return asyncio.run(_check(stack.config, window or Window(), chosen))
+    chosen = Options(**{"wait": True, **options})
+    with stack.environ(), connect(stack.config.clickhouse) as client:
+        return asyncio.run(check(stack.config, client, window or Window(), chosen, NoProgress()))
 
 
 def kinds(report: Report) -> dict[str, int]:
@@ -217,12 +219,12 @@ def test_what_is_on_its_way_is_no_residual_and_can_be_waited_for(stack: Stack) -
     stack.kill("load", signal.SIGTERM)
     body, headers = signed([status("wamid.late", "sent", 1)])
     assert stack.post("/webhooks/meta", body, headers)[0] == 200
-    report = wait_until("normalise has it", lambda: (found := look(stack, wait=False)).on_the_way.load and found)
+    report = wait_until("normalise has it", lambda: (found := look(stack, wait=False)).in_transit.load and found)
     assert kinds(report) == {}
     assert sum(line.waiting for line in report.ledger.values()) == 1
     stack.start("load")
     report = look(stack)
-    assert (kinds(report), report.on_the_way.total) == ({}, 0)
+    assert (kinds(report), report.in_transit.total) == ({}, 0)
 
 
 async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_retry(
@@ -274,5 +276,5 @@ def test_a_check_that_cannot_look_says_so(tmp_path_factory: pytest.TempPathFacto
     assert done.stderr.startswith("ackstream: ")
     assert len(done.stderr.splitlines()) == 1
     wrong = (("--fast", "--repair"), ("--truth", "x", "--fast"), ("--from", "soonish"))
-    assert [CliRunner().invoke(command, options).exit_code for options in wrong] == [2, 2, 2]
-    assert "2  the check could not look" in CliRunner().invoke(command, ["--help"]).output
+    assert [cli.run("check", *options).code for options in wrong] == [2, 2, 2]
+    assert "2  the comparison could not be made" in cli.run("check", "--help").stdout

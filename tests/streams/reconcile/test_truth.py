@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver import Client
 
-from deploy.cli.main import check_report
+from deploy.cli import check_report
 from deploy.simulator.table_check import Truth, Verdict
 from deploy.simulator.truth import EDGE, Counts, Group, Unit
 from deploy.simulator.truth_file import (
