@@ -9,6 +9,7 @@ import click
 from deploy.cli.options import ShadowName, known_source, moment_of
 from deploy.cli.progress_bar import progress_bar
 from schemas.parsing.times import to_iso
+from schemas.process import logs
 from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
 from streams.replay.reader import Wanted
@@ -70,6 +71,7 @@ def command(swap: str | None, drop: str | None, **given: Any) -> None:
     asked = any(given[name] for name in ("start", "starts", "ends"))
     if sum(alone) + asked != 1 or (any(alone) and any(given[name] for name in ("end", "into", "topic", "source"))):
         raise click.UsageError("give --from or an offset, with what narrows it, or one of --resume, --swap, --drop")
+    logs.configure()  # what is tried again is logged
     config = load()
     if drop:
         remove(config, drop)
