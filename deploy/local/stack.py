@@ -17,8 +17,8 @@ from deploy.local.supervisor import Process, Supervisor
 from deploy.local.watch import ALIVE, Watch
 from ingest.storage import spool_folder
 from schemas.errors import Failure
+from schemas.settings.base import Secret
 from schemas.settings.config import Config
-from schemas.settings.section import Secret
 from streams.runtime.migrations import migrate
 
 STORES = ("kafka", "clickhouse")

@@ -11,10 +11,12 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from schemas.events import FIELDS, STATES, STATUSES, TYPES
 from schemas.parsing.results import Kind
-from schemas.settings.section import Section
+from schemas.settings.base import Section
+from schemas.settings.problems import sentence
 
 _OF_ALL = frozenset({"account", "occurred_at"})
 _OF_MESSAGES = _OF_ALL | {"message_id", "from", "to", "chat_id", "is_group"}
@@ -144,10 +146,8 @@ def checked(mapping: Mapping[str, Any]) -> BodyMapping:
         raise ValueError("\n".join(map(_sentence, error.errors()))) from None
 
 
-def _sentence(problem: Any) -> str:
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        text = "there is no such key: remove it or mend its spelling"
+def _sentence(problem: ErrorDetails) -> str:
+    text = sentence(problem, BodyMapping)
     place = ["mapping", *map(str, problem["loc"])]
     if problem["type"] == "value_error" and (key := text.partition(": "))[1] and _is_key(key[0]):
         place, text = [*place, key[0]], key[2]

@@ -43,14 +43,14 @@ def read(provider: Provider, body: Any) -> list[Any]:
     [
         ({}, "mapping: missing: the provider generic needs one"),
         ({"rules": []}, "mapping.rules: there are none"),
-        ({"events": "data"}, "mapping.rules: Field required"),
+        ({"events": "data"}, "mapping.rules: is missing: add it"),
         ({"rules": [INBOUND], "event": "data"}, "mapping.event: there is no such key"),
         ({"rules": [INBOUND], "events": "data["}, "mapping.events: no JMESPath expression"),
         ({"rules": [INBOUND], "events": "$.data"}, "write it without `$`"),
-        ({"rules": [INBOUND], "time_unit": "days"}, "mapping.time_unit: Input should be 'auto', 's', 'ms' or 'us'"),
-        ({"rules": [{**INBOUND, "kind": "message"}]}, "mapping.rules.0.kind: Input should be 'inbound'"),
+        ({"rules": [INBOUND], "time_unit": "days"}, "mapping.time_unit: must be 'auto', 's', 'ms' or 'us', not 'days'"),
+        ({"rules": [{**INBOUND, "kind": "message"}]}, "mapping.rules.0.kind: must be 'inbound'"),
         ({"rules": [INBOUND, INBOUND]}, "mapping.rules.0.when: missing, so no later rule is asked"),
-        ({"rules": [{"kind": "inbound", "fields": {}}]}, "mapping.rules.0.fields: Dictionary should have at least 1"),
+        ({"rules": [{"kind": "inbound", "fields": {}}]}, "mapping.rules.0.fields: must not be empty"),
         (
             {"rules": [{"kind": "inbound", "fields": {"txt": "a"}}]},
             "mapping.rules.0.fields.txt: a rule of inbound fills",

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.settings.config import ClickHouse, Config
-from schemas.settings.section import Secret
+from schemas.settings.base import Secret
+from schemas.settings.config import Config
+from schemas.settings.sections import ClickHouse
 from schemas.tables import Migration, migrations
 from streams.runtime.clickhouse import connect
 from streams.runtime.migrations import MigrationError, migrate, unapplied
