@@ -1,7 +1,7 @@
-"""The edge's metrics over all processes of one data folder. IO: memory-mapped files below `<data_dir>/metrics/ingest`.
+"""The edge's metrics over all processes of one data folder, in memory-mapped files below `data_dir/metrics/ingest`.
 
 Each process writes files named after its instance number, so that a restarted one continues its counters instead of
-starting new files; a scrape of any of them adds up all. The first process of a fresh start empties the folder.
+starting new files; a scrape of any process adds up all of them. The first process of a fresh start empties the folder.
 """
 
 import os
@@ -23,13 +23,13 @@ def folder(data_dir: Path) -> Path:
 
 
 def wipe(data_dir: Path) -> None:
-    """Forgets the metrics of an earlier start; only for a process that has no sibling."""
+    """Deletes the metrics of an earlier start; only for a process that has no running sibling."""
     for file in _files(folder(data_dir)):
         file.unlink(missing_ok=True)
 
 
 class Metrics:
-    """What one process counts, and the scrape of all of them."""
+    """The metrics of one process, and the scrape of all processes."""
 
     def __init__(self, data_dir: Path, instance: int) -> None:
         """Opens the files of `instance`. One Metrics a process: the client keeps its files in module state."""

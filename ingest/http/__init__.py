@@ -1,1 +1,1 @@
-"""http."""
+"""The HTTP side of the edge: addresses, limits, authentication, answers."""

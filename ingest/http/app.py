@@ -1,4 +1,4 @@
-"""Puts the edge together: an aiohttp application out of settings and sources. IO by what it wires up.
+"""Builds the aiohttp application of the edge from settings and sources.
 
 Each source has a fixed route of its own: finding it is one dictionary look-up, and its handler has everything about the
 source at hand. A method that an address does not take is answered by its handler, so that every error body is JSON.
@@ -11,55 +11,47 @@ from aiohttp import web
 from ingest.http import probes
 from ingest.http.authenticate import Source
 from ingest.http.bodies import MAX_BODY_BYTES, expect_continue
-from ingest.http.context import EDGE, Edge, now_ms
+from ingest.http.context import APP_CONTEXT, AppContext, now_ms
 from ingest.http.limits import Limits
-from ingest.http.sent import Sent
-from ingest.http.webhooks import Webhooks
+from ingest.http.sent import SentHandler
+from ingest.http.webhooks import WebhookHandler
 from ingest.metrics import Metrics
-from ingest.storage.memory_budget import Budget
-from ingest.storage.record_store import Store
-from ingest.storage.spool import Spool
+from ingest.storage.memory_budget import MemoryBudget
+from ingest.storage.record_store import RecordStore
+from ingest.storage.spool import Bounds, Spool
 from ingest.storage.spool_folder import folder
+from schemas.process.tasks import Tasks
 from schemas.settings.config import Config
 
-# A stop waits so long for the requests that are being answered, and then for records whose client was told 503 already.
-# A supervisor should wait 25 s before it kills: both of these, and some seconds to close the connections to Kafka.
+# A stop waits this long for the requests in progress, and then for records whose client was answered 503 already. A
+# supervisor should wait 25 s before it kills: both of these, and some seconds to close the connections to Kafka.
 STOP_SECONDS = 10.0
 FLUSH_SECONDS = 5.0
 
 
 def create_app(
-    config: Config, sources: Mapping[str, Source], instance: int = 0, clock: Callable[[], int] = now_ms
+    config: Config,
+    sources: Mapping[str, Source],
+    instance: int = 0,
+    clock: Callable[[], int] = now_ms,
+    tasks: Tasks | None = None,
 ) -> web.Application:
-    """The application of one process. `clock` gives milliseconds UTC. Call it where the event loop runs.
+    """The application of one process; to be called where the event loop runs. `clock` returns milliseconds UTC.
 
-    It serves before Kafka is there, and stores what it took before its cleanup ends.
+    It serves before Kafka is available, and stores what it accepted before its cleanup ends.
     """
-    metrics = Metrics(config.data_dir, instance)
-    budget = Budget(config.ingest.max_in_flight_bytes)
-    settings = config.ingest
-    answer_within = settings.answer_within_seconds
-    spool = None
-    if settings.spool:
-        place = folder(config.data_dir)
-        spool = Spool(place, settings.spool_max_bytes, settings.spool_max_age_hours * 3600, clock, metrics)
-        answer_within = min(answer_within, settings.spool_after_seconds)
-    client_id = f"ackstream-ingest-{instance}"
-    store = Store(config.kafka.bootstrap, client_id, budget, answer_within, metrics, spooling=settings.spool)
-    limits = Limits(_rates(config, sources), settings.strangers_per_minute)
-    edge = Edge(
-        store, budget, metrics, settings.max_body_bytes, spool, limits, settings.trusted_proxies,
-        settings.public_url.rstrip("/"), clock,
-    )  # fmt: skip
+    context = _context(config, sources, instance, clock, tasks or Tasks())
     app = web.Application()
-    app[EDGE] = edge
-    app[MAX_BODY_BYTES] = settings.max_body_bytes
-    app.cleanup_ctx.append(_run_store)
+    app[APP_CONTEXT] = context
+    app[MAX_BODY_BYTES] = config.ingest.max_body_bytes
+    app.cleanup_ctx.append(_run_stores)
     for name, source in sources.items():
-        webhooks = Webhooks(source, edge).__call__
+        webhooks = WebhookHandler(source, context).__call__
         for path in (f"/webhooks/{name}", *([f"/webhooks/{name}/{{tail:.+}}"] if source.has_subpaths else [])):
             app.router.add_route("*", path, webhooks, expect_handler=expect_continue)
-        app.router.add_route("*", f"/sent/{name}", Sent(source, edge).__call__, expect_handler=expect_continue)
+        app.router.add_route(
+            "*", f"/sent/{name}", SentHandler(source, context).__call__, expect_handler=expect_continue
+        )
     app.router.add_route("*", "/healthz", probes.healthz)
     app.router.add_route("*", "/readyz", probes.readyz)
     app.router.add_route("*", "/metrics", probes.metrics)
@@ -69,6 +61,37 @@ def create_app(
     return app
 
 
+def _context(
+    config: Config, sources: Mapping[str, Source], instance: int, clock: Callable[[], int], tasks: Tasks
+) -> AppContext:
+    settings = config.ingest
+    metrics = Metrics(config.data_dir, instance)
+    budget = MemoryBudget(settings.max_in_flight_bytes)
+    spool = None
+    kafka_within = settings.answer_within_seconds
+    if settings.spool:
+        bounds = Bounds(settings.spool_max_bytes, settings.spool_max_age_hours * 3600, settings.answer_within_seconds)
+        spool = Spool(folder(config.data_dir), bounds, clock, metrics, budget, tasks)
+        # The disk needs time as well: at least half of the whole.
+        kafka_within = min(settings.spool_after_seconds, settings.answer_within_seconds / 2)
+    client_id = f"ackstream-ingest-{instance}"
+    return AppContext(
+        store=RecordStore(
+            config.kafka.bootstrap, client_id, budget, kafka_within, metrics, tasks, spooling=settings.spool
+        ),
+        budget=budget,
+        metrics=metrics,
+        tasks=tasks,
+        spool=spool,
+        limits=Limits(_rates(config, sources), settings.strangers_per_minute),
+        max_body_bytes=settings.max_body_bytes,
+        answer_within=settings.answer_within_seconds,
+        trusted_proxies=settings.trusted_proxies,
+        public_url=settings.public_url.rstrip("/"),
+        clock=clock,
+    )
+
+
 def _rates(config: Config, sources: Iterable[str]) -> dict[str, float]:
     """Requests a second of each source that has a limit."""
     own = {name: source.per_second for name, source in config.sources.items() if source.per_second is not None}
@@ -76,16 +99,16 @@ def _rates(config: Config, sources: Iterable[str]) -> dict[str, float]:
     return {name: rate for name, rate in rates.items() if rate}
 
 
-async def _run_store(app: web.Application) -> AsyncIterator[None]:
-    store, spool = app[EDGE].store, app[EDGE].spool
-    store.start()
-    if spool is not None:
-        spool.start(store)
+async def _run_stores(app: web.Application) -> AsyncIterator[None]:
+    context = app[APP_CONTEXT]
+    context.store.start()
+    if context.spool is not None:
+        context.spool.start(context.store)
     yield
-    if spool is not None:
-        await spool.stop()
-    await store.stop(FLUSH_SECONDS)
+    if context.spool is not None:
+        await context.spool.stop()
+    await context.store.stop(FLUSH_SECONDS)
 
 
 async def _no_continue(request: web.Request) -> None:
-    """The answer is no whatever the body is: it need not be sent."""
+    """The answer is a refusal whatever the body is: the body need not be sent."""

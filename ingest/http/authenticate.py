@@ -1,4 +1,4 @@
-"""Decides about a request: provider, secrets and request -> the headers of its record, or a refusal. Pure.
+"""Authenticates a request: from source and request to the headers of its record, or to a refusal.
 
 A webhook's body is never parsed here: it is verified over its bytes as sent and stored as they are, so that no change
 of a provider's format can cost a delivery. Bodies are not decompressed either: signatures are made over the bytes on
@@ -8,15 +8,16 @@ the wire; a Content-Encoding other than identity is kept as the record header `c
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE, Refusal
+from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE
 from ingest.storage.record import RecordHeaders
 from schemas.authentication.policy import NO_CHECKS, Auth
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import matching_secret, verdict_for
+from schemas.http_errors import HttpError
 from schemas.parsing.times import to_iso
 from schemas.providers.base import Provider
 
-# These carry credentials by their very definition; a provider that names them as a proof is not followed.
+# Their values are credentials: never stored, even if a provider lists them as proof headers.
 _NEVER_STORED = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -39,8 +40,8 @@ class Source:
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "proof_headers", tuple(name for name in proofs if name not in _NEVER_STORED))
 
-    def envelope(self, received_ms: int, request_id: str, verdict: Verdict) -> RecordHeaders:
-        """The headers that every record has: who, when, which delivery, and by which proof."""
+    def record_headers(self, received_ms: int, request_id: str, verdict: Verdict) -> RecordHeaders:
+        """The headers that every record has: source, provider, time, delivery and proof."""
         return [
             *self._names,
             ("received_at", to_iso(received_ms).encode()),
@@ -54,16 +55,16 @@ class Source:
 
     @property
     def has_subpaths(self) -> bool:
-        """Whether its address may go on after its name."""
+        """Whether its address may continue after its name."""
         return self.auth.in_path or self.provider.subpath is not None
 
 
-def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders | Refusal:
+def webhook_headers(source: Source, request: Request, request_id: str) -> RecordHeaders | HttpError:
     """The record headers of a provider's request, or BAD_SIGNATURE."""
     verdict = source.auth.verify(request, source.provider.verify, source.secrets)
     if verdict.auth == "reject":
         return BAD_SIGNATURE
-    headers = source.envelope(request.now_ms, request_id, verdict)
+    headers = source.record_headers(request.now_ms, request_id, verdict)
     for name in source.proof_headers:
         value = request.headers.get(name)
         if value is not None:
@@ -74,14 +75,14 @@ def webhook(source: Source, request: Request, request_id: str) -> RecordHeaders 
     return headers
 
 
-def sent_token(source: Source, headers: Mapping[str, str]) -> str | Refusal:
-    """The sent token that the request carries, or BAD_SENT_TOKEN; the comparison takes constant time."""
+def sent_token(source: Source, headers: Mapping[str, str]) -> str | HttpError:
+    """The valid sent token of the request, or BAD_SENT_TOKEN; the comparison takes constant time."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return BAD_SENT_TOKEN
     return matching_secret(given.strip(), source.sent_tokens) or BAD_SENT_TOKEN
 
 
-def sent(source: Source, token: str, now_ms: int, request_id: str, kind: RecordHeaders) -> RecordHeaders:
-    """The record headers of a /sent body that `token` opened; `kind` says how it is to be read."""
-    return [*source.envelope(now_ms, request_id, verdict_for("bearer", token)), *kind]
+def sent_headers(source: Source, token: str, now_ms: int, request_id: str, kind: RecordHeaders) -> RecordHeaders:
+    """The record headers of a /sent body with this valid token; `kind`: headers that give the format of the body."""
+    return [*source.record_headers(now_ms, request_id, verdict_for("bearer", token)), *kind]

@@ -1,22 +1,20 @@
-"""Reads a request's body: bounded in size, in time and by the memory budget. IO."""
+"""Reads a request's body: bounded in size, in time and by the memory budget."""
 
 import asyncio
 
 from aiohttp import HttpVersion11, StreamReader, web
 
-from ingest.http.refusals import BAD_REQUEST, OVERLOADED, SLOW_BODY, Refusal, too_large
+from ingest.http.refusals import BAD_REQUEST, OVERLOADED, SLOW_BODY, too_large
 from ingest.storage.memory_budget import REQUEST_OVERHEAD, Charge
+from schemas.http_errors import HttpError
 
 MAX_BODY_BYTES = web.AppKey("max_body_bytes", int)
 
-# 4 MiB in this time is 140 kB/s, slower than any provider's network.
-BODY_SECONDS = 30.0
 
+async def read(request: web.Request, charge: Charge, max_bytes: int, seconds: float) -> bytes | HttpError:
+    """The body as it was sent (never decompressed), charged to `charge` as it arrives, within `seconds`.
 
-async def read(request: web.Request, charge: Charge, max_bytes: int) -> bytes | Refusal:
-    """The body as it was sent (never decompressed), charged byte by byte as it arrives; `charge` is the caller's.
-
-    A body beyond `max_bytes` is refused as soon as its Content-Length or the bytes read so far pass it.
+    A body beyond `max_bytes` is refused as soon as its Content-Length or the bytes read so far exceed it.
     """
     if (request.content_length or 0) > max_bytes:
         return too_large(max_bytes)
@@ -24,25 +22,25 @@ async def read(request: web.Request, charge: Charge, max_bytes: int) -> bytes | 
         return OVERLOADED
     content = request.content
     try:
-        if content.is_eof():  # it came along with the headers, as nearly every webhook does
+        if content.is_eof():  # it arrived together with the headers, as nearly every webhook does
             body = content.read_nowait()
             return _checked(body, charge, max_bytes)
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_on(content, charge, max_bytes)
+        async with asyncio.timeout(seconds):
+            return await _read_chunks(content, charge, max_bytes)
     except TimeoutError:
         return SLOW_BODY
     except (web.RequestPayloadError, ConnectionError):
         return BAD_REQUEST
 
 
-def _checked(body: bytes, charge: Charge, max_bytes: int) -> bytes | Refusal:
+def _checked(body: bytes, charge: Charge, max_bytes: int) -> bytes | HttpError:
     if len(body) > max_bytes:
         return too_large(max_bytes)
     return body if charge.add(len(body)) else OVERLOADED
 
 
-async def _read_on(content: StreamReader, charge: Charge, max_bytes: int) -> bytes | Refusal:
-    parts: list[bytes] = []
+async def _read_chunks(content: StreamReader, charge: Charge, max_bytes: int) -> bytes | HttpError:
+    chunks: list[bytes] = []
     size = 0
     while chunk := await content.readany():
         size += len(chunk)
@@ -50,14 +48,14 @@ async def _read_on(content: StreamReader, charge: Charge, max_bytes: int) -> byt
             return too_large(max_bytes)
         if not charge.add(len(chunk)):
             return OVERLOADED
-        parts.append(chunk)
-    return b"".join(parts)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 async def expect_continue(request: web.Request) -> None:
-    """Asks for the body only when it may be sent at all; a refused client is spared the upload."""
+    """Asks for the body only when its announced size is allowed; a refused client is spared the upload."""
     expected = request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue"
     if expected and (request.content_length or 0) <= request.app[MAX_BODY_BYTES]:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # The line above is no part of the answer: with it counted the server would think that it had begun.
+        # The line above is no part of the answer: if it counted, the server would take the answer for begun.
         request.writer.output_size = 0

@@ -1,4 +1,4 @@
-"""What every handler of one process shares: settings, store, budget, metrics, and the requests under way. IO-free."""
+"""The app context: what the handlers of one process share, and the answers that they all give."""
 
 import asyncio
 import time
@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from ingest.http.limits import Limits, Network, client_address, sender_address
-from ingest.http.refusals import JSON, Refusal
 from ingest.metrics import Metrics
-from ingest.storage.memory_budget import Budget
-from ingest.storage.record_store import Store
+from ingest.storage.memory_budget import MemoryBudget
+from ingest.storage.record_store import RecordStore
 from ingest.storage.spool import Spool
+from schemas.http_errors import Headers, HttpError
+from schemas.process.tasks import Tasks
+
+JSON = "application/json"
+
+# 4 MiB in this time is 140 kB/s, slower than any provider's network.
+BODY_SECONDS = 30.0
 
 
 def now_ms() -> int:
@@ -21,16 +27,23 @@ def now_ms() -> int:
 
 
 @dataclass(slots=True)
-class Edge:
-    """`draining` once a stop was asked for: answers then close their connection. `active` POSTs are under way."""
+class AppContext:
+    """Settings, stores, limits and metrics of one process, and its requests in progress.
 
-    store: Store
-    budget: Budget
+    `draining`: a stop was requested, so answers close their connection. `active`: POSTs in progress.
+    """
+
+    store: RecordStore
+    budget: MemoryBudget
     metrics: Metrics
-    max_body_bytes: int
+    tasks: Tasks
     spool: Spool | None
     limits: Limits
-    trusted: tuple[Network, ...] = ()
+    max_body_bytes: int
+    # From the whole body to its answer, and from the first byte of a body to its last.
+    answer_within: float
+    body_seconds: float = BODY_SECONDS
+    trusted_proxies: tuple[Network, ...] = ()
     public_url: str = ""
     clock: Callable[[], int] = now_ms
     draining: bool = False
@@ -38,32 +51,34 @@ class Edge:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def enter(self) -> None:
+        """A POST begins."""
         self.active += 1
 
     def leave(self) -> None:
+        """A POST ends."""
         self.active -= 1
         if self.draining and not self.active:
             self._idle.set()
 
-    def address_of(self, request: web.Request) -> str | None:
-        """What the request's limits are counted by; proxies that the settings trust are looked through."""
-        return client_address(request.remote, self._forwarded(request), self.trusted)
+    def client_of(self, request: web.Request) -> str | None:
+        """The client that the request's limits are counted for; trusted proxies are skipped."""
+        return client_address(request.remote, self._forwarded(request), self.trusted_proxies)
 
     def sender_of(self, request: web.Request) -> str | None:
-        """The very address of the sender, by the same rules."""
-        return sender_address(request.remote, self._forwarded(request), self.trusted)
+        """The sender's own address, by the same rules."""
+        return sender_address(request.remote, self._forwarded(request), self.trusted_proxies)
 
     def _forwarded(self, request: web.Request) -> str | None:
-        return ",".join(request.headers.getall("X-Forwarded-For", ())) if self.trusted else None
+        return ",".join(request.headers.getall("X-Forwarded-For", ())) if self.trusted_proxies else None
 
     async def ready(self) -> bool:
         """Whether a body of any allowed size could be stored right now, in Kafka or on the disk."""
-        if self.draining:
+        if self.draining or self.tasks.failed is not None:
             return False
         return (self.spool is not None and self.spool.accepts(self.max_body_bytes)) or await self.store.ready()
 
     async def drain(self, seconds: float) -> None:
-        """From now on answers close their connection; waits until none is under way, at most `seconds`."""
+        """From now on answers close their connection; returns when no POST is in progress, at most after `seconds`."""
         self.draining = True
         if self.active:
             try:
@@ -73,13 +88,14 @@ class Edge:
                 return
 
 
-EDGE = web.AppKey("edge", Edge)
+APP_CONTEXT = web.AppKey("app_context", AppContext)
 
 
-def refuse(refusal: Refusal) -> web.Response:
+def refuse(error: HttpError) -> web.Response:
     """The answer for a refusal."""
-    return json_answer(refusal.status, refusal.body(), refusal.headers)
+    return json_answer(error.status, error.body(), error.headers)
 
 
-def json_answer(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> web.Response:
+def json_answer(status: int, body: bytes, headers: Headers = ()) -> web.Response:
+    """An answer with this JSON."""
     return web.Response(status=status, body=body, content_type=JSON, headers=dict(headers))

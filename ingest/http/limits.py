@@ -1,84 +1,103 @@
-"""How fast requests may come: a bucket for each source, and one for each address that has proven nothing. IO-free.
+"""How fast requests may come: a limit for each source, and one for each client that has proven nothing.
 
-The buckets are throttled-py's GCRA, a token bucket without steps (8 us a request). They are kept per process: with
-several the limits hold for each.
+The limits are throttled-py's GCRA, a token bucket without steps (8 us a request). They are kept per process: with
+several processes each has its own.
 """
 
 from collections import OrderedDict
+from datetime import timedelta
+from fractions import Fraction
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from math import ceil
+from math import ceil, floor
 from time import monotonic
 from typing import Final
 
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
-# An address is known for this long after a request of it was accepted: its failures then cost nothing, for behind a
-# proxy that is not named in `trusted_proxies` honest and other clients share one address.
-KNOWN_SECONDS: Final = 3600.0
-# Addresses remembered, of each sort; the least recently seen are forgotten first.
-_ADDRESSES: Final = 20_000
+# A client stays proven for this long after a request of it was accepted: its failures then cost nothing, because behind
+# a proxy that is not named in `trusted_proxies` honest and other clients share one address.
+PROVEN_SECONDS: Final = 3600.0
+# Addresses remembered, of each kind; the least recently seen are forgotten first.
+MAX_ADDRESSES: Final = 20_000
+# A source may send this many seconds' worth of requests at once, at least one request.
+BURST_SECONDS: Final = 2
 
-# Stored, or a handshake that was right; and: no such source, bad credentials, a wrong token.
-_PROVEN: Final = frozenset({200})
-_FAILED: Final = frozenset({401, 403, 404})
+# Stored, or a correct handshake; and: no such source, bad credentials, a wrong token.
+_PROOFS: Final = frozenset({200})
+_FAILURES: Final = frozenset({401, 403, 404})
 
 Network = IPv4Network | IPv6Network
 
 
 class Limits:
-    """`source(...)` and `stranger(...)` say how many seconds a client has to wait, 0 for none."""
+    """The limits of one process. Waiting times are whole seconds, 0 for none."""
 
-    def __init__(self, per_second: dict[str, float], strangers_per_minute: int) -> None:
-        """`per_second`: requests by source, those without a limit left out; 0 strangers: no limit."""
-        quotas = {name: rate_limiter.per_sec(ceil(rate), 2 * ceil(rate)) for name, rate in per_second.items()}
-        self._sources = {name: _bucket(quota) for name, quota in quotas.items()}
-        quota = rate_limiter.per_min(strangers_per_minute, strangers_per_minute) if strangers_per_minute else None
-        self._strangers = _bucket(quota) if quota is not None else None
-        self._known: OrderedDict[str, float] = OrderedDict()
+    def __init__(
+        self, per_second: dict[str, float], unproven_per_minute: int, max_addresses: int = MAX_ADDRESSES
+    ) -> None:
+        """`per_second`: requests by source, sources without a limit left out; 0 unproven: no limit."""
+        self._sources = {name: _limiter(_per_second(rate), max_addresses) for name, rate in per_second.items()}
+        self._burst = unproven_per_minute
+        self._unproven = _limiter(rate_limiter.per_min(unproven_per_minute), max_addresses) if self._burst else None
+        self._proven_until: OrderedDict[str, float] = OrderedDict()
+        self._max_addresses = max_addresses
 
-    def source(self, name: str) -> int:
-        """Counts a request to a source."""
-        bucket = self._sources.get(name)
-        return 0 if bucket is None else _wait(bucket.limit(name))
-
-    def stranger(self, address: str | None) -> int:
-        """Seconds until a request of this address is heard again; counts nothing."""
-        if self._strangers is None or address is None or monotonic() < self._known.get(address, 0.0):
+    def source_wait(self, name: str) -> int:
+        """Counts a request to a source; the seconds until it would be accepted."""
+        limiter = self._sources.get(name)
+        if limiter is None:
             return 0
-        return 0 if self._strangers.peek(address).remaining else 1
+        result = limiter.limit(name)
+        return _whole(result.state.retry_after) if result.limited else 0
 
-    def saw(self, address: str | None, status: int) -> None:
-        """Learns from an answer: who proved something is known, who did not pays for it."""
-        if self._strangers is None or address is None:
+    def unproven_wait(self, address: str | None) -> int:
+        """Seconds until a request of this client is accepted; counts nothing."""
+        if self._unproven is None or address is None or monotonic() < self._proven_until.get(address, 0.0):
+            return 0
+        state = self._unproven.peek(address)
+        # The library's own retry_after of a peek is the time until the limit is passed, not until one is free again.
+        interval = 60 / self._burst
+        return 0 if state.remaining else _whole(state.reset_after - (self._burst - 1) * interval)
+
+    def record_outcome(self, address: str | None, status: int) -> None:
+        """Marks a client as proven after a 200, and counts a failure of one that is not."""
+        if self._unproven is None or address is None:
             return
-        if status in _PROVEN:
-            self._known[address] = monotonic() + KNOWN_SECONDS
-            self._known.move_to_end(address)
-            if len(self._known) > _ADDRESSES:
-                self._known.popitem(last=False)
-        elif status in _FAILED:
-            self._strangers.limit(address)
+        if status in _PROOFS:
+            self._proven_until[address] = monotonic() + PROVEN_SECONDS
+            self._proven_until.move_to_end(address)
+            if len(self._proven_until) > self._max_addresses:
+                self._proven_until.popitem(last=False)
+        elif status in _FAILURES:
+            self._unproven.limit(address)
 
 
-def _bucket(quota: rate_limiter.Quota) -> Throttled:
-    memory = store.MemoryStore(options={"MAX_SIZE": _ADDRESSES})
+def _per_second(rate: float) -> rate_limiter.Quota:
+    """The exact rate: the library counts whole requests in whole seconds, so 0.2 is one request in five seconds."""
+    exact = Fraction(str(rate))
+    burst = max(1, floor(exact * BURST_SECONDS))
+    return rate_limiter.per_duration(timedelta(seconds=exact.denominator), exact.numerator, burst)
+
+
+def _limiter(quota: rate_limiter.Quota, max_addresses: int) -> Throttled:
+    memory = store.MemoryStore(options={"MAX_SIZE": max_addresses})
     return Throttled(using=RateLimiterType.GCRA.value, quota=quota, store=memory)
 
 
-def _wait(result: rate_limiter.RateLimitResult) -> int:
-    return max(1, ceil(result.state.retry_after)) if result.limited else 0
+def _whole(seconds: float) -> int:
+    return max(1, ceil(seconds))
 
 
-@lru_cache(maxsize=4096)  # asked on every request; parsing addresses costs 5 us
+@lru_cache(maxsize=4096)  # needed for every request; parsing addresses costs 5 us
 def client_address(peer: str | None, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
-    """The address that a request counts for; an IPv6 client owns a whole /64, so that is its address."""
+    """The client that a request is counted for; an IPv6 client owns a whole /64, so the /64 is its address."""
     return _network(sender_address(peer, forwarded, trusted))
 
 
 @lru_cache(maxsize=4096)
 def sender_address(peer: str | None, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
-    """The peer, or the last address that trusted proxies did not name themselves.
+    """The sender's own address: the peer's, or the last one in the header that is not a trusted proxy's.
 
     `forwarded` is the X-Forwarded-For header, believed only as far as trusted proxies wrote it.
     """
@@ -101,7 +120,7 @@ def _network(address: str | None) -> str | None:
     try:
         parsed = ip_address(address or "")
     except ValueError:
-        return None  # a Unix socket, or nonsense in the header: nobody to hold to it
+        return None  # a Unix socket, or nonsense in the header: there is no client to count for
     if isinstance(parsed, IPv6Address):
         return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))
     return str(parsed)

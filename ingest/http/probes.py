@@ -1,18 +1,13 @@
-"""`/healthz`, `/readyz`, `/metrics`, and the answer for addresses that do not exist. IO."""
+"""`/healthz`, `/readyz`, `/metrics`, and the answer for addresses that do not exist."""
 
 from aiohttp import web
 
-from ingest.http.context import EDGE, json_answer, refuse
-from ingest.http.refusals import NOT_FOUND, UNKNOWN_SOURCE, Refusal, method_not_allowed, too_many
+from ingest.http.context import APP_CONTEXT, json_answer, refuse
+from ingest.http.refusals import NOT_FOUND, NOT_READY, UNKNOWN_SOURCE, too_many
 from ingest.metrics import CONTENT_TYPE
+from schemas.http_errors import method_not_allowed
 from schemas.parsing.json_text import dumps
 
-_NOT_READY = Refusal(
-    503,
-    "not_ready",
-    "Kafka cannot store right now; check that it runs at kafka.bootstrap and that `ackstream up` made its topics.",
-    (("Retry-After", "2"),),
-)
 _READ_ONLY = method_not_allowed("GET", "HEAD", "OPTIONS")
 
 
@@ -32,9 +27,8 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     wrong = _wrong_method(request)
     if wrong is not None:
         return wrong
-    edge = request.app[EDGE]
-    if not await edge.ready():
-        return refuse(_NOT_READY)
+    if not await request.app[APP_CONTEXT].ready():
+        return refuse(NOT_READY)
     return json_answer(200, dumps({"status": "ready"}))
 
 
@@ -43,18 +37,18 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     wrong = _wrong_method(request)
     if wrong is not None:
         return wrong
-    return web.Response(body=request.app[EDGE].metrics.scrape(), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=request.app[APP_CONTEXT].metrics.scrape(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def unknown_source(request: web.Request) -> web.StreamResponse:
-    """A source that the settings do not list; its name becomes no label."""
-    edge = request.app[EDGE]
-    address = edge.address_of(request)
-    wait = edge.limits.stranger(address)
-    refusal = too_many(wait) if wait else UNKNOWN_SOURCE
-    edge.limits.saw(address, refusal.status)
-    edge.metrics.requests.labels("", "", refusal.outcome).inc()
-    return refuse(refusal)
+    """A source that the settings do not list; its name becomes no label of a metric."""
+    context = request.app[APP_CONTEXT]
+    client = context.client_of(request)
+    wait = context.limits.unproven_wait(client)
+    error = too_many(wait) if wait else UNKNOWN_SOURCE
+    context.limits.record_outcome(client, error.status)
+    context.metrics.requests.labels("", "", error.code).inc()
+    return refuse(error)
 
 
 async def not_found(request: web.Request) -> web.StreamResponse:  # noqa: ARG001  (a handler's signature)

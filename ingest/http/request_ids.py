@@ -1,10 +1,10 @@
-"""Names one arrival of a body: the request id. IO: reads the operating system's randomness."""
+"""The request id: the name of one arrival of a body."""
 
 import os
 
 
 def request_id(now_ms: int) -> str:
-    """32 hex digits laid out as UUIDv7 (RFC 9562): sorts by time, and 74 random bits tell apart what shares one ms."""
+    """32 hex digits laid out as UUIDv7 (RFC 9562): sorts by time; 74 random bits distinguish ids of one millisecond."""
     random = int.from_bytes(os.urandom(10))
     high = random >> 68  # 12 bits
     low = random & (1 << 62) - 1

@@ -1,8 +1,8 @@
-"""The port: taken for ourselves, shared with our own siblings only. IO.
+"""The port of the edge, shared by the processes of one data folder and nobody else.
 
 SO_REUSEPORT lets any process of the same user share a port, so that two checkouts with the same port would silently
-share their traffic. So each process holds a lock file in the data folder, and only one that finds a living sibling
-there binds without asking first whether the port is free.
+share their traffic. So each process locks a file in the data folder, and only one that finds a running sibling there
+binds without a check that the port is free.
 """
 
 import errno
@@ -13,30 +13,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from schemas.errors import StartError
 
 BACKLOG = 1024
 
+# As getaddrinfo returns it: host and port, for IPv6 with flow information and scope.
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+
 
 @dataclass(slots=True, frozen=True)
 class Claim:
-    """This process's place among its siblings. Kept open: the lock lasts as long as the process."""
+    """The lock of one instance. Kept open: it lasts as long as the process."""
 
     lock_fd: int
     address: str
-    siblings: int  # living ones of the same data folder
-    sharers: int  # those of them with the same host and port
+    siblings: int  # running processes of the same data folder
+    sharers: int  # siblings with the same host and port
 
-    def serves(self) -> None:
-        """Notes this process in its lock file: from now on it accepts connections. `up` and `status` read it."""
+    def note_serving(self) -> None:
+        """Writes the process id into the lock file: it accepts connections now. `up` and `status` read it."""
         _note(self.lock_fd, f"{self.address}\n{os.getpid()}")
 
 
 @contextmanager
 def claim(data_dir: Path, instance: int, host: str, port: int) -> Iterator[Claim]:
-    """Takes the place of `instance`; inside the block no sibling starts. Raises StartError when it is taken."""
+    """Locks `instance`; inside the block no sibling starts. Raises StartError when it is running already."""
     folder = data_dir / "run"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,9 +62,9 @@ def _claim(folder: Path, instance: int, address: str) -> Claim:
         )
     _note(lock_fd, address)
     others = [file for file in folder.glob("ingest-*.lock") if file != own]
-    living = [file for file in others if _held(file)]
-    sharers = sum(file.read_text().partition("\n")[0] == address for file in living)
-    return Claim(lock_fd, address, len(living), sharers)
+    running = [file for file in others if _is_locked(file)]
+    sharers = sum(file.read_text().partition("\n")[0] == address for file in running)
+    return Claim(lock_fd, address, len(running), sharers)
 
 
 def serving(data_dir: Path, instance: int) -> int:
@@ -85,7 +87,7 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _held(file: Path) -> bool:
+def _is_locked(file: Path) -> bool:
     fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
     try:
         return not _lock(fd)
@@ -94,9 +96,9 @@ def _held(file: Path) -> bool:
 
 
 def listen(host: str, port: int, share: bool, among_siblings: bool) -> list[socket.socket]:
-    """Listening sockets on every address of `host`. Raises StartError with what to do.
+    """Listening sockets on every address of `host`. Raises StartError.
 
-    `share` sets SO_REUSEPORT; without living siblings (`among_siblings`) the port has to be free all the same.
+    `share` sets SO_REUSEPORT; unless a sibling listens there (`among_siblings`), the port has to be free all the same.
     """
     addresses = _addresses(host, port)
     if share and not among_siblings:
@@ -105,15 +107,17 @@ def listen(host: str, port: int, share: bool, among_siblings: bool) -> list[sock
     return [_bind(family, address, host, port, share) for family, address in addresses]
 
 
-def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+def _addresses(host: str, port: int) -> list[tuple[int, Address]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise StartError(f"ingest.host = {host!r} is no address of this machine ({error.strerror}): mend it") from None
+        raise StartError(
+            f"ingest.host = {host!r} is no address of this machine ({error.strerror}): correct it"
+        ) from None
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _bind(family: int, address: Any, host: str, port: int, share: bool, probe: bool = False) -> socket.socket:
+def _bind(family: int, address: Address, host: str, port: int, share: bool, probe: bool = False) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setblocking(False)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

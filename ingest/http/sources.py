@@ -1,6 +1,5 @@
-"""The configured sources, ready to use. IO: reads the secrets that the settings name."""
+"""The configured sources with their secrets read."""
 
-import logging
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
@@ -8,25 +7,25 @@ from typing import Final
 from ingest.http.authenticate import Source
 from schemas.authentication import policy
 from schemas.errors import ConfigError
+from schemas.process.logs import get_logger
 from schemas.providers import registry
 from schemas.providers.base import Provider
-from schemas.settings.config import Config
-from schemas.settings.sections import Ingest
-from schemas.settings.sections import Source as Settings
+from schemas.settings.config import Config, Ingest
+from schemas.settings.config import Source as Settings
 
-log = logging.getLogger("ackstream.ingest.sources")
+log = get_logger("ingest.sources")
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def load(config: Config) -> dict[str, Source]:
-    """Every source by name. Raises ConfigError with one line for each that cannot work."""
+    """Every source by name. Raises ConfigError with one line for each source that cannot work."""
     formats = registry.load(config)
     sources: dict[str, Source] = {}
     problems: list[str] = []
     for name, settings in config.sources.items():
         provider = formats.of(name, settings.provider)
-        assert provider is not None  # noqa: S101  (formats has made sure)
+        assert provider is not None  # noqa: S101  (checked by registry.load)
         try:
             sources[name] = _read(name, settings, provider)
             _check_addresses(settings, config.ingest)
@@ -38,11 +37,11 @@ def load(config: Config) -> dict[str, Source]:
 
 
 def warn(sources: Mapping[str, Source]) -> None:
-    """Says once for each source what its requests do not prove."""
+    """Logs one line for each source whose requests are not fully proven."""
     for source in sources.values():
         weakness = source.auth.weakness(secrets=bool(source.secrets), signed=source.provider.signed)
         if weakness is not None:
-            log.warning("unsigned source=%s provider=%s: %s", source.name, source.provider.name, weakness)
+            log.warning("unsigned", source=source.name, provider=source.provider.name, reason=weakness)
 
 
 def _read(name: str, settings: Settings, provider: Provider) -> Source:
@@ -57,7 +56,7 @@ def _read(name: str, settings: Settings, provider: Provider) -> Source:
 
 
 def _check_addresses(settings: Settings, ingest: Ingest) -> None:
-    """Raises ConfigError for a list of addresses that no request can come from."""
+    """Raises ConfigError for a list of networks from which no request can come."""
     wanted = settings.auth.addresses
     local = ingest.host in LOOPBACK and not any(
         ip_address(host) in network for host in LOOPBACK[:2] for network in wanted

@@ -1,7 +1,7 @@
-"""The memory that bodies may take in one process. Pure.
+"""The memory that bodies may take in one process.
 
-Every body is charged from its first byte until Kafka has answered for it or it was dropped, also after its client was
-told 503: what a slow broker has not taken yet is still in memory.
+Every body is charged from its first byte until it is stored or dropped. That includes a body whose client was answered
+503: while a slow broker or disk has not finished with it, it still takes memory.
 """
 
 # A record's headers (about 300 bytes), its futures and its place in a batch; charged per request, so that millions of
@@ -9,8 +9,8 @@ told 503: what a slow broker has not taken yet is still in memory.
 REQUEST_OVERHEAD = 1024
 
 
-class Budget:
-    """`used` of `limit` bytes are taken. Not thread-safe: one event loop owns it."""
+class MemoryBudget:
+    """`used` of `limit` bytes are taken. Not thread-safe: only the event loop uses it."""
 
     __slots__ = ("limit", "used")
 
@@ -19,36 +19,38 @@ class Budget:
         self.used = 0
 
     def take(self, size: int) -> bool:
-        """Charges `size` bytes, or says False and charges nothing when they do not fit."""
+        """Charges `size` bytes. False, and nothing is charged, when they do not fit."""
         if self.used + size > self.limit:
             return False
         self.used += size
         return True
 
     def give(self, size: int) -> None:
-        """Returns what `take` charged."""
+        """Returns bytes that `take` charged."""
         self.used -= size
 
 
 class Charge:
-    """What one request holds of a budget; whoever owns it last calls `release`."""
+    """The bytes that one request has charged to a budget. `release` must be called at its end."""
 
     __slots__ = ("_budget", "size")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
         self.size = 0
 
     def add(self, size: int) -> bool:
+        """Charges `size` more bytes; False when they do not fit."""
         if not self._budget.take(size):
             return False
         self.size += size
         return True
 
     def hand_over(self) -> int:
-        """The bytes held; the caller now owes them to the budget."""
+        """The bytes charged so far; from now on the caller has to return them to the budget."""
         size, self.size = self.size, 0
         return size
 
     def release(self) -> None:
+        """Returns to the budget what was not handed over."""
         self._budget.give(self.hand_over())

@@ -1,65 +1,82 @@
-"""Limits: who sends too much is told when to come back, who proves nothing is heard less, honest clients are not."""
+"""Limits of sources, of clients that have proven nothing, of connections and of slow headers; honest clients pass."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network
+from math import ceil
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from aiohttp import ClientSession, web
 
-from ingest.http import protocol
 from ingest.http.app import create_app
+from ingest.http.connection import HEAD_SECONDS, Connection
 from ingest.http.limits import Limits, client_address
-from ingest.http.protocol import Connection
 from schemas.errors import ConfigError
 from schemas.settings.config import Config, parse
 from tests.ingest.conftest import StartEdge
-from tests.ingest.process import until
+from tests.ingest.edge_process import until
 
 BAD = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
 
 
 def test_a_source_may_burst_and_then_has_to_wait() -> None:
     limits = Limits({"shop": 5}, 0)
-    waits = [limits.source("shop") for _ in range(12)]
+    waits = [limits.source_wait("shop") for _ in range(12)]
     assert waits[:10] == [0] * 10
     assert all(wait >= 1 for wait in waits[10:])
-    assert limits.source("another") == 0
+    assert limits.source_wait("another") == 0
 
 
-def test_only_failures_count_against_an_address_and_one_success_clears_it() -> None:
+@pytest.mark.parametrize(("rate", "seconds", "passed"), [(0.2, 4.5, 1), (0.4, 2.7, 2), (2.5, 1.9, 5 + 4)])
+def test_a_rate_is_exact(rate: float, seconds: float, passed: int) -> None:
+    limits = Limits({"shop": rate}, 0)
+    waits = []
+    end = monotonic() + seconds
+    while monotonic() < end:
+        waits.append(limits.source_wait("shop"))
+        sleep(0.01)
+    assert waits.count(0) == passed
+    assert max(waits) <= max(1, ceil(1 / rate))
+
+
+def test_only_failures_count_against_a_client_and_one_success_clears_it() -> None:
     limits = Limits({}, 3)
     for _ in range(10):
-        limits.saw("192.0.2.1", 503)
-    assert limits.stranger("192.0.2.1") == 0
+        limits.record_outcome("192.0.2.1", 503)
+    assert limits.unproven_wait("192.0.2.1") == 0
     for status in (401, 403, 404, 401):
-        limits.saw("192.0.2.1", status)
-    assert limits.stranger("192.0.2.1") > 0
-    assert limits.stranger("192.0.2.2") == 0
-    limits.saw("192.0.2.1", 200)
-    assert limits.stranger("192.0.2.1") == 0
+        limits.record_outcome("192.0.2.1", status)
+    assert limits.unproven_wait("192.0.2.1") == 20  # the next one of three in a minute
+    assert limits.unproven_wait("192.0.2.2") == 0
+    limits.record_outcome("192.0.2.1", 200)
+    assert limits.unproven_wait("192.0.2.1") == 0
     for _ in range(10):
-        limits.saw("192.0.2.1", 401)  # forged bodies beside honest ones, through the same proxy
-    assert limits.stranger("192.0.2.1") == 0
+        limits.record_outcome("192.0.2.1", 401)  # forged bodies beside honest ones, through the same proxy
+    assert limits.unproven_wait("192.0.2.1") == 0
 
 
-def test_addresses_are_forgotten_in_the_end() -> None:
-    limits = Limits({}, 1)
-    for number in range(50_000):
-        limits.saw(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 200 if number % 2 else 401)
-    assert len(limits._known) <= 20_000
+def test_the_addresses_that_are_remembered_are_bounded() -> None:
+    limits = Limits({}, 1, max_addresses=100)
+    for status in (200, 401):
+        limits.record_outcome("192.0.2.1", status)
+    assert limits.unproven_wait("192.0.2.1") == 0
+    for number in range(100):
+        limits.record_outcome(f"10.0.0.{number}", 200)
+    limits.record_outcome("192.0.2.1", 401)
+    assert limits.unproven_wait("192.0.2.1") > 0
 
 
-TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
+TRUSTED = (IPv4Network("10.0.0.0/8"), IPv6Network("2001:db8:ffff::/48"))
 
 
 @pytest.mark.parametrize(
     ("peer", "forwarded", "address"),
     [
         ("192.0.2.7", None, "192.0.2.7"),
-        ("192.0.2.7", "198.51.100.1", "192.0.2.7"),  # not a trusted proxy: its word counts for nothing
+        ("192.0.2.7", "198.51.100.1", "192.0.2.7"),  # not a trusted proxy: its header is ignored
         ("10.1.1.1", "198.51.100.1", "198.51.100.1"),
         ("10.1.1.1", "203.0.113.9, 198.51.100.1, 10.2.2.2", "198.51.100.1"),  # the client's own invention comes first
         ("10.1.1.1", None, "10.1.1.1"),
@@ -70,12 +87,12 @@ TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
         (None, "198.51.100.1", None),
     ],
 )
-def test_whose_request_it_is(peer: str | None, forwarded: str | None, address: str | None) -> None:
-    assert client_address(peer, forwarded, TRUSTED) == address  # type: ignore[arg-type]
+def test_the_client_that_a_request_counts_for(peer: str | None, forwarded: str | None, address: str | None) -> None:
+    assert client_address(peer, forwarded, TRUSTED) == address
 
 
 @pytest.mark.parametrize("line", ['trusted_proxies = ["10.0.0.1/8"]', 'public_url = "hooks.example.com"'])
-def test_settings_that_cannot_be_meant_are_refused(line: str) -> None:
+def test_wrong_settings_are_refused(line: str) -> None:
     with pytest.raises(ConfigError):
         parse(f"[ingest]\n{line}", Path("ackstream.toml"), {})
 
@@ -97,7 +114,7 @@ async def test_a_source_beyond_its_rate_gets_429_and_the_others_do_not(
         assert answer.status == 401
 
 
-async def test_an_address_that_only_fails_is_not_heard_and_one_behind_the_proxy_is(
+async def test_a_client_that_only_fails_is_answered_429_and_another_behind_the_proxy_is_not(
     start_edge: StartEdge, http: ClientSession
 ) -> None:
     edge = start_edge(strangers_per_minute=5, trusted_proxies=["127.0.0.1/32"]).start().wait()
@@ -115,15 +132,19 @@ async def test_an_address_that_only_fails_is_not_heard_and_one_behind_the_proxy_
 
 
 @asynccontextmanager
-async def listening(tmp_path: Path, port: int, max_connections: int) -> AsyncIterator[int]:
-    """Our connections in this process, without a Kafka; the port."""
-    config = Config.model_validate({"data_dir": tmp_path, "kafka": {"bootstrap": f"127.0.0.1:{port}"}})
+async def listening(
+    tmp_path: Path, kafka_port: int, max_connections: int, head_seconds: float = HEAD_SECONDS
+) -> AsyncIterator[int]:
+    """The port of an edge in this process, without a Kafka."""
+    config = Config.model_validate({"data_dir": tmp_path, "kafka": {"bootstrap": f"127.0.0.1:{kafka_port}"}})
     runner = web.AppRunner(create_app(config, {}))
     await runner.setup()
     manager = runner.server
     assert manager is not None
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(manager, max_connections, loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: Connection(manager, max_connections, loop=loop, head_seconds=head_seconds), "127.0.0.1", 0
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -131,11 +152,8 @@ async def listening(tmp_path: Path, port: int, max_connections: int) -> AsyncIte
         await runner.cleanup()
 
 
-async def test_headers_that_never_end_are_cut_off(
-    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
-    async with listening(tmp_path, unused_tcp_port, 100) as port:
+async def test_a_connection_whose_headers_never_end_is_closed(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with listening(tmp_path, unused_tcp_port, 100, head_seconds=0.3) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")  # kept alive, and then:
@@ -145,7 +163,7 @@ async def test_headers_that_never_end_are_cut_off(
         writer.close()
 
 
-async def test_one_connection_too_many_is_told_so(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_one_connection_too_many_is_answered_503(tmp_path: Path, unused_tcp_port: int) -> None:
     async with listening(tmp_path, unused_tcp_port, 3) as port:
         opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from deploy.admin.topics import ensure_topics
 from deploy.local.kafka.broker import Broker
 from schemas.topics import RAW
 from tests.ingest.conftest import StartEdge
-from tests.ingest.process import PARTITIONS, Edge, Raw, headers, until
+from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers, until
 
 MIB = 1024 * 1024
 
 
-async def post(http: ClientSession, edge: Edge, body: bytes) -> tuple[int, str, str]:
+async def post(http: ClientSession, edge: EdgeProcess, body: bytes) -> tuple[int, str, str]:
     """Status, error code and request id of one unsigned webhook."""
     async with http.post(f"{edge.url}/webhooks/open", data=body) as answer:
         said = await answer.json() if answer.status != 200 else {}
@@ -30,7 +30,7 @@ async def post(http: ClientSession, edge: Edge, body: bytes) -> tuple[int, str, 
         return answer.status, said.get("error", ""), answer.headers.get("X-Request-Id", "")
 
 
-def stores(http: ClientSession, edge: Edge) -> Callable[[], object]:
+def stores(http: ClientSession, edge: EdgeProcess) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         return (await post(http, edge, b"is it back?"))[0] == 200
 
@@ -47,7 +47,7 @@ def stopped(broker: Broker) -> Iterator[None]:
         os.kill(broker.pid, signal.SIGCONT)
 
 
-async def gauge(http: ClientSession, edge: Edge, name: str) -> float:
+async def gauge(http: ClientSession, edge: EdgeProcess, name: str) -> float:
     async with http.get(f"{edge.url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
@@ -90,7 +90,7 @@ async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
 
 
 async def test_what_was_told_503_may_be_stored_late_and_is_counted(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=0.5).start().wait()
     with stopped(kafka):
@@ -115,7 +115,7 @@ async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
 
 
 async def test_a_body_that_kafka_refuses_does_not_spoil_its_partition(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False).start().wait()
     # Each partition gets a record first: only then does the broker know this producer's sequence numbers there.
@@ -147,7 +147,7 @@ async def limit_records(broker: Broker, size: int) -> None:
 
 
 async def test_a_killed_broker_is_found_again_and_no_200_is_lost(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=2).start().wait()
     answered: list[str] = []
@@ -205,7 +205,7 @@ async def test_it_starts_without_kafka_and_without_the_topic(
         assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
         await ensure_topics(broker.bootstrap, PARTITIONS, 1, -1)
         await asyncio.to_thread(edge.wait)
-        mark = await Raw(broker.bootstrap).mark()
+        mark = await RawTopic(broker.bootstrap).mark()
         assert (await post(http, edge, b"at last"))[0] == 200
         assert [record.value for record in await mark.records()] == [b"at last"]
         edge.close()

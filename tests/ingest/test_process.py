@@ -12,14 +12,14 @@ import pytest
 from aiohttp import ClientError, ClientSession
 
 from tests.ingest.conftest import StartEdge
-from tests.ingest.process import SECRETS, SENT_TOKEN, VERIFY_TOKEN, Edge, Raw, headers, until
+from tests.ingest.edge_process import SECRETS, SENT_TOKEN, VERIFY_TOKEN, EdgeProcess, RawTopic, headers, until
 
 Signed = Callable[..., dict[str, str]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_graceful_stop_under_load_loses_no_200(
-    number: signal.Signals, start_edge: StartEdge, http: ClientSession, raw: Raw
+    number: signal.Signals, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False).start().wait()
     answered: list[str] = []
@@ -53,7 +53,7 @@ async def test_a_graceful_stop_under_load_loses_no_200(
     assert not refused
 
 
-async def test_a_body_that_is_being_sent_when_the_stop_comes_is_stored(start_edge: StartEdge, raw: Raw) -> None:
+async def test_a_body_that_is_being_sent_when_the_stop_comes_is_stored(start_edge: StartEdge, raw: RawTopic) -> None:
     edge = start_edge(spool=False).start().wait()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
     writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf")
@@ -84,11 +84,11 @@ async def test_it_stops_in_time_without_kafka(
     assert edge.close() == [0]
 
 
-async def test_two_processes_share_a_port_and_their_metrics(start_edge: StartEdge, raw: Raw) -> None:
+async def test_two_processes_share_a_port_and_their_metrics(start_edge: StartEdge, raw: RawTopic) -> None:
     edge = start_edge(processes=2).start(0).wait().start(1)
 
     async def both() -> bool:
-        return edge.log.count('"listening ') == 2 and edge.log.count("store_up") == 2
+        return edge.log.count('"message":"listening"') == 2 and edge.log.count('"message":"store_up"') == 2
 
     await until("both listen", both)
     for _ in range(60):
@@ -111,7 +111,7 @@ async def test_two_processes_share_a_port_and_their_metrics(start_edge: StartEdg
     edge.start(1)
 
     async def restarted() -> bool:
-        return edge.log.count('"listening ') == 3
+        return edge.log.count('"message":"listening"') == 3
 
     await until("the second is back", restarted)
     async with ClientSession() as one, one.get(f"{edge.url}/metrics") as answer:
@@ -125,7 +125,7 @@ async def test_two_processes_share_a_port_and_their_metrics(start_edge: StartEdg
     await until("a fresh start counts from zero", fresh)
 
 
-async def _metrics(edge: Edge) -> str:
+async def _metrics(edge: EdgeProcess) -> str:
     try:
         async with ClientSession() as one, one.get(f"{edge.url}/metrics") as answer:
             return await answer.text()
@@ -137,7 +137,7 @@ async def _metrics(edge: Edge) -> str:
 def test_a_port_taken_by_a_stranger_is_a_sentence(processes: int, start_edge: StartEdge) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as stranger:
         port = stranger.getsockname()[1]
-        said = start_edge(port=port, processes=processes).fails()
+        said = start_edge(port=port, processes=processes).failed_start()
     assert said == (
         f"ackstream: port {port} on 127.0.0.1 is taken by another program: stop it, or set ingest.port "
         "(ACKSTREAM_INGEST_PORT) to a free one\n"
@@ -148,14 +148,14 @@ def test_a_port_taken_by_a_stranger_is_a_sentence(processes: int, start_edge: St
 def test_two_data_folders_do_not_share_a_port(processes: int, start_edge: StartEdge) -> None:
     first = start_edge(name="one", processes=processes).start().wait("/healthz")
     second = start_edge(name="two", processes=processes, port=first.port)
-    assert "is taken by another program" in second.fails()
+    assert "is taken by another program" in second.failed_start()
     assert first.status("/healthz") == 200
 
 
 def test_an_instance_runs_once(start_edge: StartEdge) -> None:
     edge = start_edge(processes=2).start().wait("/healthz")
-    assert "instance 0 of ingest already runs" in edge.fails(0)
-    assert "--instance 2: ingest.processes = 2, so use 0 to 1" in edge.fails(2)
+    assert "instance 0 of ingest already runs" in edge.failed_start(0)
+    assert "--instance 2: ingest.processes = 2, so use 0 to 1" in edge.failed_start(2)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +168,12 @@ def test_an_instance_runs_once(start_edge: StartEdge) -> None:
         ),
         (
             '[sources.x]\nprovider = "meta"\nsent_tokens = [{ file = "absent" }]',
-            "absent: cannot read the secret (No such file or directory): write the secret into this file",
+            "absent: cannot read the secret (No such file or directory): write it there",
         ),
     ],
 )
 def test_a_source_that_cannot_work_is_a_sentence(sources: str, said: str, start_edge: StartEdge) -> None:
-    stderr = start_edge(sources=sources).fails()
+    stderr = start_edge(sources=sources).failed_start()
     assert said in stderr
     assert len(stderr.splitlines()) == 1
     assert stderr.startswith("ackstream: ")
@@ -182,7 +182,7 @@ def test_a_source_that_cannot_work_is_a_sentence(sources: str, said: str, start_
 def test_an_unwritable_data_folder_is_a_sentence(start_edge: StartEdge) -> None:
     edge = start_edge()
     (edge.folder / ".ackstream").write_text("a file where the folder should be")
-    assert "give data_dir a folder of yours" in edge.fails()
+    assert "give data_dir a folder of yours" in edge.failed_start()
 
 
 async def test_secrets_and_phones_stay_out_of_logs_and_errors(
@@ -212,4 +212,4 @@ async def test_secrets_and_phones_stay_out_of_logs_and_errors(
     for word in (*SECRETS, "491510000042", "geheim", "query-secret", "hub.verify_token"):
         assert word not in edge.log
         assert word not in text
-    assert "unsigned source=open provider=zapini" in edge.log
+    assert '"message":"unsigned","source":"open","provider":"zapini"' in edge.log

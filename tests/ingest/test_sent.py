@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from ingest.http.sent_bodies import REFUSED_SHOWN, records
-from tests.ingest.process import SENT_TOKEN, Edge, Raw, headers
+from ingest.http.sent_bodies import REFUSED_SHOWN, read_records
+from tests.ingest.edge_process import SENT_TOKEN, EdgeProcess, RawTopic, headers
 
 TOKEN = {"Authorization": f"Bearer {SENT_TOKEN}"}
 ONE = {"message_id": "wamid.1", "to": "+491510000001", "mine": {"a": [1, "ü"]}}
@@ -23,7 +23,7 @@ TWO = {"message_id": "wamid.2", "campaign": "spring"}
     ],
 )
 async def test_every_shape_is_stored_as_one_record_a_line(
-    body: str, stored: list[dict[str, Any]], shared_edge: Edge, http: ClientSession, raw: Raw
+    body: str, stored: list[dict[str, Any]], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta", data=body.encode(), headers=TOKEN) as answer:
         assert answer.status == 200
@@ -38,7 +38,9 @@ async def test_every_shape_is_stored_as_one_record_a_line(
     assert SENT_TOKEN not in str(record)
 
 
-async def test_good_records_are_stored_beside_refused_ones(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+async def test_good_records_are_stored_beside_refused_ones(
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
     body = json.dumps([{"to": "+491510000042"}, ONE, 7]).encode()
     async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
         said = await answer.json()
@@ -51,7 +53,7 @@ async def test_good_records_are_stored_beside_refused_ones(shared_edge: Edge, ht
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"nonsense", b'{"to":"+491510000042"}\n{"to":1}', b"\xff\xfe"])
 async def test_nothing_usable_is_400_with_the_report(
-    body: bytes, shared_edge: Edge, http: ClientSession, raw: Raw
+    body: bytes, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
         said = await answer.json()
@@ -73,7 +75,7 @@ async def test_nothing_usable_is_400_with_the_report(
     ],
 )
 async def test_without_a_token_of_the_source_nothing_is_taken(
-    source: str, given: dict[str, str], shared_edge: Edge, http: ClientSession, raw: Raw
+    source: str, given: dict[str, str], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/{source}", data=json.dumps(ONE).encode(), headers=given) as answer:
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -81,7 +83,7 @@ async def test_without_a_token_of_the_source_nothing_is_taken(
     assert await raw.records() == []
 
 
-async def test_a_large_body_is_taken_whole(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+async def test_a_large_body_is_taken_whole(shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic) -> None:
     records = [{"message_id": f"wamid.{number}", "note": "x" * 200} for number in range(12_000)]
     async with http.post(f"{shared_edge.url}/sent/meta", data=json.dumps(records).encode(), headers=TOKEN) as answer:
         assert await answer.json() == {"accepted": 12_000, "refused": []}
@@ -89,7 +91,9 @@ async def test_a_large_body_is_taken_whole(shared_edge: Edge, http: ClientSessio
     assert [json.loads(line) for line in record.value.splitlines()] == records
 
 
-async def test_records_that_grow_beyond_a_record_are_refused(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+async def test_records_that_grow_beyond_a_record_are_refused(
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
     # 1e15 has 4 bytes and is written back with 18.
     body = b'{"message_id":"a","numbers":[' + b",".join([b"1e15"] * 700_000) + b"]}"
     async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
@@ -98,7 +102,7 @@ async def test_records_that_grow_beyond_a_record_are_refused(shared_edge: Edge, 
 
 
 async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_knows(
-    shared_edge: Edge, http: ClientSession, raw: Raw
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     body = b'{ "messages": [{"id": "wamid.9"}], "contacts": [{"wa_id": "491510000042"}] }'
     query = {"raw": "1", "template": "gruß", "to": "+491510000042", "callback_data": "a=1&b"}
@@ -121,7 +125,7 @@ async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_
     ],
 )
 async def test_what_is_no_answer_to_an_accepted_send_is_400(
-    query: str, body: bytes, code: str, shared_edge: Edge, http: ClientSession, raw: Raw
+    query: str, body: bytes, code: str, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta?{query}", data=body, headers=TOKEN) as answer:
         said = await answer.json()
@@ -131,7 +135,7 @@ async def test_what_is_no_answer_to_an_accepted_send_is_400(
 
 
 def test_the_report_of_a_hopeless_body_stays_small() -> None:
-    taken = records(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
+    taken = read_records(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
     report = taken.report()
     assert (report["accepted"], len(report["refused"]), report["refused_more"]) == (1, REFUSED_SHOWN, 5)
     assert json.loads(taken.value) == {"message_id": "a"}

@@ -15,26 +15,26 @@ from deploy.admin.topics import ensure_topics
 from deploy.local.kafka.broker import Broker
 from ingest.storage import spool_folder
 from tests.ingest.conftest import StartEdge
-from tests.ingest.process import PARTITIONS, Edge, Raw, headers, partitions, until
+from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers, until
 from tests.ingest.test_outages import gauge, limit_records, post, stopped
 
 MIB = 1024 * 1024
 QUICK = {"spool_after_seconds": 0.3}
 
 
-def held(edge: Edge) -> int:
+def held(edge: EdgeProcess) -> int:
     """Bodies in the spool, seen from outside."""
     return spool_folder.held(edge.folder / ".ackstream" / "spool").records
 
 
-async def flood(http: ClientSession, edge: Edge, count: int, size: int = 700) -> dict[str, bytes]:
+async def flood(http: ClientSession, edge: EdgeProcess, count: int, size: int = 700) -> dict[str, bytes]:
     """Posts bodies at once; those answered 200 by request id."""
     bodies = [b"%06d " % number + b"x" * size for number in range(count)]
     answers = await asyncio.gather(*(post(http, edge, body) for body in bodies))
     return {request_id: body for body, (status, _, request_id) in zip(bodies, answers, strict=True) if status == 200}
 
 
-async def connected(http: ClientSession, edge: Edge) -> Edge:
+async def connected(http: ClientSession, edge: EdgeProcess) -> EdgeProcess:
     """Once it uses Kafka: with a spool it is ready before."""
 
     async def store_up() -> bool:
@@ -48,7 +48,7 @@ def by_id(records: list[ConsumerRecord]) -> dict[str, bytes]:
     return {headers(record)["request_id"]: record.value for record in records}
 
 
-async def drained(raw: Raw, wanted: dict[str, bytes]) -> list[ConsumerRecord]:
+async def drained(raw: RawTopic, wanted: dict[str, bytes]) -> list[ConsumerRecord]:
     """The records of wa.raw once all of `wanted` are among them."""
 
     async def all_there() -> list[ConsumerRecord] | None:
@@ -60,7 +60,7 @@ async def drained(raw: Raw, wanted: dict[str, bytes]) -> list[ConsumerRecord]:
 
 
 async def test_a_stopped_broker_costs_no_body(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK).start().wait())
     direct = await flood(http, edge, 20)
@@ -90,7 +90,7 @@ async def test_a_stopped_broker_costs_no_body(
 
 
 async def test_memory_stays_bounded_while_much_more_comes_than_the_disk_takes(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     # Time enough for a slow disk: nothing that was accepted is told 503 for coming too late.
     edge = start_edge(max_in_flight_bytes=32 * MIB, answer_within_seconds=60.0, **QUICK).start().wait()
@@ -115,7 +115,7 @@ async def test_memory_stays_bounded_while_much_more_comes_than_the_disk_takes(
 
 
 async def test_bodies_of_a_killed_process_are_sent_by_the_next_one(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(**QUICK).start().wait()
     with stopped(kafka):
@@ -128,7 +128,7 @@ async def test_bodies_of_a_killed_process_are_sent_by_the_next_one(
 
 
 async def test_a_living_process_takes_over_what_its_killed_sibling_left(
-    kafka: Broker, start_edge: StartEdge, raw: Raw
+    kafka: Broker, start_edge: StartEdge, raw: RawTopic
 ) -> None:
     edge = start_edge(processes=2, **QUICK).start(0).start(1).wait()
     wanted: dict[str, bytes] = {}
@@ -145,7 +145,7 @@ async def test_a_living_process_takes_over_what_its_killed_sibling_left(
 
 
 async def test_killed_in_the_middle_of_draining_it_loses_nothing(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(max_in_flight_bytes=64 * MIB, **QUICK).start().wait()
     with stopped(kafka):
@@ -174,14 +174,13 @@ async def test_it_answers_without_any_kafka_and_stores_when_there_is_one(
     assert len(wanted) == 50
     with broker:
         await ensure_topics(broker.bootstrap, PARTITIONS, 1, -1)
-        mark = Raw(broker.bootstrap)
-        mark._from = dict.fromkeys(partitions(), 0)
+        mark = RawTopic(broker.bootstrap)
         await drained(mark, wanted)
         edge.close()
 
 
 async def test_a_stop_while_kafka_is_away_answers_and_keeps_what_it_has(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(spool_after_seconds=2.0).start().wait())
     with stopped(kafka):
@@ -201,7 +200,7 @@ async def test_a_stop_while_kafka_is_away_answers_and_keeps_what_it_has(
 
 @pytest.mark.parametrize("limit", [{"spool_max_bytes": MIB}, {"spool_max_age_hours": 0.0004}])
 async def test_past_its_bounds_bodies_are_answered_503_until_kafka_is_back(
-    limit: dict[str, float], kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    limit: dict[str, float], kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK, **limit).start().wait("/healthz"))
     wanted: dict[str, bytes] = {}
@@ -220,7 +219,7 @@ async def test_past_its_bounds_bodies_are_answered_503_until_kafka_is_back(
 
 
 async def test_a_disk_that_cannot_be_written_is_never_answered_200(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(**QUICK).start().wait()
     _, hard = resource.prlimit(edge.pid, resource.RLIMIT_FSIZE)
@@ -248,7 +247,7 @@ async def test_a_disk_that_cannot_be_written_is_never_answered_200(
 
 
 async def test_a_body_that_kafka_refuses_holds_up_no_other(
-    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: Raw
+    kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK).start().wait())
     await limit_records(kafka, 100_000)

@@ -10,14 +10,14 @@ import pytest
 from aiohttp import ClientSession
 
 from schemas.parsing.times import parse_iso
-from tests.ingest.process import META_OLD_SECRET, VERIFY_TOKEN, WASENDER_SECRET, Edge, Raw, headers
+from tests.ingest.edge_process import META_OLD_SECRET, VERIFY_TOKEN, WASENDER_SECRET, EdgeProcess, RawTopic, headers
 
 Signed = Callable[..., dict[str, str]]
 MIB = 1024 * 1024
 
 
 async def test_a_record_is_in_kafka_when_the_answer_comes(
-    shared_edge: Edge, http: ClientSession, raw: Raw, signed: Signed
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     body = b'{"object":"whatsapp_business_account","text":"Gr\\u00fc\xc3\x9fe"}\r\n'
     extra = {"Cookie": "a=b", "Authorization": "Bearer something", "Content-Type": "application/json"}
@@ -42,7 +42,7 @@ async def test_a_record_is_in_kafka_when_the_answer_comes(
 
 
 async def test_both_live_secrets_are_taken_and_told_apart(
-    shared_edge: Edge, http: ClientSession, raw: Raw, signed: Signed
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     for secret in (None, META_OLD_SECRET):
         proof = signed(b"{}") if secret is None else signed(b"{}", secret)
@@ -52,7 +52,7 @@ async def test_both_live_secrets_are_taken_and_told_apart(
     assert first != second
 
 
-async def test_a_static_secret_is_never_stored(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+async def test_a_static_secret_is_never_stored(shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic) -> None:
     proof = {"X-Webhook-Signature": WASENDER_SECRET}
     async with http.post(f"{shared_edge.url}/webhooks/wasender", data=b"{}", headers=proof) as answer:
         assert answer.status == 200
@@ -61,7 +61,9 @@ async def test_a_static_secret_is_never_stored(shared_edge: Edge, http: ClientSe
     assert WASENDER_SECRET not in str(record)
 
 
-async def test_a_source_without_secrets_is_stored_as_unsigned(shared_edge: Edge, http: ClientSession, raw: Raw) -> None:
+async def test_a_source_without_secrets_is_stored_as_unsigned(
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
     async with http.post(f"{shared_edge.url}/webhooks/open", data=b"not even JSON \xff\x00") as answer:
         assert answer.status == 200
     [record] = await raw.records()
@@ -71,7 +73,7 @@ async def test_a_source_without_secrets_is_stored_as_unsigned(shared_edge: Edge,
 @pytest.mark.parametrize("size", [0, 1, 3 * MIB, 4 * MIB])
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_every_size_up_to_the_limit_passes(
-    size: int, chunked: bool, shared_edge: Edge, http: ClientSession, raw: Raw, signed: Signed
+    size: int, chunked: bool, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     body = b"x" * size
     data = _pieces(body) if chunked else body
@@ -82,7 +84,7 @@ async def test_every_size_up_to_the_limit_passes(
 
 
 async def test_a_compressed_body_is_kept_as_it_was_sent(
-    shared_edge: Edge, http: ClientSession, raw: Raw, signed: Signed
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     body = gzip.compress(b'{"object":"whatsapp_business_account"}')
     sent = signed(body) | {"Content-Encoding": "gzip"}
@@ -103,7 +105,7 @@ async def test_a_compressed_body_is_kept_as_it_was_sent(
     ],
 )
 async def test_a_forgery_is_refused_and_leaves_nothing(
-    path: str, proof: dict[str, str], shared_edge: Edge, http: ClientSession, raw: Raw
+    path: str, proof: dict[str, str], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(shared_edge.url + path, data=b'{"from":"+491510000042"}', headers=proof) as answer:
         text = await answer.text()
@@ -116,7 +118,7 @@ async def test_a_forgery_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize("path", ["/webhooks/nobody", "/webhooks/", "/sent/nobody", "/", "/webhooks/meta/x", "/%2e%2e"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_unknown_addresses_are_404_in_json(
-    method: str, path: str, shared_edge: Edge, http: ClientSession
+    method: str, path: str, shared_edge: EdgeProcess, http: ClientSession
 ) -> None:
     async with http.request(method, shared_edge.url + path) as answer:
         assert answer.status == 404
@@ -124,12 +126,12 @@ async def test_unknown_addresses_are_404_in_json(
     assert "nobody" not in await (await http.get(f"{shared_edge.url}/metrics")).text()
 
 
-async def test_a_body_over_the_limit_is_refused_by_its_announced_length(shared_edge: Edge) -> None:
+async def test_a_body_over_the_limit_is_refused_by_its_announced_length(shared_edge: EdgeProcess) -> None:
     head = f"POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nContent-Length: {4 * MIB + 1}\r\n\r\n"
     assert await _first_line(shared_edge, head.encode()) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_asked_for(shared_edge: Edge) -> None:
+async def test_a_body_over_the_limit_is_refused_before_it_is_asked_for(shared_edge: EdgeProcess) -> None:
     head = f"POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {4 * MIB + 1}\r\n\r\n"
     assert await _first_line(shared_edge, head.encode()) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
     head = "POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
@@ -137,7 +139,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_asked_for(shared_ed
 
 
 async def test_a_chunked_body_is_refused_once_it_passes_the_limit(
-    shared_edge: Edge, http: ClientSession, raw: Raw, signed: Signed
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     body = b"x" * (4 * MIB + 1)
     async with http.post(f"{shared_edge.url}/webhooks/meta", data=_pieces(body), headers=signed(body)) as answer:
@@ -146,11 +148,11 @@ async def test_a_chunked_body_is_refused_once_it_passes_the_limit(
     assert await raw.records() == []
 
 
-async def test_a_broken_upload_stores_nothing(shared_edge: Edge, raw: Raw) -> None:
+async def test_a_broken_upload_stores_nothing(shared_edge: EdgeProcess, raw: RawTopic) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
     await writer.drain()
-    writer.transport.abort()  # type: ignore[attr-defined]
+    writer.transport.abort()
     del reader
     async with ClientSession() as http, http.post(f"{shared_edge.url}/webhooks/open", data=b"whole") as answer:
         assert answer.status == 200
@@ -173,7 +175,7 @@ async def test_a_broken_upload_stores_nothing(shared_edge: Edge, raw: Raw) -> No
     ],
 )
 async def test_methods(
-    method: str, path: str, status: int, allow: str | None, shared_edge: Edge, http: ClientSession
+    method: str, path: str, status: int, allow: str | None, shared_edge: EdgeProcess, http: ClientSession
 ) -> None:
     async with http.request(method, shared_edge.url + path) as answer:
         assert (answer.status, answer.headers.get("Allow")) == (status, allow)
@@ -181,7 +183,7 @@ async def test_methods(
             assert (await answer.json())["error"] == "method_not_allowed"
 
 
-async def test_handshake(shared_edge: Edge, http: ClientSession) -> None:
+async def test_handshake(shared_edge: EdgeProcess, http: ClientSession) -> None:
     query = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "<b>1158201444</b>"}
     async with http.get(f"{shared_edge.url}/webhooks/meta", params=query) as answer:
         assert (answer.status, answer.content_type) == (200, "text/plain")
@@ -202,7 +204,7 @@ async def test_handshake(shared_edge: Edge, http: ClientSession) -> None:
         b"GET /webhooks/meta?hub.verify_token=guess-me HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_answered_in_json(noise: bytes, shared_edge: Edge) -> None:
+async def test_what_is_no_http_is_answered_in_json(noise: bytes, shared_edge: EdgeProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     writer.write(noise)
     head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
@@ -212,7 +214,7 @@ async def test_what_is_no_http_is_answered_in_json(noise: bytes, shared_edge: Ed
     assert "guess-me" not in shared_edge.log
 
 
-async def test_one_connection_serves_many_requests(shared_edge: Edge, raw: Raw) -> None:
+async def test_one_connection_serves_many_requests(shared_edge: EdgeProcess, raw: RawTopic) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     for number in range(3):
         writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % number)
@@ -226,7 +228,7 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + 100_000]
 
 
-async def _first_line(edge: Edge, request: bytes) -> bytes:
+async def _first_line(edge: EdgeProcess, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.port, family=socket.AF_INET)
     writer.write(request)
     line = await asyncio.wait_for(reader.readline(), 30)

@@ -1,3 +1,3 @@
-"""The provider Evolution API."""
+"""evolution."""
 
 from schemas.providers.evolution.provider import PROVIDER as PROVIDER

@@ -1,3 +1,3 @@
-"""The provider Green-API."""
+"""greenapi."""
 
 from schemas.providers.greenapi.provider import PROVIDER as PROVIDER

@@ -1,3 +1,3 @@
-"""The provider Twilio."""
+"""twilio."""
 
 from schemas.providers.twilio.provider import PROVIDER as PROVIDER

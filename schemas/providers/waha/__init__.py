@@ -1,3 +1,3 @@
-"""The provider WAHA."""
+"""waha."""
 
 from schemas.providers.waha.provider import PROVIDER as PROVIDER

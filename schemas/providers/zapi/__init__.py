@@ -1,3 +1,3 @@
-"""The provider Z-API."""
+"""zapi."""
 
 from schemas.providers.zapi.provider import PROVIDER as PROVIDER

@@ -12,8 +12,7 @@ from deploy.local.layout import Layout
 from deploy.local.parts import STOP_SECONDS, Part, environment, parts, secret_variables
 from deploy.local.stack import HEALTHY_SECONDS
 from deploy.local.supervisor_conf import ORDER
-from schemas.settings.base import Secret
-from schemas.settings.config import Config, parse
+from schemas.settings.config import Config, Secret, parse
 
 SETTINGS = """
 [clickhouse]

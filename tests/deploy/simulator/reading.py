@@ -3,7 +3,7 @@
 from typing import Any
 
 from deploy.simulator.facts import Fact, Request
-from ingest.http.sent_bodies import records
+from ingest.http.sent_bodies import read_records
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.times import parse_iso
 
@@ -17,7 +17,7 @@ def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]],
     body = request.body
     if request.path.startswith("/sent/"):
         headers["kind"] = "sent"
-        body = records(request.body).value
+        body = read_records(request.body).value
     events, dead = normalise(headers, body, {"topic": "wa.raw", "partition": 0, "offset": 0})
     return [event.fields for event in events], dead
 

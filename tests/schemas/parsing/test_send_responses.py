@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.http.sent_bodies import Taken, answer, take
+from ingest.http.sent_bodies import SentBody, read_send_response, read_sent_body
 from schemas.normalisation.raw_topic import normalise
 from schemas.normalisation.sent_records import parse_record
 from schemas.parsing.results import Parsed, Rejected
@@ -33,9 +33,9 @@ def read(
     return [event.fields for event in events], dead
 
 
-def taken(provider: str, body: bytes, **query: str) -> Taken:
-    found = take(body, {"raw": "1", **query}, built_in()[provider])
-    assert isinstance(found, Taken)
+def taken(provider: str, body: bytes, **query: str) -> SentBody:
+    found = read_sent_body(body, {"raw": "1", **query}, built_in()[provider])
+    assert isinstance(found, SentBody)
     return found
 
 
@@ -91,15 +91,15 @@ def test_a_response_and_a_record_of_the_same_message_are_one_event() -> None:
     ],
 )
 def test_a_wrong_query_is_refused(query: dict[str, str], code: str) -> None:
-    found = take(GOOD, query, built_in()["meta"])
-    assert not isinstance(found, Taken)
+    found = read_sent_body(GOOD, query, built_in()["meta"])
+    assert not isinstance(found, SentBody)
     assert (found.status, found.code) == (400, code)
     assert "5511955554444" not in found.detail
 
 
 def test_raw_is_refused_for_a_provider_without_documented_responses() -> None:
-    found = take(GOOD, {"raw": "1"}, built_in()["standard-webhooks"])
-    assert not isinstance(found, Taken)
+    found = read_sent_body(GOOD, {"raw": "1"}, built_in()["standard-webhooks"])
+    assert not isinstance(found, SentBody)
     assert (found.status, found.code) == (400, "no_raw_answers")
     assert "without raw" in found.detail
 
@@ -119,8 +119,8 @@ def test_an_exception_of_a_provider_is_reported_and_refuses_nothing() -> None:
 
     meta = built_in()["meta"]
     provider = Provider(meta.name, meta.verify, meta.parse, send_response=broken)
-    found = answer(GOOD, {}, provider)
-    assert isinstance(found, Taken)
+    found = read_send_response(GOOD, {}, provider)
+    assert isinstance(found, SentBody)
     assert (found.accepted, len(found.refused)) == (0, 1)
     assert "5511955554444" not in str(found.report())
     for known, reason in (

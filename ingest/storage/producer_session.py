@@ -1,10 +1,10 @@
-"""One connected Kafka producer and what it may be given. IO.
+"""One connected Kafka producer and the batches that it may be given.
 
-aiokafka 0.14's idempotent producer never gives up a batch: while the broker is away it is tried again for ever, in
-order, without making duplicates. Two facts of it decide how it is used here:
+aiokafka 0.14's idempotent producer never gives up a batch: while the broker is unavailable the batch is retried without
+end, in order and without duplicates. Two facts about it decide how it is used here:
 - a batch that does fail (refused by the broker, or without a leader for too long) leaves a gap in its partition's
   sequence numbers, and everything after it on that partition fails too: the producer has to be replaced;
-- a metadata request that names a topic asks the broker to create it: this one always asks for all topics instead.
+- a metadata request that names a topic asks the broker to create it: this session always asks for all topics instead.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from schemas.topics import RAW
 
 # A batch is closed at this size; one larger body makes a batch of its own.
 BATCH_BYTES = 512 * 1024
-# Batches on the way at once, each on a partition of its own: the next one fills while these travel. More only makes
-# batches smaller; four of the largest bodies stay far below the broker's socket.request.max.bytes (100 MiB).
+# Batches in flight, each on a partition of its own: the next one fills meanwhile. More only makes batches smaller; four
+# of the largest bodies stay far below the broker's socket.request.max.bytes (100 MiB).
 MAX_WRITES = 4
 # After this long without an answer the connection is closed and the batch is sent again over a new one.
 REQUEST_SECONDS = 10.0
@@ -29,11 +29,11 @@ CLOSE_SECONDS = 2.0
 
 
 class TopicMissingError(Exception):
-    """Kafka is there, `wa.raw` is not."""
+    """Kafka answers, but the topic `wa.raw` does not exist."""
 
 
-class Link:
-    """A started producer. Broken once a write failed: partitions that failed are not used again."""
+class ProducerSession:
+    """A started producer. Broken once a write failed: a partition that failed is not used again."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -41,22 +41,22 @@ class Link:
         self._failed: set[int] = set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._turn = 0
+        self._last_partition = 0
 
     @classmethod
-    async def open(cls, bootstrap: str, client_id: str) -> "Link":
-        """Connects. Raises KafkaError, OSError or TimeoutError when Kafka is away, TopicMissingError."""
+    async def open(cls, bootstrap: str, client_id: str) -> "ProducerSession":
+        """Connects. Raises KafkaError, OSError or TimeoutError while Kafka is unavailable, TopicMissingError."""
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             client_id=client_id,
             acks="all",
             enable_idempotence=True,
-            linger_ms=0,  # batches are made by ingest/storage/batches.py
+            linger_ms=0,  # batches are made by ingest/storage/batch_producer.py
             max_batch_size=BATCH_BYTES,
             max_request_size=RAW.max_bytes,
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
         )
-        link = cls(producer)
+        session = cls(producer)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await producer.start()
@@ -64,32 +64,37 @@ class Link:
             if not producer.client.cluster.partitions_for_topic(RAW.name):
                 raise TopicMissingError
         except BaseException:
-            await link.close()
+            await session.close()
             raise
-        return link
+        return session
 
     @property
     def broken(self) -> bool:
+        """Whether a write failed: the session has to be replaced."""
         return bool(self._failed)
 
     def new_batch(self) -> BatchBuilder:
+        """An empty batch."""
         return self._producer.create_batch()
 
-    def claim(self) -> int | None:
-        """A partition to write one batch to, in turn, or None while there is none or enough are busy."""
+    def claim_partition(self) -> int | None:
+        """The next partition for one batch, round robin; None when none is available or MAX_WRITES are in flight."""
         if len(self._busy) >= MAX_WRITES:
             return None
         known = self._producer.client.cluster.available_partitions_for_topic(RAW.name) or ()
         usable = sorted(known - self._busy - self._failed) if known else ()
         if not usable:
             return None
-        self._turn = next((partition for partition in usable if partition > self._turn), usable[0])
-        self._busy.add(self._turn)
+        self._last_partition = next((partition for partition in usable if partition > self._last_partition), usable[0])
+        self._busy.add(self._last_partition)
         self._idle.clear()
-        return self._turn
+        return self._last_partition
 
     async def write(self, batch: BatchBuilder, partition: int) -> None:
-        """Returns when all in-sync replicas have the batch; `partition` comes from `claim`. Raises KafkaError."""
+        """Returns when all in-sync replicas have the batch. Raises KafkaError.
+
+        `partition` comes from `claim_partition` and is free again afterwards.
+        """
         try:
             await (await self._producer.send_batch(batch, RAW.name, partition=partition))
         except asyncio.CancelledError:
@@ -102,8 +107,8 @@ class Link:
             if not self._busy:
                 self._idle.set()
 
-    def refresh(self) -> None:
-        """Asks for new leaders soon; the producer by itself does so only after a failed write or five minutes."""
+    def refresh_leaders(self) -> None:
+        """Asks for the partitions' leaders soon; the producer itself does so only after a failed write or 5 minutes."""
         self._producer.client.force_metadata_update()
 
     async def probe(self) -> bool:
@@ -115,24 +120,24 @@ class Link:
             return False
         return bool(cluster.available_partitions_for_topic(RAW.name))
 
-    async def retire(self, seconds: float) -> None:
-        """Gives a replaced producer so much time for what it still has on its way, then closes it."""
+    async def close_when_idle(self, seconds: float) -> None:
+        """Closes a replaced producer once nothing is in flight, at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         await self.close()
 
     async def close(self) -> None:
-        """Ends the producer within some seconds, with or without a broker; what is on its way fails."""
+        """Ends the producer within some seconds, with or without a broker; what is in flight fails."""
         with suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._producer.stop()
                 return
-        # stop() waits for the broker for ever; without it the sender task would go on trying in the background.
+        # stop() waits for the broker without end; without this the sender task would go on in the background.
         sender = self._producer._sender.sender_task
         if sender is not None:
             sender.cancel()
         with suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._producer.client.close()
-        self._producer._message_accumulator.fail_all(KafkaError("given up"))
+        self._producer._message_accumulator.fail_all(KafkaError("the producer was closed"))

@@ -1,21 +1,21 @@
-"""Real processes of the edge, and what they left in `wa.raw`. IO. Used by the tests of this folder."""
+"""Real processes of the edge, and the records that they stored in `wa.raw`."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.ports import free_ports
+from schemas.process.waiting import wait_for_async
 from schemas.topics import RAW
 
 META_SECRET = "meta-app-secret-7c1e"
@@ -48,12 +48,22 @@ ENV = {
 }
 WAIT_SECONDS = 60.0
 
+PARTITIONS = 4
 
-class Edge:
+Setting = str | int | float | bool | list[str]
+T = TypeVar("T")
+
+
+class EdgeProcess:
     """`ackstream ingest` with a settings file in `folder`; any number of instances. Ended by `close`."""
 
     def __init__(
-        self, folder: Path, bootstrap: str, ingest: Mapping[str, Any], sources: str = SOURCES, port: int | None = None
+        self,
+        folder: Path,
+        bootstrap: str,
+        ingest: Mapping[str, Setting],
+        sources: str = SOURCES,
+        port: int | None = None,
     ) -> None:
         self.folder = folder
         self.port = port or free_ports(1)[0]
@@ -65,22 +75,22 @@ class Edge:
         (folder / "ackstream.toml").write_text(text)
         self.env = {**os.environ, **ENV, "ACKSTREAM_CONFIG": str(folder / "ackstream.toml")}
 
-    def start(self, instance: int = 0) -> "Edge":
-        """Starts a process; it need not be healthy yet."""
+    def start(self, instance: int = 0, command: Sequence[str] = ()) -> "EdgeProcess":
+        """Starts a process; it need not be healthy yet. `command`: instead of `ackstream ingest`, for Python."""
         with self.log_file.open("ab") as log:
-            command = [sys.executable, "-m", "deploy.cli", "ingest", "--instance", str(instance)]
-            self.processes.append(subprocess.Popen(command, env=self.env, stdout=log, stderr=log))
+            arguments = command or ["-m", "deploy.cli", "ingest", "--instance", str(instance)]
+            self.processes.append(subprocess.Popen([sys.executable, *arguments], env=self.env, stdout=log, stderr=log))
         return self
 
-    def fails(self, instance: int = 0) -> str:
-        """Starts a process that must end by itself with exit 1; its stderr."""
+    def failed_start(self, instance: int = 0) -> str:
+        """Starts a process that must end by itself with exit 1; returns its stderr."""
         command = [sys.executable, "-m", "deploy.cli", "ingest", "--instance", str(instance)]
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
         assert done.returncode == 1, done
         return done.stderr
 
-    def wait(self, path: str = "/readyz", status: int = 200) -> "Edge":
-        """Until `path` answers `status`."""
+    def wait(self, path: str = "/readyz", status: int = 200) -> "EdgeProcess":
+        """Returns when `path` answers `status`."""
         deadline = time.monotonic() + WAIT_SECONDS
         while self.status(path) != status:
             ended = [process.returncode for process in self.processes if process.poll() is not None]
@@ -90,6 +100,7 @@ class Edge:
         return self
 
     def status(self, path: str) -> int:
+        """The status that `path` answers, 0 without an answer."""
         try:
             with urlopen(self.url + path, timeout=5) as answer:  # noqa: S310  (loopback)
                 return int(answer.status)
@@ -116,7 +127,7 @@ class Edge:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def close(self) -> list[int]:
-        """SIGTERM to all; their exit codes."""
+        """Ends all processes with SIGTERM; returns their exit codes."""
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -129,20 +140,19 @@ class Edge:
 
 
 def partitions() -> list[TopicPartition]:
+    """The partitions of `wa.raw`."""
     return [TopicPartition(RAW.name, number) for number in range(PARTITIONS)]
 
 
-PARTITIONS = 4
-
-
-class Raw:
-    """What `wa.raw` got since `mark` was called last."""
+class RawTopic:
+    """The records of `wa.raw` since `mark` was called last, all of them before that."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._from: dict[TopicPartition, int] = {}
+        self._from: dict[TopicPartition, int] = dict.fromkeys(partitions(), 0)
 
-    async def mark(self) -> "Raw":
+    async def mark(self) -> "RawTopic":
+        """From now on only later records count."""
         self._from = await self._with_consumer(lambda consumer: consumer.end_offsets(partitions()))
         return self
 
@@ -160,7 +170,7 @@ class Raw:
             found += [record for records in batch.values() for record in records]
         return found
 
-    async def _with_consumer(self, work: Callable[[AIOKafkaConsumer], Awaitable[Any]]) -> Any:
+    async def _with_consumer(self, work: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=8 << 20
         )
@@ -173,16 +183,14 @@ class Raw:
 
 
 def headers(record: ConsumerRecord) -> dict[str, str]:
-    """The headers of a record as text; a name that stands twice fails."""
+    """The headers of a record as text; fails for a name that occurs twice."""
     found = {name: value.decode() for name, value in record.headers}
     assert len(found) == len(record.headers)
     return found
 
 
-async def until(what: str, check: Callable[[], Awaitable[Any]]) -> Any:
+async def until(what: str, check: Callable[[], Awaitable[T | None]]) -> T:
     """The first truthy answer of `check`."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (answer := await check()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        await asyncio.sleep(0.1)
+    answer = await wait_for_async(check, WAIT_SECONDS)
+    assert answer, f"never: {what}"
     return answer

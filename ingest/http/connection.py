@@ -1,4 +1,4 @@
-"""One HTTP connection: aiohttp's, with our errors. IO."""
+"""One HTTP connection: aiohttp's, with our limits and our errors."""
 
 import asyncio
 from typing import Any, cast
@@ -8,15 +8,18 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from ingest.http.context import refuse
-from ingest.http.refusals import BAD_REQUEST, INTERNAL, TOO_MANY_CONNECTIONS, Refusal
-from ingest.logs import describe
+from ingest.http.refusals import BAD_REQUEST, INTERNAL, TOO_MANY_CONNECTIONS
+from schemas.process.logs import describe, get_logger
 
-# An idle connection, also one that never sends its first request. Longer than the usual proxies' 60 s, so that it is
-# the proxy that ends a connection and never this side while the next request is on its way.
+log = get_logger("ingest.http")
+
+# An idle connection, also one that never sends its first request. Longer than the usual proxies' 60 s, so that the
+# proxy ends a connection, and never this side while the next request is on its way.
 KEEPALIVE_SECONDS = 75.0
-# So long the rest of a refused body is read and thrown away: a client that is still sending sees the answer that way.
+# For this long the rest of a refused body is read and thrown away, so that a client that is still sending gets the
+# answer.
 LINGERING_SECONDS = 5.0
-# From the first byte of a request to the end of its headers: a client that sends them a byte at a time holds a
+# From the first byte of a request to the end of its headers: a client that sends them a byte at a time occupies a
 # connection no longer than this.
 HEAD_SECONDS = 20.0
 _FULL = (
@@ -26,41 +29,52 @@ _FULL = (
 
 
 class Connection(RequestHandler):
-    """Answers what is no valid HTTP, and our own failures, in JSON; logs neither texts nor addresses of requests."""
+    """Answers invalid HTTP, and our own failures, in JSON; logs neither texts nor addresses of requests."""
 
-    __slots__ = ("_head_timer", "_max_connections", "_server")
+    __slots__ = ("_head_seconds", "_head_timer", "_max_connections", "_server")
 
-    def __init__(self, manager: web.Server, max_connections: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        manager: web.Server,
+        max_connections: int,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        head_seconds: float = HEAD_SECONDS,
+    ) -> None:
         self._server = manager
         self._max_connections = max_connections
+        self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
         super().__init__(
             manager,
+            loop=loop,
             access_log=None,  # type: ignore[arg-type]
             auto_decompress=False,  # signatures are made over the bytes on the wire
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=LINGERING_SECONDS,
-            **kwargs,
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Answers 503 and closes when there are too many connections."""
         super().connection_made(transport)
         if len(self._server.connections) > self._max_connections:
             cast("asyncio.Transport", transport).write(_FULL)
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
+        """Limits the time for the headers of a request."""
         super().data_received(data)
         if self._messages or self._current_request is not None:
-            self._stop_waiting()
+            self._cancel_head_timer()
         elif self._head_timer is None:
-            self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.force_close)
+            self._head_timer = asyncio.get_running_loop().call_later(self._head_seconds, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._stop_waiting()
+        """Ends the timer of the headers with the connection."""
+        self._cancel_head_timer()
         super().connection_lost(exc)
 
-    def _stop_waiting(self) -> None:
+    def _cancel_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -72,15 +86,17 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  (quotes the request)
     ) -> web.StreamResponse:
-        refusal: Refusal = BAD_REQUEST if status < 500 else INTERNAL
-        if refusal is INTERNAL:
-            self.logger.error("failed error=%s", describe(exc) if exc is not None else "unknown")
+        """The answer to invalid HTTP (400) or to a failure of a handler (500). Raises once an answer has begun."""
+        error = BAD_REQUEST if status < 500 else INTERNAL
+        if error is INTERNAL:
+            log.error("request_failed", error=describe(exc) if exc is not None else "unknown")
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
-        response = refuse(refusal)
+        response = refuse(error)
         response.force_close()
         return response
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (quotes the request)
+        """Logs an exception without its text."""
         error = kwargs.get("exc_info")
-        self.logger.error("failed error=%s", describe(error) if isinstance(error, BaseException) else "unknown")
+        log.error("request_failed", error=describe(error) if isinstance(error, BaseException) else "unknown")

@@ -1,4 +1,4 @@
-"""The pure parts and the ones that need no Kafka."""
+"""Parts of the edge that need no Kafka: stored headers, request ids, memory budget, metrics, bodies in time."""
 
 import asyncio
 import re
@@ -9,16 +9,15 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from ingest.http import bodies
 from ingest.http.app import create_app
-from ingest.http.authenticate import Source, webhook
-from ingest.http.context import EDGE
-from ingest.http.refusals import Refusal
+from ingest.http.authenticate import Source, webhook_headers
+from ingest.http.context import APP_CONTEXT
 from ingest.http.request_ids import request_id
-from ingest.logs import describe
-from ingest.storage.memory_budget import REQUEST_OVERHEAD, Budget, Charge
+from ingest.storage.memory_budget import REQUEST_OVERHEAD, Charge, MemoryBudget
 from schemas import metrics
 from schemas.authentication.request import Request, Verdict
+from schemas.http_errors import HttpError
+from schemas.process.logs import describe
 from schemas.providers import registry
 from schemas.providers.base import Provider
 from schemas.settings.config import Config
@@ -36,16 +35,16 @@ def test_credentials_are_not_stored_even_if_a_provider_calls_them_a_proof() -> N
         proof_headers=("authorization", "cookie", "x-proof"),
     )
     given = {"authorization": "Basic czpz", "cookie": "s=1", "x-proof": "p\udcff"}
-    headers = webhook(source(careless), Request(given, b"", now_ms=0), "id")
-    assert not isinstance(headers, Refusal)
+    headers = webhook_headers(source(careless), Request(given, b"", now_ms=0), "id")
+    assert not isinstance(headers, HttpError)
     assert [name for name, _ in headers] == ["source", "provider", "received_at", "request_id", "auth", "x-proof"]
     assert dict(headers)["x-proof"] == b"p\xff"
 
 
 def test_every_provider_refuses_or_takes_an_empty_request() -> None:
     for provider in registry.built_in().values():
-        decided = webhook(source(provider), Request({}, b"", now_ms=0), "id")
-        assert isinstance(decided, Refusal | list)
+        decided = webhook_headers(source(provider), Request({}, b"", now_ms=0), "id")
+        assert isinstance(decided, HttpError | list)
 
 
 def test_a_source_shows_no_secret_of_its_own() -> None:
@@ -61,7 +60,7 @@ def test_request_ids_are_version_7_and_sort_by_time() -> None:
 
 
 def test_budget_takes_what_fits_and_gets_back_what_it_gave() -> None:
-    budget = Budget(10)
+    budget = MemoryBudget(10)
     charge = Charge(budget)
     assert charge.add(6)
     assert not charge.add(5)
@@ -77,7 +76,7 @@ def test_budget_takes_what_fits_and_gets_back_what_it_gave() -> None:
 def test_foreign_errors_are_described_without_their_text() -> None:
     with pytest.raises(KeyError) as caught:
         raise KeyError("+491510000042")
-    assert re.fullmatch(r"KeyError at test_parts\.py:\d+", describe(caught.value))
+    assert re.fullmatch(r"KeyError at test_parts_without_kafka\.py:\d+", describe(caught.value))
 
 
 def test_metrics_are_declared_once_and_named_by_their_type() -> None:
@@ -103,8 +102,8 @@ async def server(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[TestServ
     await server.close()
 
 
-async def test_a_body_that_takes_too_long_is_refused(server: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+async def test_a_body_that_takes_too_long_is_refused(server: TestServer) -> None:
+    server.app[APP_CONTEXT].body_seconds = 0.05
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
     assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
@@ -113,7 +112,7 @@ async def test_a_body_that_takes_too_long_is_refused(server: TestServer, monkeyp
 
 async def test_a_full_budget_refuses_before_it_reads(server: TestServer) -> None:
     app: web.Application = server.app
-    budget = app[EDGE].budget
+    budget = app[APP_CONTEXT].budget
     assert budget.take(budget.limit - REQUEST_OVERHEAD - 3)
     async with ClientSession() as http:
         for body, error in ((b"1234", "overloaded"), (b"123", "not_stored")):

@@ -1,7 +1,7 @@
-"""Gathers records into batches and tells each waiting request when its batch is stored. IO through a Link.
+"""Gathers records into batches for Kafka and reports to each request whether its batch is stored.
 
 One future a request and one timer a batch keep the cost per record low. Every batch ends in one of three ways: stored,
-refused by Kafka, or dropped before it was handed to Kafka because all who waited had been told 503.
+refused by Kafka, or dropped before it was handed to Kafka because all of its requests had been answered 503.
 """
 
 import asyncio
@@ -10,37 +10,46 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-from ingest.storage.memory_budget import Budget
+from ingest.storage.memory_budget import MemoryBudget
 from ingest.storage.record import RecordHeaders
+from schemas.process.tasks import Tasks
 
-# A record waits this long for companions; measured: 2 ms gives full speed from 64 connections on, 5 ms costs a third.
+# A batch stays open this long for further records; measured: 2 ms gives full speed from 64 connections on, 5 ms costs a
+# third.
 LINGER_SECONDS = 0.002
 
 
 class Builder(Protocol):
-    """A record batch being filled; aiokafka's BatchBuilder."""
+    """A record batch being filled: aiokafka's BatchBuilder."""
 
-    def append(self, *, timestamp: int, key: None, value: bytes, headers: RecordHeaders) -> object | None: ...
+    def append(self, *, timestamp: int, key: None, value: bytes, headers: RecordHeaders) -> object | None:
+        """Adds a record; None, and nothing is added, when the batch is full."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """No record can be added any more."""
 
 
-class Target(Protocol):
-    """Where batches go; see ingest/storage/producer.py."""
+class Session(Protocol):
+    """Where batches go: a ProducerSession."""
 
-    def new_batch(self) -> Builder: ...
+    def new_batch(self) -> Builder:
+        """An empty batch."""
 
-    def claim(self) -> int | None: ...
+    def claim_partition(self) -> int | None:
+        """A partition for one batch, or None while there is none."""
 
-    async def write(self, batch: Builder, partition: int) -> None: ...
+    async def write(self, batch: Builder, partition: int) -> None:
+        """Returns when the batch is stored; raises when it is refused."""
 
 
 class Observer(Protocol):
-    """Is told what became of the batches."""
+    """Receives the result of every batch that was handed to Kafka."""
 
-    def stored(self, records: int, late: bool) -> None: ...
+    def on_stored(self, records: int, late: bool) -> None:
+        """Kafka has the batch; `late`: its requests had been answered before."""
 
-    def failed(self, error: Exception) -> None: ...
+    def on_failed(self, error: Exception) -> None:
+        """Kafka refused the batch."""
 
 
 class _Batch:
@@ -50,7 +59,7 @@ class _Batch:
         self.builder = builder
         self.waiters: list[asyncio.Future[bool]] = []
         self.charge = 0
-        self.due = False  # has lingered long enough
+        self.due = False  # LINGER_SECONDS have passed
         self.timer: asyncio.TimerHandle | None = None
 
     def answer(self, stored: bool) -> None:
@@ -61,16 +70,23 @@ class _Batch:
             self.timer.cancel()
 
 
-class Batches:
-    """Records in, futures out; bounded by `budget`, answered within `answer_within` seconds."""
+class BatchProducer:
+    """Takes records and returns futures; bounded by `budget`, each future is set within `answer_within` seconds."""
 
     def __init__(
-        self, target: Callable[[], Target | None], budget: Budget, answer_within: float, observer: Observer
+        self,
+        session: Callable[[], Session | None],
+        budget: MemoryBudget,
+        answer_within: float,
+        observer: Observer,
+        tasks: Tasks,
     ) -> None:
-        self._target = target
+        """`session` returns the current session, None while there is no connection."""
+        self._session = session
         self._budget = budget
         self._answer_within = answer_within
         self._observer = observer
+        self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._open: _Batch | None = None
         self._queue: deque[_Batch] = deque()
@@ -78,23 +94,22 @@ class Batches:
         self._progress_at = monotonic()
 
     @property
-    def pending(self) -> bool:
-        return bool(self._writes or self._queue or self._open)
-
-    @property
     def stalled_seconds(self) -> float:
-        """How long Kafka has owed an answer; 0 when nothing is on its way."""
+        """Time since Kafka's last answer while one is due; 0 when nothing is in flight."""
         return monotonic() - self._progress_at if self._writes else 0.0
 
     @property
     def starved(self) -> bool:
-        """Batches are ready and nothing is on its way: no partition can be written to."""
+        """Whether batches are ready and none is in flight: no partition can be written to."""
         return not self._writes and (bool(self._queue) or (self._open is not None and self._open.due))
 
     def put(self, value: bytes, headers: RecordHeaders, timestamp_ms: int, charge: int) -> asyncio.Future[bool] | None:
-        """Takes a record and its `charge`; the future says whether it is stored. None (nothing taken) without Kafka."""
-        target = self._target()
-        if target is None:
+        """Takes a record and its `charge`; the future's result is whether it is stored in time.
+
+        None without a session: nothing was taken.
+        """
+        session = self._session()
+        if session is None:
             return None
         batch = self._open
         if (
@@ -104,7 +119,7 @@ class Batches:
             if batch is not None:
                 self._seal(batch)
                 self.pump()
-            batch = self._open_batch(target)
+            batch = self._open_batch(session)
             batch.builder.append(timestamp=timestamp_ms, key=None, value=value, headers=headers)
         waiter = self._loop.create_future()
         batch.waiters.append(waiter)
@@ -112,25 +127,25 @@ class Batches:
         return waiter
 
     def pump(self) -> None:
-        """Hands over what is ready; called when something became ready or a partition free."""
-        target = self._target()
-        while target is not None and (self._queue or (self._open is not None and self._open.due)):
-            partition = target.claim()
+        """Hands ready batches to Kafka. Called when a batch became ready or a partition free."""
+        session = self._session()
+        while session is not None and (self._queue or (self._open is not None and self._open.due)):
+            partition = session.claim_partition()
             if partition is None:
                 return
             if not self._queue and self._open is not None:
                 self._seal(self._open)
-            self._start(target, self._queue.popleft(), partition)
+            self._start(session, self._queue.popleft(), partition)
 
     async def drain(self, seconds: float) -> bool:
-        """Sends what is there, waits at most `seconds`, gives up the rest. True when all is stored."""
+        """Sends what is there, for at most `seconds`, and drops the rest. True when everything is stored."""
         if self._open is not None:
             self._seal(self._open)
         self.pump()
         deadline = monotonic() + seconds
         while self._writes and (left := deadline - monotonic()) > 0:
             await asyncio.wait(self._writes, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        complete = not self.pending
+        complete = not (self._writes or self._queue or self._open)
         for batch in self._queue:
             self._drop(batch)
         self._queue.clear()
@@ -140,8 +155,8 @@ class Batches:
             await asyncio.wait(self._writes)
         return complete
 
-    def _open_batch(self, target: Target) -> _Batch:
-        batch = self._open = _Batch(target.new_batch())
+    def _open_batch(self, session: Session) -> _Batch:
+        batch = self._open = _Batch(session.new_batch())
         batch.timer = self._loop.call_later(LINGER_SECONDS, self._lingered, batch)
         return batch
 
@@ -162,17 +177,17 @@ class Batches:
         elif batch in self._queue:
             self._queue.remove(batch)
         else:
-            return  # Kafka has it: it stays charged until Kafka answers
+            return  # in flight: it stays charged until Kafka answers
         self._drop(batch)
 
     def _drop(self, batch: _Batch) -> None:
         batch.answer(False)
         self._budget.give(batch.charge)
 
-    def _start(self, target: Target, batch: _Batch, partition: int) -> None:
+    def _start(self, session: Session, batch: _Batch, partition: int) -> None:
         if not self._writes:
             self._progress_at = monotonic()
-        task = self._loop.create_task(self._write(target, batch, partition))
+        task = self._tasks.start("kafka write", self._write(session, batch, partition), endless=False)
         self._writes.add(task)
         task.add_done_callback(self._ended)
 
@@ -180,17 +195,17 @@ class Batches:
         self._writes.discard(task)
         self.pump()
 
-    async def _write(self, target: Target, batch: _Batch, partition: int) -> None:
+    async def _write(self, session: Session, batch: _Batch, partition: int) -> None:
         stored = False
         try:
-            await target.write(batch.builder, partition)
+            await session.write(batch.builder, partition)
             stored = True
         except Exception as error:
-            self._observer.failed(error)
+            self._observer.on_failed(error)
         finally:
             late = bool(batch.waiters) and batch.waiters[0].done()
             batch.answer(stored)
             self._budget.give(batch.charge)
             self._progress_at = monotonic()
         if stored:
-            self._observer.stored(len(batch.waiters), late)
+            self._observer.on_stored(len(batch.waiters), late)
