@@ -1,8 +1,8 @@
-"""The country of a phone number, in Python and in ClickHouse. Pure.
+"""The country of a phone number, in Python and in ClickHouse.
 
-The longest prefix of a number decides: most countries have a calling code of their own, some share one and are told
-apart by the digits behind it (+1, +44, +61, +262 ...). Eight digits are enough for all of them, so the table becomes
-ranges of the first eight digits, which both languages search in the same way.
+The longest prefix of a number decides. Most countries have a calling code of their own; some share one and differ in
+the digits after it (+1, +44, +61, +262 ...). Eight digits are enough for all of them, so the table becomes ranges of
+the first eight digits, which both languages search in the same way.
 """
 
 import re
@@ -41,13 +41,13 @@ _DIGITS = 8
 _PHONE = r"[+][1-9][0-9]{6,14}"
 
 
-def known() -> tuple[str, ...]:
-    """Every country that a number may have."""
+def country_codes() -> tuple[str, ...]:
+    """ISO 3166 alpha-2 of every country that a number may have."""
     return tuple(word for word in PREFIXES.split() if word.isalpha())
 
 
 def country(phone: str) -> str:
-    """ISO 3166 alpha-2 of a number written as `+digits`; "" for a number of no country and for what is no number."""
+    """ISO 3166 alpha-2 of a number written as `+digits`; "" for a number without a country and for any other text."""
     if not re.fullmatch(_PHONE, phone):
         return ""
     starts, countries = _ranges()
@@ -74,19 +74,20 @@ def _ranges() -> tuple[list[int], list[str]]:
             table[word] = name
         else:
             name = word
-    edges = {0}
+    bounds = {0}
     for prefix in table:
         size = 10 ** (_DIGITS - len(prefix))
-        edges |= {int(prefix) * size, (int(prefix) + 1) * size}
+        bounds |= {int(prefix) * size, (int(prefix) + 1) * size}
     starts: list[int] = []
     countries: list[str] = []
-    for edge in sorted(edges):
-        found = _longest(table, f"{edge:0{_DIGITS}d}")
+    for start in sorted(bounds):
+        found = _longest(table, f"{start:0{_DIGITS}d}")
         if not countries or countries[-1] != found:
-            starts.append(edge)
+            starts.append(start)
             countries.append(found)
     return starts, countries
 
 
 def _longest(table: dict[str, str], digits: str) -> str:
+    """The country of the longest prefix of `digits` in the table, or ""."""
     return next((table[digits[:size]] for size in range(_DIGITS, 0, -1) if digits[:size] in table), "")

@@ -1,4 +1,4 @@
-"""After how long panels ask what has become of a message: the tables count by the same steps. Pure."""
+"""The ages of a message at which panels evaluate its outcome; the tables count in the same steps."""
 
 from typing import Final
 
@@ -6,5 +6,5 @@ from schemas.topics import DAY_MS
 
 HOUR_MS: Final = 3_600_000
 
-# In ms, of the sending; the last is the longest time to live.
+# In ms since sending. The last one is the longest time to live of a message.
 HORIZONS_MS: Final = (HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS)

@@ -1,6 +1,6 @@
-"""The one form of HTTP refusals, of the edge and of the page: {"error": code, "detail": sentence}.
+"""The form of every HTTP error, of the edge and of the page: {"error": code, "detail": sentence}.
 
-Sentences are fixed texts: nothing of a request and nothing of a row is quoted.
+Sentences are fixed texts: they quote nothing of a request or of a row.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True, frozen=True)
 class HttpError:
-    """One refusal. `code` is also the word in metrics; `more` adds fields to the JSON object."""
+    """One error. `code` is also its label in metrics; `more` adds fields to the JSON object."""
 
     status: int
     code: str
@@ -22,17 +22,17 @@ class HttpError:
     more: Mapping[str, object] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """The JSON of the answer."""
+        """The JSON body."""
         return dumps({"error": self.code, "detail": self.detail, **self.more})
 
 
 def retry_after(seconds: int) -> Headers:
-    """The header that says when to try again."""
+    """The header Retry-After."""
     return (("Retry-After", str(seconds)),)
 
 
 def bad_parameter(detail: str, **more: object) -> HttpError:
-    """400 for a value of the query that cannot be used."""
+    """400 for a parameter of the query that cannot be used."""
     return HttpError(400, "bad_parameter", detail, (), more)
 
 

@@ -85,6 +85,7 @@ FIELDS: Final = (
     Field("last_event_at", Rule.LAST_MOMENT, inherited=False),
     Field("days", Rule.DAYS, inherited=True, in_state=False),
     Field("n", Rule.ROWS, inherited=True, in_state=False),
+    Field("callback_data", Rule.RANKED_WORD, inherited=True),
 )
 
 
@@ -125,6 +126,7 @@ COLUMNS: Final = (
     Column("template", Kind.WORD, ("template",)),
     Column("campaign", Kind.WORD, ("campaign",)),
     Column("category", Kind.WORD, ("category",)),
+    Column("callback_data", Kind.WORD, ("callback_data",)),
     Column("pricing_category", Kind.WORD, ("pricing_category",)),
     Column("sent_at", Kind.TIME, ("sent",)),
     Column("delivered_at", Kind.TIME, ("delivered",)),

@@ -1,6 +1,6 @@
-"""Every metric that a part of Ackstream exports, once: name, type, labels, meaning. Pure.
+"""Every metric that Ackstream exports, declared once: name, type, labels, meaning.
 
-Parts make their metrics from these declarations and dashboards name them from here, so that the two cannot drift
+Processes create their metrics from these declarations and dashboards name them from here, so the two cannot drift
 apart. Label values come from closed lists (the settings' sources, the providers, outcomes, classes of errors), never
 from a client.
 """
@@ -11,7 +11,7 @@ from typing import Literal
 
 @dataclass(slots=True, frozen=True)
 class Metric:
-    """`merge` says how the values of several processes become one; counters and histograms are always added up."""
+    """One metric. `merge`: how the values of several processes become one; counters and histograms are summed."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
@@ -21,7 +21,7 @@ class Metric:
     merge: Literal["sum", "min", "max"] = "sum"
 
 
-# Meta wants the median answer below 250 ms and counts answers over 1 s as slow: finer steps below the one, few above.
+# Meta wants the median answer below 250 ms and counts answers over 1 s as slow: fine steps below 250 ms, few above.
 _ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 INGEST_REQUESTS = Metric(
@@ -31,7 +31,7 @@ INGEST_REQUESTS = Metric(
     ("source", "provider", "outcome"),
 )
 INGEST_BYTES = Metric(
-    "ingest_bytes_total", "counter", "Bytes of the bodies that were stored before their answer", ("source", "provider")
+    "ingest_bytes_total", "counter", "Bytes of bodies that were stored before the answer", ("source", "provider")
 )
 INGEST_SECONDS = Metric(
     "ingest_request_seconds",
@@ -39,28 +39,30 @@ INGEST_SECONDS = Metric(
     "Seconds from the headers of a POST to its answer",
     buckets=_ANSWER_SECONDS,
 )
-INGEST_IN_FLIGHT_BYTES = Metric("ingest_in_flight_bytes", "gauge", "Bytes of bodies read but not yet stored")
+INGEST_IN_FLIGHT_BYTES = Metric("ingest_in_flight_bytes", "gauge", "Bytes of bodies that are read but not yet stored")
 INGEST_STORED_RECORDS = Metric("ingest_stored_records_total", "counter", "Records that Kafka acknowledged")
 INGEST_LATE_RECORDS = Metric(
     "ingest_late_records_total",
     "counter",
-    "Records that Kafka acknowledged after their client had been told 503; its repetition makes them duplicates",
+    "Records that Kafka acknowledged after their client got 503; its repetition makes them duplicates",
 )
 INGEST_STORE_UP = Metric(
     "ingest_store_up", "gauge", "1 while Kafka acknowledges in time, 0 while bodies are refused with 503", merge="min"
 )
-INGEST_SPOOL_RECORDS = Metric("ingest_spool_records", "gauge", "Bodies on the disk that are not in Kafka yet")
-INGEST_SPOOL_BYTES = Metric("ingest_spool_bytes", "gauge", "Bytes of the bodies on the disk that are not in Kafka yet")
+INGEST_SPOOL_RECORDS = Metric("ingest_spool_records", "gauge", "Bodies in the spool, not yet in Kafka")
+INGEST_SPOOL_BYTES = Metric("ingest_spool_bytes", "gauge", "Bytes of the bodies in the spool, not yet in Kafka")
 INGEST_SPOOL_OLDEST = Metric(
     "ingest_spool_oldest_seconds",
     "gauge",
-    "Age of the oldest body on the disk; 0 without any",
+    "Age of the oldest body in the spool in seconds; 0 for an empty spool",
     merge="max",
 )
-INGEST_SPOOLED = Metric("ingest_spooled_total", "counter", "Bodies written to the disk because Kafka did not take them")
-INGEST_DRAINED = Metric("ingest_drained_total", "counter", "Bodies moved from the disk to Kafka")
+INGEST_SPOOLED = Metric(
+    "ingest_spooled_total", "counter", "Bodies written to the spool because Kafka did not acknowledge them in time"
+)
+INGEST_DRAINED = Metric("ingest_drained_total", "counter", "Bodies moved from the spool to Kafka")
 INGEST_KAFKA_ERRORS = Metric(
-    "ingest_kafka_errors_total", "counter", "Failed connections and refused batches by class of error", ("error",)
+    "ingest_kafka_errors_total", "counter", "Failed connections and rejected batches by class of error", ("error",)
 )
 
 METRICS = (

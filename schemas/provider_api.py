@@ -6,12 +6,12 @@ The names in `__all__` keep their meaning within a major version; other modules 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_hmac, matching_secret, verdict_for
 from schemas.authentication.static_secret import verify_static_secret
-from schemas.parsing.bodies import elements_of
+from schemas.parsing.bodies import elements_of, read_each, read_named
 from schemas.parsing.identity import chat_id, group_member, is_group, phone, phone_or_id
 from schemas.parsing.json_text import InvalidJSON, loads
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
+from schemas.parsing.send_responses import recipient_fields, sent_record
 from schemas.parsing.times import parse_epoch, parse_iso, parse_time
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
@@ -24,7 +24,9 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "Rejected",              # an element that could not be understood, with its reason
     "Reason",                # the closed list of reasons
     # Bodies.
-    "elements_of",           # decodes a JSON body and yields what a function makes of it
+    "read_each",             # decodes a JSON body, a list or one value, and calls a function for each value
+    "read_named",            # the same for objects that name their event in one of their keys
+    "elements_of",           # decodes a JSON body and calls a function once
     "loads",                 # decodes JSON, tolerant of what providers really send
     "InvalidJSON",           # what `loads` raises, and nothing else
     # JSON values of any shape: these take any value and never raise.
@@ -54,7 +56,6 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "matching_hmac",         # the secret that made a hex HMAC-SHA256 of the body
     "verdict_for",           # ok for a secret that was found, REJECT for None
     # The response to the call that sends a message: what `send_response` is made of.
-    "responses_of",          # decodes it and yields what a function makes of each response
     "sent_record",           # the sent event of one message, and its status
     "recipient_fields",      # the fields of its recipient
 ]  # fmt: skip

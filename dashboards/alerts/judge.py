@@ -10,7 +10,7 @@ from dashboards.alerts.evaluate import Row
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.words import row
 from schemas.errors import ConfigError
-from schemas.settings.config import ClickHouse
+from schemas.settings.sections import ClickHouse
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient

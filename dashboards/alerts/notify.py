@@ -7,7 +7,7 @@ import aiohttp
 
 from dashboards.alerts.message import only_text
 from schemas.errors import ConfigError
-from schemas.settings.config import Alerts
+from schemas.settings.sections import Alerts
 
 
 class NotTakenError(Exception):

@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_NAME, SOURCE_UID
+from schemas.settings.base import Secret
 from schemas.settings.config import Config
-from schemas.settings.section import Secret
 
 DASHBOARDS: Final = "dashboards"
 RULES: Final = "provisioning/alerting/ackstream-rules.json"

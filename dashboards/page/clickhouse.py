@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import Error, ProgrammingError
 
 from dashboards.page.problems import RETRY, Problem, bad_parameter
 from schemas.errors import ConfigError
-from schemas.settings.config import ClickHouse, Dashboards
+from schemas.settings.sections import ClickHouse, Dashboards
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.page.problems import bad_parameter, unknown_parameter
 from dashboards.page.ranges import EARLIEST, LATEST, PRESETS, Range, ceil, everything, floor, midnight
-from schemas.settings.config import SOURCE_NAME
+from schemas.settings.sections import SOURCE_NAME
 
 ALL: Final = "all"
 DEFAULT_RANGE: Final = "7d"

@@ -1,8 +1,7 @@
 """Makes the topics of a Kafka be what `schemas/topics.py` lists; never deletes one. IO: Kafka's admin interface."""
 
-import asyncio
-import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from deploy import blocking
 from schemas.errors import Failure
+from schemas.process.waiting import wait_for_async
 from schemas.topics import DAY_MS, TOPICS, Topic
 
 _ALREADY_EXISTS = 36
@@ -114,13 +114,10 @@ async def _create(
 
 
 async def _wait_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
-    deadline = time.monotonic() + _VISIBLE_SECONDS
-    while not await _all_led(client, names):
-        if time.monotonic() > deadline:
-            raise Failure(
-                f"Kafka created the topics but does not serve them after {_VISIBLE_SECONDS:.0f} s: look at its log"
-            )
-        await asyncio.sleep(0.05)
+    if not await wait_for_async(lambda: _all_led(client, names), _VISIBLE_SECONDS, every=0.05):
+        raise Failure(
+            f"Kafka created the topics but does not serve them after {_VISIBLE_SECONDS:.0f} s: look at its log"
+        )
 
 
 async def _all_led(client: AIOKafkaAdminClient, names: set[str]) -> bool:
@@ -131,15 +128,15 @@ async def _all_led(client: AIOKafkaAdminClient, names: set[str]) -> bool:
 
 async def _wait_groups(client: AIOKafkaAdminClient) -> None:
     """The first question for a group's coordinator makes Kafka create the topic of the offsets."""
-    deadline = time.monotonic() + _VISIBLE_SECONDS
-    while True:
-        try:
+
+    async def found() -> bool:
+        with suppress(KafkaError):
             await client.find_coordinator("ackstream")
-            return
-        except KafkaError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)
+            return True
+        return False
+
+    if not await wait_for_async(found, _VISIBLE_SECONDS, every=0.05):
+        await client.find_coordinator("ackstream")  # raises the reason
 
 
 async def _align(

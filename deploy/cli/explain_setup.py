@@ -12,7 +12,8 @@ from schemas.normalisation.explain import Setup
 from schemas.parsing.json_text import dumps, loads
 from schemas.providers import base, registry
 from schemas.providers.registry import Formats
-from schemas.settings.config import Config, Source, find_file, load
+from schemas.settings.config import Config, find_file, load
+from schemas.settings.sections import Source
 
 
 class Setups:

@@ -9,13 +9,13 @@ from streams.load.lifecycle import apply_events, dumps
 # What is told of an event beside its kind.
 FACTS = (
     "status", "raw_status", "type", "raw_type", "text", "payload", "target_message_id", "from", "to", "participant",
-    "template", "campaign", "category", "pricing_category", "error_code", "error_title",
+    "template", "campaign", "category", "callback_data", "pricing_category", "error_code", "error_title",
     "error_text", "origin", "from_me", "historical",
 )  # fmt: skip
 # Columns whose changes are the story; the rest only repeats what the event says.
 _STORY = (
-    "direction", "origin", "template", "campaign", "category", "sent_at", "delivered_at", "read_at", "played_at",
-    "failed_at", "deleted_at", "error_code", "status",
+    "direction", "origin", "template", "campaign", "category", "callback_data", "sent_at", "delivered_at", "read_at",
+    "played_at", "failed_at", "deleted_at", "error_code", "status",
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from deploy import blocking
 from deploy.local.kafka import broker
 from deploy.local.layout import Layout
-from schemas.settings.config import ClickHouse, Config
+from schemas.settings.config import Config
+from schemas.settings.sections import ClickHouse
 
 # A worker writes its heartbeat every second; this is a stall, not a busy machine.
 STALE_SECONDS = 10.0

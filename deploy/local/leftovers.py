@@ -4,9 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
+
+from schemas.process.waiting import wait_for
 
 _TERM_SECONDS = 40.0
 _KILL_SECONDS = 5.0
@@ -31,9 +32,7 @@ def end(mark: str) -> int:
         for pid in find(mark):
             with suppress(OSError):
                 os.kill(pid, signum)
-        deadline = time.monotonic() + seconds
-        while find(mark) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: not find(mark), seconds)
     return len(pids)
 
 

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from deploy.local.layout import Layout
 from ingest.http.sources import LOOPBACK
 from schemas.errors import Failure
-from schemas.settings.config import Config, Source
-from schemas.settings.section import Secret
+from schemas.settings.base import Secret
+from schemas.settings.config import Config
+from schemas.settings.sections import Source
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +243,7 @@ def secret_variables(config: Config) -> frozenset[str]:
 
 
 def source_secrets(source: Source) -> tuple[Secret, ...]:
-    return (*source.secrets, *source.verify_tokens, *source.sent_tokens, *source.auth.places())
+    return (*source.secrets, *source.verify_tokens, *source.sent_tokens, *source.auth.all_secrets())
 
 
 def _facts(name: str, source: Source, read: Reader) -> list[str]:

@@ -17,8 +17,9 @@ from deploy.local.supervisor import Process, Supervisor
 from deploy.local.watch import ALIVE, Watch
 from ingest.storage import spool_folder
 from schemas.errors import Failure
+from schemas.process.waiting import wait_for
+from schemas.settings.base import Secret
 from schemas.settings.config import Config
-from schemas.settings.section import Secret
 from streams.runtime.migrations import migrate
 
 STORES = ("kafka", "clickhouse")
@@ -221,16 +222,23 @@ class Local:
         start = time.monotonic()
         limit = OUTSIDE_SECONDS if part.command is None else HEALTHY_SECONDS[part.name]
         seen: dict[int, set[int]] = {}
-        while True:
+        mine: list[Process] = []
+
+        def healthy() -> bool:
+            nonlocal mine
             mine = [process for process in supervisor.processes() if process.part == part.name]
             if watch.health(part, mine) == "ok":
-                return time.monotonic() - start
+                return True
             for process in mine:
                 seen.setdefault(process.instance, set()).add(process.pid)
             deaths = max((len(pids - {0}) for pids in seen.values()), default=0)
-            if deaths > _DEATHS or time.monotonic() - start > limit or any(process.held for process in mine):
+            if deaths > _DEATHS or any(process.held for process in mine):
                 raise Failure(watch.why_unhealthy(part, mine, self._file))
-            time.sleep(0.2)
+            return False
+
+        if not wait_for(healthy, limit, every=0.2):
+            raise Failure(watch.why_unhealthy(part, mine, self._file))
+        return time.monotonic() - start
 
 
 def _unchanged(before: supervisor_conf.Recorded, conf: str) -> set[str]:

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from deploy.local.layout import Layout, shown, write_private
 from deploy.local.parts import STOP_SECONDS
 from deploy.local.supervisor_conf import FILES, Daemon
 from schemas.errors import Failure
+from schemas.process.waiting import wait_for
 from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
 _START_SECONDS = 20.0
@@ -89,12 +89,9 @@ class Supervisor:
         }
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisor_conf)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=self._layout.root)  # noqa: S603
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.alive():
-            if done.returncode != 0 or time.monotonic() > deadline:
-                said = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
-                raise Failure(f"the supervisor did not start: {said[0]} ({shown(self._layout.log('supervisor'))})")
-            time.sleep(0.05)
+        if not wait_for(self.alive, _START_SECONDS if done.returncode == 0 else 0, every=0.05):
+            output = (done.stderr + done.stdout).strip().splitlines() or ["it printed nothing"]
+            raise Failure(f"the supervisor did not start: {output[0]} ({shown(self._layout.log('supervisor'))})")
 
     def write(self, conf: str) -> None:
         """Replaces the configuration file; it holds a password."""
@@ -145,13 +142,8 @@ class Supervisor:
         """Stops every part in order, then the supervisor; blocks until its process has ended. Raises Failure."""
         pid = self._call("supervisor.getPID")
         self._call("supervisor.shutdown")
-        deadline = time.monotonic() + sum(STOP_SECONDS.values()) + _START_SECONDS
-        while _exists(pid):
-            if time.monotonic() > deadline:
-                raise Failure(
-                    f"the supervisor (pid {pid}) does not end: look at {shown(self._layout.log('supervisor'))}"
-                )
-            time.sleep(0.1)
+        if not wait_for(lambda: not _exists(pid), sum(STOP_SECONDS.values()) + _START_SECONDS):
+            raise Failure(f"the supervisor (pid {pid}) does not end: see {shown(self._layout.log('supervisor'))}")
 
     def _call(self, method: str, *arguments: Any) -> Any:
         socket, password = self._known

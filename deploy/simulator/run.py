@@ -16,7 +16,8 @@ from deploy.simulator.stream import Part, Script, Stream
 from deploy.simulator.truth_file import Header, Line, TruthWriter
 from deploy.simulator.world import PROVIDERS
 from schemas.errors import ConfigError
-from schemas.settings.config import Config, Source
+from schemas.settings.config import Config
+from schemas.settings.sections import Source
 
 
 @dataclass(slots=True, frozen=True)

@@ -10,8 +10,9 @@ from schemas.errors import ConfigError
 from schemas.process.logs import get_logger
 from schemas.providers import registry
 from schemas.providers.base import Provider
-from schemas.settings.config import Config, Ingest
-from schemas.settings.config import Source as Settings
+from schemas.settings.config import Config
+from schemas.settings.sections import Ingest
+from schemas.settings.sections import Source as Settings
 
 log = get_logger("ingest.sources")
 

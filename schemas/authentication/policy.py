@@ -18,7 +18,7 @@ from schemas.authentication.secrets import matching_secret, matching_signature, 
 from schemas.authentication.static_secret import basic_credentials, bearer_token
 from schemas.errors import ConfigError
 from schemas.settings import authentication
-from schemas.settings.section import Secret
+from schemas.settings.base import Secret
 
 # What a check makes sure of: every byte of the body, who sent it, or no more than where it came from.
 Proves = Literal["body", "sender", "network"]

@@ -135,8 +135,8 @@ WITH
     joined AS
     (
         SELECT
-            l.source AS source, l.message_id AS message_id, l.participant AS participant, l.pending, l.delivered, l.read,
-            l.played, l.failed, l.own_read, l.own_played, l.provider, l.recipient, l.sender, l.error, l.inbound,
+            l.source AS source, l.message_id AS message_id, l.participant AS participant, l.pending, l.delivered,
+            l.read, l.played, l.failed, l.own_read, l.own_played, l.provider, l.recipient, l.sender, l.error, l.inbound,
             l.first_seen_at, l.last_event_at, l.is_group,
             least(l.sent, min(if(l.participant = '', l.sent, never)) OVER parent) AS sent,
             least(l.deleted, min(if(l.participant = '', l.deleted, never)) OVER parent) AS deleted,
@@ -148,7 +148,8 @@ WITH
             least(l.template, min(if(l.participant = '', l.template, '~')) OVER parent) AS template,
             least(l.campaign, min(if(l.participant = '', l.campaign, '~')) OVER parent) AS campaign,
             least(l.category, min(if(l.participant = '', l.category, '~')) OVER parent) AS category,
-            least(l.pricing_category, min(if(l.participant = '', l.pricing_category, '~')) OVER parent) AS pricing_category,
+            least(l.pricing_category, min(if(l.participant = '', l.pricing_category, '~')) OVER parent)
+                AS pricing_category,
             least(l.pricing_type, min(if(l.participant = '', l.pricing_type, '~')) OVER parent) AS pricing_type,
             least(l.billable, min(if(l.participant = '', l.billable, never)) OVER parent) AS billable,
             arrayDistinct(arrayConcat(l.days, groupArrayArray(if(l.participant = '', l.days, [])) OVER parent)) AS days,

@@ -1,16 +1,19 @@
 """The first step of a parser: a JSON body to its elements."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import chain
+from typing import TypeAlias
 
 from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_types import Json, JsonObject
+from schemas.parsing.json_values import as_id, as_list
 from schemas.parsing.results import Parsed, Rejected
 from schemas.reasons import Reason
 
-Elements = Iterator[Parsed | Rejected]
+Elements: TypeAlias = Iterator[Parsed | Rejected]
 
 
-def elements_of(body: bytes, read: Callable[[Any], Iterable[Parsed | Rejected]]) -> Elements:
+def elements_of(body: bytes, read: Callable[[Json], Iterable[Parsed | Rejected]]) -> Elements:
     """What `read` makes of the decoded body; one `Rejected` for a body that is not JSON. Raises what `read` raises."""
     try:
         root = loads(body)
@@ -18,3 +21,22 @@ def elements_of(body: bytes, read: Callable[[Any], Iterable[Parsed | Rejected]])
         yield Rejected(Reason.INVALID_JSON, str(error))
         return
     yield from read(root)
+
+
+def read_each(body: bytes, read: Callable[[Json], Iterable[Parsed | Rejected]]) -> Elements:
+    """What `read` makes of each value in a body: of the items of a list, or of the one other value."""
+    return elements_of(body, lambda root: chain.from_iterable(map(read, as_list(root))))
+
+
+def read_named(body: bytes, key: str, read: Callable[[str, JsonObject], Iterable[Parsed | Rejected]]) -> Elements:
+    """As `read_each`, for objects that name their event in `key`: `read` takes the name and the object.
+
+    A value without a name is rejected.
+    """
+
+    def named(raw: Json) -> Iterable[Parsed | Rejected]:
+        if isinstance(raw, dict) and (name := as_id(raw.get(key))) is not None:
+            return read(name, raw)
+        return (Rejected(Reason.UNKNOWN_SHAPE, f"the body has no {key}", raw),)
+
+    return read_each(body, named)

@@ -1,12 +1,13 @@
 """What a parser yields for one element of a body: `Parsed` or `Rejected`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 from schemas.parsing.json_types import Json
 from schemas.reasons import Reason
 
 Kind = Literal["inbound", "status", "sent", "system"]
+Fields: TypeAlias = dict[str, object]  # of a canonical event, by the names of schemas.events.FIELDS
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Parsed:
     """
 
     kind: Kind
-    fields: dict[str, Any]
+    fields: Fields
     element: Json = None
 
 

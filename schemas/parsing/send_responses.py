@@ -4,25 +4,14 @@ A provider whose responses are documented defines `send_response(body)`, which y
 message of the response.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import chain
-from typing import Any
-
-from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.bodies import Elements
 from schemas.parsing.identity import chat_id, is_group, phone_or_id
 from schemas.parsing.json_types import Json
-from schemas.parsing.json_values import as_id, as_list
-from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.json_values import as_id
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.reasons import Reason
 
-Fields = dict[str, Any]
-
 _SHARED = ("account", "message_id", "from", "to", "chat_id", "is_group")
-
-
-def responses_of(body: bytes, read: Callable[[Any], Iterable[Parsed | Rejected]]) -> Elements:
-    """What `read` makes of each response in a JSON body: one, or a list of them. Raises what `read` raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(read, as_list(root))))
 
 
 def sent_record(element: Json, fields: Fields, status: Fields | None = None) -> Elements:

@@ -1,21 +1,20 @@
-"""Messages and statuses of a JSON API of which little is documented: any of the likely names of each field. Pure.
+"""Messages and statuses of JSON APIs with little documentation: each field is looked up under its likely names.
 
-What is not there is left out; what is not known keeps its own word. Nothing is concluded from what is missing.
+Shared by zapini and standard-webhooks. A fact that is missing is left out, and nothing is concluded from its absence; a
+word that is unknown is kept as it is.
 """
-
-from typing import Any
 
 from schemas.events import TYPES
 from schemas.parsing.identity import chat_id, group_member, is_bsuid, is_group, is_lid, phone_or_id
+from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_object, first_id, first_text
-from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
+from schemas.providers._fields import KNOWN_STATUSES, reaction_fields, status_fields, type_fields
 from schemas.reasons import Reason
 
-Fields = dict[str, Any]
 Names = tuple[str, ...]
 
-STATUSES = frozenset({"pending", "sent", "delivered", "read", "played", "failed", "deleted"})
 STATUS_EVENTS = frozenset({"status", "status_update", "status_updated", "updated", "update"})
 _TYPES = {
     "chat": "text", "conversation": "text", "extendedtext": "text",
@@ -25,31 +24,31 @@ _TYPES = {
 }  # fmt: skip
 
 
-def read_status(what: str, data: Fields, raw: Fields, account: str | None, ids: Names) -> Parsed | Rejected:
-    """The status that the event's name tells, or its data. `ids`: where the message's id may be, best first."""
+def read_status(what: str, data: JsonObject, raw: JsonObject, account: str | None, ids: Names) -> Parsed | Rejected:
+    """The status in the event's name (`what`) or in its data. `ids`: names of the message id, best first."""
     message_id = first_id(*(data.get(name) for name in ids))
-    word = what if what in STATUSES else as_id(data.get("status"))
+    word = what if what in KNOWN_STATUSES else as_id(data.get("status"))
     if message_id is None or word is None:
         return Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
-    known = word.lower() if word.lower() in STATUSES else "unknown"
+    known = word.lower() if word.lower() in KNOWN_STATUSES else None
     error = data.get("error")
+    details = as_object(error)
     fields = {
         **_parties(data, outbound=True),
         "account": account,
         "message_id": message_id,
-        "occurred_at": moment(data, raw, f"{known}_at", "timestamp", "updated_at"),
-        "status": known,
-        "raw_status": word if known == "unknown" else None,
-        "error_code": first_id(data.get("error_code"), as_object(error).get("code")),
-        "error_text": first_text(data.get("error_message"), as_object(error).get("message"), error, data.get("reason")),
+        "occurred_at": moment(data, raw, f"{known or 'unknown'}_at", "timestamp", "updated_at"),
+        **status_fields(known, word),
+        "error_code": first_id(data.get("error_code"), details.get("code")),
+        "error_text": first_text(data.get("error_message"), details.get("message"), error, data.get("reason")),
     }
     return Parsed("status", fields)
 
 
 def read_message(
-    data: Fields, raw: Fields, account: str | None, ids: Names, own_ids: Names | None = None
+    data: JsonObject, raw: JsonObject, account: str | None, ids: Names, own_ids: Names | None = None
 ) -> Parsed | Rejected:
-    """A message of either direction; `own_ids` instead of `ids` for our own."""
+    """A message of either direction. `ids`: names of the message id, best first; `own_ids`: of our own messages."""
     mine = data.get("from_me") is True or data.get("direction") in ("outgoing", "outbound")
     nested = as_object(data.get("message"))
     word = first_id(data.get("type"), nested.get("type"))
@@ -69,21 +68,20 @@ def read_message(
     return Parsed("inbound", fields, raw)
 
 
-def _content(data: Fields, nested: Fields, word: str | None) -> Fields:
+def _content(data: JsonObject, nested: JsonObject, word: str | None) -> Fields:
     kind = (word or "text").lower()
     kind = _TYPES.get(kind, kind)
     known = kind in TYPES and kind not in ("unknown", "edit")
     location = as_object(data.get("location")) or data
     media = as_object(data.get("media")) or data
     reaction = as_object(data.get("reaction"))
-    said = first_text(
+    text = first_text(
         data.get("message"), data.get("text"), data.get("body"), data.get("caption"),
         nested.get("text"), nested.get("body"), nested.get("caption"), reaction.get("emoji"), data.get("emoji"),
     )  # fmt: skip
     fields: Fields = {
-        "type": kind if known else "unknown",
-        "raw_type": None if known else word,
-        "text": said,
+        **type_fields(kind if known else None, word),
+        "text": text,
         "payload": first_id(data.get("payload"), data.get("button_id"), data.get("row_id")),
         "reply_to": first_id(data.get("reply_to"), data.get("quoted_message_id")),
         "media_id": as_id(media.get("media_id")),
@@ -94,13 +92,12 @@ def _content(data: Fields, nested: Fields, word: str | None) -> Fields:
         "longitude": location.get("longitude"),
     }
     if kind == "reaction":
-        fields["target_message_id"] = first_id(reaction.get("message_id"), data.get("target_message_id"))
-        fields["reaction_removed"] = True if said is None else None
+        fields |= reaction_fields(text, first_id(reaction.get("message_id"), data.get("target_message_id")))
     return fields
 
 
-def _parties(data: Fields, outbound: bool) -> Fields:
-    """Who wrote to whom. An instance may be a QR session or a Cloud API number, so every form of id may come."""
+def _parties(data: JsonObject, outbound: bool) -> Fields:
+    """Sender, recipient and chat, in any form of id: the account may be a QR session or a Cloud API number."""
     sender, recipient = data.get("from"), first_id(data.get("to"), data.get("recipient"), data.get("phone"))
     chat = first_id(data.get("chat_id"), recipient if outbound else sender)
     fields: Fields = {"from": phone_or_id(sender), "to": phone_or_id(recipient), "chat_id": chat_id(chat)}
@@ -116,8 +113,8 @@ def _parties(data: Fields, outbound: bool) -> Fields:
     return fields
 
 
-def moment(data: Fields, raw: Fields, *names: str) -> int | None:
-    """The first of the fields that holds a time, else the envelope's."""
+def moment(data: JsonObject, raw: JsonObject, *names: str) -> int | None:
+    """The time in the first of the fields `names` of `data` that has one, else that of the envelope `raw`, in ms."""
     for name in names:
         found = parse_time(data.get(name))
         if found is not None:

@@ -1,27 +1,24 @@
-"""Gupshup: its own envelope (version 2), or Meta's with a few fields added (version 3). Pure.
+"""Gupshup: its own envelope (version 2), or Meta's with a few fields added (version 3).
 
-A message has two ids: `gsId`, which the send call answers with, and WhatsApp's. The former ties a message together, and
-stands in `id` where there is no `gsId`: before WhatsApp has taken the message. Events of messages older than a week
-come without it, so a reading that late stands alone under WhatsApp's id.
+A message has two ids: `gsId`, which the response to the send call has, and WhatsApp's. The events of a message are
+joined by `gsId`; where it is missing because WhatsApp has not accepted the message yet, `id` is the same id. Events of
+messages older than a week come without it, so a read receipt that late stands alone under WhatsApp's id.
 """
 
-from itertools import chain
-from typing import Any
-
 from schemas.authentication.static_secret import verify_static_secret
-from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.bodies import Elements, read_each
 from schemas.parsing.identity import is_bsuid, phone
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
-from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import responses_of, sent_record
+from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
-from schemas.providers._cloud_api import send_responses
 from schemas.providers._cloud_api.bodies import read
-from schemas.providers._cloud_api.statuses import status_word
+from schemas.providers._cloud_api.send_responses import read_response
+from schemas.providers._cloud_api.statuses import stated_status
+from schemas.providers._fields import joined, reaction_fields, type_fields
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
-
-Fields = dict[str, Any]
 
 _TYPES = {
     "text": "text", "image": "image", "video": "video", "audio": "audio", "voice": "audio", "sticker": "sticker",
@@ -36,33 +33,34 @@ _STATUSES = {"enqueued": "pending"}
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
+    return read_each(body, _read_envelope)
 
 
 def send_response(body: bytes) -> Elements:
-    """The messages of an answer of version 2, or of one in Meta's form. Either has Gupshup's own id. Never raises."""
-    return responses_of(body, _answer)
+    """The messages of a response, of version 2 or in Meta's form. Both have Gupshup's own id. Never raises."""
+    return read_each(body, _read_response)
 
 
-def _answer(raw: Any) -> Elements:
-    if "messages" in as_object(raw):
-        return send_responses.read_response(raw)
-    return sent_record(raw, {"message_id": as_id(as_object(raw).get("messageId"))})
+def _read_response(raw: Json) -> Elements:
+    response = as_object(raw)
+    if "messages" in response:
+        return read_response(raw)
+    return sent_record(raw, {"message_id": as_id(response.get("messageId"))})
 
 
-def _envelope(raw: Any) -> Elements:
+def _read_envelope(raw: Json) -> Elements:
     if not isinstance(raw, dict):
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", raw)
     elif "entry" in raw:
-        for element in read({**raw, "entry": [_as_metas(entry) for entry in as_list(raw["entry"])]}):
+        for element in read({**raw, "entry": [_as_cloud_entry(entry) for entry in as_list(raw["entry"])]}):
             if isinstance(element, Parsed):
                 element.fields["account"] = element.fields.get("account") or as_id(raw.get("gs_app_id"))
             yield element
     else:
-        yield _version_2(raw)
+        yield _read_version_2(raw)
 
 
-def _version_2(raw: Fields) -> Parsed | Rejected:
+def _read_version_2(raw: JsonObject) -> Parsed | Rejected:
     word, payload = as_id(raw.get("type")), raw.get("payload")
     if word is None:
         return Rejected(Reason.UNKNOWN_SHAPE, "the body has neither a type nor entries", raw)
@@ -70,23 +68,19 @@ def _version_2(raw: Fields) -> Parsed | Rejected:
         return _system(word, as_object(payload), raw)
     if not isinstance(payload, dict):
         return Rejected(Reason.BAD_ELEMENT, "the event has no payload", raw)
-    return _message(payload, raw) if word == "message" else _status(payload, raw)
+    return _read_message(payload, raw) if word == "message" else _read_status(payload, raw)
 
 
-def _message(payload: Fields, raw: Fields) -> Parsed | Rejected:
-    word, sender, context = (
-        as_id(payload.get("type")),
-        as_object(payload.get("sender")),
-        as_object(payload.get("context")),
-    )
+def _read_message(payload: JsonObject, raw: JsonObject) -> Parsed | Rejected:
+    word, sender = as_id(payload.get("type")), as_object(payload.get("sender"))
+    context = as_object(payload.get("context"))
     if word is None and as_id(payload.get("id")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message has neither id nor type", raw)
-    bsuid = next((one for one in (sender.get("userId"), payload.get("source")) if is_bsuid(one)), None)
+    bsuid = next((as_id(one) for one in (sender.get("userId"), payload.get("source")) if is_bsuid(one)), None)
     known = _TYPES.get((word or "").lower())
     fields = {
         **_content(known, as_object(payload.get("payload"))),
-        "type": known or "unknown",
-        "raw_type": None if known else word,
+        **type_fields(known, word),
         "account": as_id(raw.get("app")),
         "message_id": as_id(payload.get("id")),
         "occurred_at": parse_time(raw.get("timestamp")),
@@ -99,11 +93,10 @@ def _message(payload: Fields, raw: Fields) -> Parsed | Rejected:
     return Parsed("inbound", fields, raw)
 
 
-def _content(known: str | None, part: Fields) -> Fields:
+def _content(known: str | None, part: JsonObject) -> Fields:
     if known == "reaction":
-        emoji = first_text(part.get("emoji"), part.get("text"))
         target = first_id(*(part.get(name) for name in ("gsId", "id", "message_id", "messageId")))
-        return {"text": emoji, "target_message_id": target, "reaction_removed": True if emoji is None else None}
+        return reaction_fields(first_text(part.get("emoji"), part.get("text")), target)
     if known in ("button", "interactive"):
         return {
             "text": first_text(part.get("title"), part.get("text"), part.get("reply")),
@@ -111,11 +104,10 @@ def _content(known: str | None, part: Fields) -> Fields:
         }
     if known == "contacts":
         names = (as_object(as_object(card).get("name")) for card in as_list(part.get("contacts")))
-        shown = (first_text(name.get("formatted_name"), name.get("first_name")) for name in names)
-        return {"text": ", ".join(name for name in shown if name)}
-    labels = [found for name in ("name", "address") if known == "location" and (found := as_text(part.get(name)))]
+        return {"text": joined(first_text(name.get("formatted_name"), name.get("first_name")) for name in names)}
+    labels = joined((part.get("name"), part.get("address"))) if known == "location" else None
     return {
-        "text": first_text(part.get("text"), part.get("caption"), ", ".join(labels)),
+        "text": first_text(part.get("text"), part.get("caption"), labels),
         "media_url": as_text(part.get("url")),
         "media_mime": as_id(part.get("contentType")),
         "media_filename": as_text(part.get("name")) if known == "document" else None,
@@ -124,13 +116,13 @@ def _content(known: str | None, part: Fields) -> Fields:
     }
 
 
-def _status(payload: Fields, raw: Fields) -> Parsed | Rejected:
+def _read_status(payload: JsonObject, raw: JsonObject) -> Parsed | Rejected:
     word, message_id = as_id(payload.get("type")), first_id(payload.get("gsId"), payload.get("id"))
     if word is None or message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
     details, pricing = as_object(payload.get("payload")), as_object(payload.get("pricing"))
     fields = {
-        **status_word(_STATUSES.get(word.lower(), word)),
+        **stated_status(_STATUSES.get(word.lower(), word)),
         "account": as_id(raw.get("app")),
         "message_id": message_id,
         "occurred_at": parse_time(details.get("ts")) or parse_time(raw.get("timestamp")),
@@ -144,8 +136,8 @@ def _status(payload: Fields, raw: Fields) -> Parsed | Rejected:
     return Parsed("status", fields)
 
 
-def _system(word: str, payload: Fields, raw: Fields) -> Parsed:
-    fields = {
+def _system(word: str, payload: JsonObject, raw: JsonObject) -> Parsed:
+    fields: Fields = {
         "account": as_id(raw.get("app")),
         "occurred_at": parse_time(raw.get("timestamp")),
         "event": word,
@@ -154,40 +146,46 @@ def _system(word: str, payload: Fields, raw: Fields) -> Parsed:
     return Parsed("system", fields, raw)
 
 
-def _as_metas(entry: Any) -> Any:
-    """An entry of version 3 as Meta itself would write it: its statuses and quotes under the ids of version 2."""
-    changes = [_change_as_metas(change) for change in as_list(as_object(entry).get("changes"))]
+def _as_cloud_entry(entry: Json) -> Json:
+    """An entry of version 3 in Meta's form: its statuses and quotes get the ids of version 2."""
+    if not isinstance(entry, dict):
+        return entry
+    changes = [_as_cloud_change(change) for change in as_list(entry.get("changes"))]
     return {**entry, "changes": changes} if changes else entry
 
 
-def _change_as_metas(change: Any) -> Any:
-    value = as_object(as_object(change).get("value"))
-    if not value:
+def _as_cloud_change(change: Json) -> Json:
+    if not isinstance(change, dict) or not isinstance(change.get("value"), dict) or not change["value"]:
         return change
+    value = change["value"]
     statuses, messages = as_list(value.get("statuses")), as_list(value.get("messages"))
     if statuses and all(as_object(status).get("type") == "set-callback" for status in statuses):  # tests the address
         return {"field": "set-callback", "value": value}
-    rewritten = {"statuses": [_status_as_metas(status) for status in statuses]} if statuses else {}
+    rewritten: JsonObject = {}
+    if statuses:
+        rewritten["statuses"] = [_as_cloud_status(status) for status in statuses]
     if messages:
-        rewritten["messages"] = [_message_as_metas(message) for message in messages]
+        rewritten["messages"] = [_as_cloud_message(message) for message in messages]
     return {**change, "value": {**value, **rewritten}}
 
 
-def _status_as_metas(status: Any) -> Any:
+def _as_cloud_status(status: Json) -> Json:
     if not isinstance(status, dict):
         return status
     word = status.get("status")
     known = _STATUSES.get(word.lower(), word) if isinstance(word, str) else word
-    said = {**status, "status": known, "id": first_id(status.get("gs_id"), status.get("id"))}
+    cloud = {**status, "status": known, "id": first_id(status.get("gs_id"), status.get("id"))}
     if "errors" not in status and ("code" in status or "reason" in status):
-        said["errors"] = [{"code": status.get("code"), "message": status.get("reason")}]
-    return said
+        cloud["errors"] = [{"code": status.get("code"), "message": status.get("reason")}]
+    return cloud
 
 
-def _message_as_metas(message: Any) -> Any:
-    context = as_object(as_object(message).get("context"))
-    gupshups = first_id(context.get("gs_id"), context.get("gsId"))
-    return {**message, "context": {**context, "id": gupshups}} if gupshups else message
+def _as_cloud_message(message: Json) -> Json:
+    if not isinstance(message, dict):
+        return message
+    context = as_object(message.get("context"))
+    quoted = first_id(context.get("gs_id"), context.get("gsId"))
+    return {**message, "context": {**context, "id": quoted}} if quoted else message
 
 
 PROVIDER = Provider(name="gupshup", verify=verify_static_secret, parse=parse, signed=False, send_response=send_response)

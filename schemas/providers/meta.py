@@ -1,4 +1,4 @@
-"""Meta WhatsApp Cloud API: HMAC-SHA256 over the raw body, a GET handshake, Cloud API bodies. Pure."""
+"""Meta WhatsApp Cloud API: HMAC-SHA256 over the raw body, a GET handshake, Cloud API bodies."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,17 @@ SIGNATURE = "x-hub-signature-256"
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """`X-Hub-Signature-256: sha256=<hex>` of the body as it came: Meta escapes non-ASCII its own way."""
+    """The verdict on `X-Hub-Signature-256: sha256=<hex>`.
+
+    The signature covers the raw bytes: decoding and encoding again changes how non-ASCII characters are escaped.
+    """
     if not secrets:
         return UNSIGNED
     return verdict_for("hmac-sha256", matching_hmac(request.body, request.headers.get(SIGNATURE, ""), secrets))
 
 
 def challenge(query: Mapping[str, str], verify_tokens: Sequence[str]) -> str | None:
-    """The bare `hub.challenge` when the token is one of ours."""
+    """`hub.challenge` of the handshake when its token is one of ours, else None."""
     token = matching_secret(query.get("hub.verify_token", ""), verify_tokens)
     if query.get("hub.mode") != "subscribe" or token is None:
         return None

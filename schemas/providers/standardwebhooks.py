@@ -1,60 +1,54 @@
-"""Standard Webhooks 1.0, also under Svix's header names: for any sender that signs so. Pure.
+"""Standard Webhooks 1.0, also under Svix's header names: any sender that signs in this way.
 
-The body's convention is `{type, timestamp, data}` and no more, so `data` is read by the likely names of its fields, or
-as what Meta sends where it is that. What is not provably a message or a status becomes a system event of its `type`.
+The specification defines only the envelope `{type, timestamp, data}`. So `data` is read as a Cloud API body if it has
+that form, else by the likely names of its fields. An event that is not clearly a message or a status becomes a system
+event with its `type` as name.
 """
 
 import re
-from itertools import chain
-from typing import Any
 
 from schemas.authentication.standard_webhooks import HEADERS, SVIX_HEADERS, verify
-from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.json_values import as_id, as_list, as_object, first_id
-from schemas.parsing.results import Parsed, Rejected
-from schemas.providers._cloud_api.bodies import read, read_one
-from schemas.providers._undocumented import STATUS_EVENTS, STATUSES, moment, read_message, read_status
+from schemas.parsing.bodies import Elements, read_named
+from schemas.parsing.json_types import JsonObject
+from schemas.parsing.json_values import as_object, first_id
+from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.providers._cloud_api.bodies import read, read_change
+from schemas.providers._fields import KNOWN_STATUSES
+from schemas.providers._undocumented import STATUS_EVENTS, moment, read_message, read_status
 from schemas.providers.base import Provider
-from schemas.reasons import Reason
-
-Fields = dict[str, Any]
 
 _IDS = ("message_id", "messageId", "id", "uuid", "external_id")
 _ACCOUNTS = ("account_id", "account", "instance_id", "phone_number_id")
 _RECEIVED = frozenset({"received", "incoming", "inbound"})
-_OF_EITHER_SIDE = frozenset({"created", "new"})
-_MAX_TYPE = 20  # parts of a type that are looked at
+_OF_EITHER_DIRECTION = frozenset({"created", "new"})
+_MAX_TYPE_PARTS = 20
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_event, as_list(root))))
+    return read_named(body, "type", _read_event)
 
 
-def _event(raw: Any) -> Elements:
-    word = as_id(raw.get("type")) if isinstance(raw, dict) else None
-    if word is None:
-        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no type", raw)
-        return
+def _read_event(word: str, raw: JsonObject) -> Elements:
     data = as_object(raw.get("data"))
     if "entry" in data:
         yield from read(data)
     elif "messaging_product" in data and ("messages" in data or "statuses" in data):
-        yield from read_one({"field": "messages", "value": data}, {"id": data.get("id")})
+        yield from read_change({"field": "messages", "value": data}, {"id": data.get("id")})
     else:
         yield _by_type(word, data, raw)
 
 
-def _by_type(word: str, data: Fields, raw: Fields) -> Parsed | Rejected:
+def _by_type(word: str, data: JsonObject, raw: JsonObject) -> Parsed | Rejected:
     account = first_id(*(holder.get(name) for holder in (data, raw) for name in _ACCOUNTS))
-    parts = re.split(r"[^a-z]+", word.lower())[:_MAX_TYPE]
+    parts = re.split(r"[^a-z]+", word.lower())[:_MAX_TYPE_PARTS]
     what = parts[-1]
     if data and not {"message", "messages"}.isdisjoint(parts) and _is_whatsapp(data):
-        if what in STATUSES or what in STATUS_EVENTS:
+        if what in KNOWN_STATUSES or what in STATUS_EVENTS:
             return read_status(what, data, raw, account, _IDS)
-        if what in _RECEIVED or (what in _OF_EITHER_SIDE and ("from_me" in data or "direction" in data)):
+        if what in _RECEIVED or (what in _OF_EITHER_DIRECTION and ("from_me" in data or "direction" in data)):
             return read_message(data, raw, account, _IDS)
-    fields = {
+    fields: Fields = {
         "account": account,
         "occurred_at": moment(data, raw, "timestamp", "occurred_at", "created_at", "updated_at"),
         "event": word,
@@ -63,8 +57,8 @@ def _by_type(word: str, data: Fields, raw: Fields) -> Parsed | Rejected:
     return Parsed("system", fields, raw)
 
 
-def _is_whatsapp(data: Fields) -> bool:
-    """A sender of several channels says which one it was."""
+def _is_whatsapp(data: JsonObject) -> bool:
+    """False when the data name another channel: some senders serve several."""
     channel = first_id(data.get("channel"), data.get("platform"))
     return channel is None or "whatsapp" in channel.lower()
 

@@ -1,30 +1,30 @@
-"""WasenderApi: a static secret in a header, Baileys messages in several envelopes. Pure.
+"""WasenderApi: a static secret in a header, Baileys messages in several envelopes.
 
-Documentation and SDKs disagree about whether `data` is an object or a list, whether a status is a number or a word and
-whether times are seconds or milliseconds; all of it is taken. `sessionId` is a credential and QR texts log somebody in:
-neither gets into an event.
+Its documentation and SDKs disagree on whether `data` is an object or a list, whether a status is a number or a word,
+and whether times are in seconds or milliseconds; all of these are read. `sessionId` is a credential and the text of a
+QR code logs in: neither gets into an event.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import Any
 
 from schemas.authentication.request import UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_hmac, matching_secret, verdict_for
-from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.json_values import as_id, as_list, as_object, first_id
-from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
+from schemas.parsing.bodies import Elements, read_each, read_named
+from schemas.parsing.json_types import Json, JsonObject
+from schemas.parsing.json_values import as_object, first_id
+from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.parsing.send_responses import recipient_fields, sent_record
 from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.elements import (
     Envelope,
+    listed,
     read_deletion,
     read_message,
     read_reaction,
     read_receipt,
     read_update,
 )
-from schemas.providers._baileys.keys import outbound_fields, status_fields
+from schemas.providers._baileys.keys import outbound_fields, status_of
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
@@ -38,7 +38,10 @@ _CREDENTIALS = frozenset({"sessionId", "session_id"})
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """The header is the secret itself; a hex HMAC-SHA256 of the raw body is taken too, should they begin to sign."""
+    """The verdict on the header, which is the secret itself or a hex HMAC-SHA256 of the raw body.
+
+    WasenderApi sends the secret today; signatures are accepted so that a change to them loses nothing.
+    """
     if not secrets:
         return UNSIGNED
     given = request.headers.get(_SIGNATURE, "")
@@ -48,54 +51,45 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
+    return read_named(body, "event", _read_event)
 
 
 def send_response(body: bytes) -> Elements:
-    """The message of an answer to a send, or to a question about a message, which names it by its key. Never raises.
+    """The message of a response to a send call, or to a query for a message, which has the message's key. Never raises.
 
-    The former has `msgId` alone, a number of their own. No page says whether webhooks carry it; theirs have the key.
+    The former has only `msgId`, a number of WasenderApi. Webhooks have the key; no page states whether they carry the
+    number too.
     """
-    return responses_of(body, _answer)
+    return read_each(body, _read_response)
 
 
-def _answer(raw: Any) -> Elements:
+def _read_response(raw: Json) -> Elements:
     data = as_object(as_object(raw).get("data"))
     key = as_object(data.get("key"))
-    to = first_id(data.get("jid"), data.get("remoteJid"), data.get("to"))
-    fields = (
-        outbound_fields(key)
-        if key
-        else {"message_id": first_id(data.get("id"), data.get("msgId")), **recipient_fields(to)}
-    )
+    if key:
+        fields = outbound_fields(key)
+    else:
+        to = first_id(data.get("jid"), data.get("remoteJid"), data.get("to"))
+        fields = {"message_id": first_id(data.get("id"), data.get("msgId")), **recipient_fields(to)}
     fields["occurred_at"] = parse_epoch(data.get("messageTimestamp"))
-    yield from sent_record(raw, fields, status_fields(data.get("status")))
+    return sent_record(raw, fields, status_of(data.get("status")))
 
 
-def _envelope(raw: Any) -> Elements:
-    event = as_id(raw.get("event")) if isinstance(raw, dict) else None
-    if event is None:
-        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
-        return
+def _read_event(event: str, raw: JsonObject) -> Elements:
     envelope = Envelope(event, parse_time(raw.get("timestamp")))
     data = raw.get("data")
     read = _READERS.get(event.lower())
     if read is None:
         yield _system(raw, data, envelope)
         return
-    elements = _elements(data)
+    elements = listed(data)
     if not elements:
-        yield Rejected(Reason.BAD_ELEMENT, "the event holds no data", raw)
+        yield Rejected(Reason.BAD_ELEMENT, "the event has no data", raw)
     for item in elements:
         yield from read(item, envelope)
 
 
-def _elements(data: Any) -> list[Any]:
-    """`data.messages` as an object or a list, `data` as a list, or `data` itself."""
-    return as_list(data["messages"] if isinstance(data, dict) and data.get("messages") is not None else data)
-
-
-def _system(raw: dict[str, Any], data: Any, envelope: Envelope) -> Parsed:
+def _system(raw: JsonObject, data: Json, envelope: Envelope) -> Parsed:
     facts = as_object(data)
     name, state, word = envelope.event.lower(), None, None
     if name == "qrcode.updated":
@@ -105,7 +99,7 @@ def _system(raw: dict[str, Any], data: Any, envelope: Envelope) -> Parsed:
         state = _STATES.get((word or "").lower(), "unknown")
     elif name in ("call", "call.received"):
         word = first_id(as_object(facts.get("call")).get("status"), facts.get("status"))
-    fields = {
+    fields: Fields = {
         "occurred_at": envelope.occurred_at,
         "event": envelope.event,
         "state": state,
@@ -117,11 +111,11 @@ def _system(raw: dict[str, Any], data: Any, envelope: Envelope) -> Parsed:
     return Parsed("system", fields, {**others, "data": public})
 
 
-_READERS: dict[str, Callable[[Any, Envelope], Elements]] = {
+_READERS: dict[str, Callable[[Json, Envelope], Elements]] = {
     **dict.fromkeys(
         (
             "messages.received",
-            "messages.recieved",  # so spelled in their Python SDK
+            "messages.recieved",  # the spelling in their Python SDK
             "messages-personal.received",
             "messages-group.received",
             "messages-newsletter.received",

@@ -1,25 +1,25 @@
-"""Zapini: no signature documented, and one event of which one simplified example is. Pure.
+"""Zapini: no signature is documented, and of its events only one, by a simplified example.
 
-So everything else is read by what its REST API calls things, in any of the likely spellings; what is not there is left
-out, and what is not known becomes a system event under its own name.
+So events are read by the names that its REST API uses, in any likely spelling. A fact that is missing is left out, and
+an unknown event becomes a system event under its own name.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_secret, verdict_for
-from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.json_values import as_id, as_list, as_object, first_id
-from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
-from schemas.providers._undocumented import STATUS_EVENTS, STATUSES, moment, read_message, read_status
+from schemas.authentication.static_secret import bearer_token
+from schemas.parsing.bodies import Elements, read_each, read_named
+from schemas.parsing.json_types import Json, JsonObject
+from schemas.parsing.json_values import as_id, as_object, first_id
+from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.parsing.send_responses import recipient_fields, sent_record
+from schemas.providers._fields import KNOWN_STATUSES
+from schemas.providers._undocumented import STATUS_EVENTS, moment, read_message, read_status
 from schemas.providers.base import Provider
-from schemas.reasons import Reason
 
-Fields = dict[str, Any]
-
-# Their send call answers with a uuid and their page speaks of a message identifier: statuses tie by the former.
+# The response to a send call has a uuid, while the documentation mentions a message identifier: a status belongs to the
+# message with its uuid.
 _INBOUND_IDS = ("message_id", "id", "uuid", "external_id")
 _OUTBOUND_IDS = ("uuid", "message_id", "id", "external_id")
 _STATES = {
@@ -30,56 +30,51 @@ _STATES = {
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """Nothing is signed, so a secret that the user put into the webhook's address or headers stands in."""
+    """The verdict on a secret that the user put into the webhook's headers or address."""
     if not secrets:
         return UNSIGNED
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     candidates = (
-        ("bearer", bearer.strip() if scheme.lower() == "bearer" else ""),
+        ("bearer", bearer_token(request)),
         ("static", request.headers.get("x-webhook-secret", "")),
         ("token", request.query.get("token", "")),
     )
-    for name, given in candidates:
+    for scheme, given in candidates:
         secret = matching_secret(given, secrets)
         if secret is not None:
-            return verdict_for(name, secret)
+            return verdict_for(scheme, secret)
     return REJECT
 
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: map(_event, as_list(root)))
+    return read_named(body, "event", lambda event, raw: (_read_event(event, raw),))
 
 
 def send_response(body: bytes) -> Elements:
-    """The message of an answer: it has their own `uuid` and not WhatsApp's id, since sending waits. Never raises."""
-    return responses_of(body, _answer)
+    """The message of a response: it has Zapini's `uuid`, since WhatsApp's id does not exist yet. Never raises."""
+    return read_each(body, _read_response)
 
 
-def _answer(raw: Any) -> Elements:
+def _read_response(raw: Json) -> Elements:
     data = as_object(as_object(raw).get("data"))
     to = first_id(data.get("to"), data.get("phone"), data.get("number"))
-    yield from sent_record(
-        raw, {"message_id": first_id(*(data.get(name) for name in _OUTBOUND_IDS)), **recipient_fields(to)}
-    )
+    message_id = first_id(*(data.get(name) for name in _OUTBOUND_IDS))
+    return sent_record(raw, {"message_id": message_id, **recipient_fields(to)})
 
 
-def _event(raw: Any) -> Parsed | Rejected:
-    event = as_id(raw.get("event")) if isinstance(raw, dict) else None
-    if event is None:
-        return Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
-    data = raw["data"] if isinstance(raw.get("data"), dict) else raw
+def _read_event(event: str, raw: JsonObject) -> Parsed | Rejected:
+    data = as_object(raw["data"]) if isinstance(raw.get("data"), dict) else raw
     area, _, what = event.lower().partition(".")
     if area in ("message", "messages"):
         account = as_id(raw.get("instance_id"))
-        if what in STATUSES or what in STATUS_EVENTS:
+        if what in KNOWN_STATUSES or what in STATUS_EVENTS:
             return read_status(what, data, raw, account, _OUTBOUND_IDS)
         if what in ("received", "incoming", "created", "new"):
             return read_message(data, raw, account, _INBOUND_IDS, _OUTBOUND_IDS)
     return _system(event, area, what, data, raw)
 
 
-def _system(event: str, area: str, what: str, data: Fields, raw: Fields) -> Parsed:
+def _system(event: str, area: str, what: str, data: JsonObject, raw: JsonObject) -> Parsed:
     fields: Fields = {
         "account": as_id(raw.get("instance_id")),
         "occurred_at": moment(data, raw, "timestamp", "updated_at", "received_at", "created_at"),

@@ -1,21 +1,23 @@
-"""What a source may ask of its sender besides, or instead of, its provider's own proof: the settings of it. Pure.
+"""The settings `auth.*` of a source: what it requires of a request besides its provider's own proof.
 
 Everything that is set has to hold. Each list of secrets may hold two while one replaces the other.
 """
 
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.settings.section import Secret, Section
+from schemas.settings.base import Network, Secret, Section, matching
 
 Secrets = Annotated[tuple[Secret, ...], Field(min_length=1)]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]
+HeaderName = Annotated[
+    str, matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", "must be the name of an HTTP header: 1 to 64 letters, digits, -")
+]
+UserName = Annotated[str, matching(r"[^:]+", "must be a user name without a colon")]
 
 
 class Hmac(Section):
-    """A signature over the raw body, made with the secret; `prefix` stands before it, such as "sha256="."""
+    """A signature over the raw body, made with the secret. `prefix`: what precedes it in the header, "sha256="."""
 
     header: HeaderName
     algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
@@ -34,7 +36,7 @@ class Header(Section):
 class Basic(Section):
     """`Authorization: Basic`; the secrets are passwords."""
 
-    user: Annotated[str, Field(pattern=r"^[^:]+$")]
+    user: UserName
     secrets: Secrets
 
 
@@ -54,7 +56,7 @@ class Path(Section):
 
 
 class Auth(Section):
-    """What is asked for; empty: the provider's own proof alone, with the source's `secrets`."""
+    """All that a source requires. Empty: the provider's own proof alone, with the source's `secrets`."""
 
     hmac: Hmac | None = None
     header: Header | None = None
@@ -62,18 +64,18 @@ class Auth(Section):
     jwt: Jwt | None = None
     path: Path | None = None
     # Networks that may send; behind a proxy they need ingest.trusted_proxies, or every sender has the proxy's address.
-    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    addresses: tuple[Network, ...] = ()
 
-    def places(self) -> tuple[Secret, ...]:
-        """Where all of its secrets are."""
+    def all_secrets(self) -> tuple[Secret, ...]:
+        """Every secret that these settings name."""
         parts = (self.hmac, self.header, self.basic, self.jwt, self.path)
         return tuple(secret for part in parts if part is not None for secret in part.secrets)
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:
-        asked = [name for name in ("basic", "jwt") if getattr(self, name) is not None]
+        users = [name for name in ("basic", "jwt") if getattr(self, name) is not None]
         if self.header is not None and self.header.name.lower() == "authorization":
-            asked.append("header")
-        if len(asked) > 1:
-            raise ValueError(f"{' and '.join(asked)} are all read from the header Authorization: keep one of them")
+            users.append("header")
+        if len(users) > 1:
+            raise ValueError(f"{' and '.join(users)} all use the header Authorization: keep one of them")
         return self

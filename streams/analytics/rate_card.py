@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from schemas.countries import known
-from schemas.settings.config import Costs
-from schemas.settings.costs import steps
+from schemas.countries import country_codes
+from schemas.settings.costs import expand
+from schemas.settings.sections import Costs
 from schemas.tables import RATE_LOG, RATE_STEP_LOG
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _NOTHING = (date(1970, 1, 1), "", "", Decimal(0))
 def publish(client: "Client", costs: Costs) -> bool:
     """Makes `costs` the card in force; False when it is already. Raises ClickHouseError and OSError."""
     card = ((rate.valid_from, rate.category, rate.country, rate.price) for rate in costs.rates)
-    tables = {RATE_LOG: card, RATE_STEP_LOG: steps(costs.rates, ("", *known()))}
+    tables = {RATE_LOG: card, RATE_STEP_LOG: expand(costs.rates, ("", *country_codes()))}
     changes = [
         _write(client, table, {(costs.currency, *row) for row in (_NOTHING, *rows)}) for table, rows in tables.items()
     ]

@@ -12,7 +12,8 @@ from schemas.events import WRITTEN
 from schemas.parsing.json_values import as_id
 from schemas.process.logs import get_logger
 from schemas.reasons import Reason
-from schemas.settings.config import MIB, Config
+from schemas.settings.config import Config
+from schemas.settings.sections import MIB
 from schemas.tables import DEAD_LETTER_LOG, EVENT_LOG
 from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.load.clickhouse_writer import ClickHouseWriter

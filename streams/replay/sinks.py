@@ -26,7 +26,7 @@ from streams.runtime.records import dead_letter_record, position_of
 from streams.runtime.retries import Report
 from streams.runtime.topic_reader import KAFKA_SECONDS, KafkaRecord, started_producer
 
-# Of tries to insert that all failed, before a replay ends.
+# A replay ends when every INSERT has failed for this long.
 CLICKHOUSE_SECONDS = 45.0
 # In the database of a shadow: the bodies that its replay has read.
 REPLAYED = "replayed"
@@ -96,15 +96,22 @@ class ToTables:
     """Raw records or events become rows of the settings' database; neither a topic nor another table is written to.
 
     `replayed`: the name of a table, `database.table`, that gets the request_id of every body once its rows are in. A
-    ClickHouse that does not answer is tried again for CLICKHOUSE_SECONDS; `on_state` gets the reason, or None once it
+    ClickHouse that does not answer is tried again for `give_up_seconds`; `on_state` gets the reason, or None once it
     answers.
     """
 
-    def __init__(self, config: Config, replayed: str | None, on_state: Report = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        replayed: str | None,
+        on_state: Report = lambda _: None,
+        give_up_seconds: float = CLICKHOUSE_SECONDS,
+    ) -> None:
         self._config = config
         self._formats = registry.load(config)
         self._replayed = replayed
         self._on_state = on_state
+        self._give_up_seconds = give_up_seconds
         self._failing_since: float | None = None
         self._rows: list[bytes] = []
         self._letters: list[bytes] = []
@@ -190,5 +197,5 @@ class ToTables:
             self._failing_since = None
         elif self._failing_since is None:
             self._failing_since = now
-        elif now - self._failing_since > CLICKHOUSE_SECONDS:
+        elif now - self._failing_since > self._give_up_seconds:
             raise Failure(f"{trouble}: see `make status`, then run the same command again: it continues where it was")

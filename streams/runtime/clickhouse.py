@@ -7,7 +7,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.clickhouse_errors import Meaning, meaning
 from schemas.errors import ConfigError
-from schemas.settings.config import ClickHouse
+from schemas.settings.sections import ClickHouse
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

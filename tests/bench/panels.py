@@ -25,9 +25,9 @@ from datetime import date
 from pathlib import Path
 
 from dashboards.catalogue import DASHBOARDS
-from schemas.countries import known
-from schemas.settings.config import Costs
+from schemas.countries import country_codes
 from schemas.settings.costs import ANY_COUNTRY, Rate
+from schemas.settings.sections import Costs
 from schemas.tables import migrations
 from streams.analytics import rate_card, rollups
 from tests.support import many_messages
@@ -117,7 +117,7 @@ def card() -> Costs:
         rates=tuple(
             Rate.model_validate({"from": day, "category": category, "country": country, "price": f"0.{place + 10}"})
             for category in ("marketing", "utility", "authentication", "service")
-            for place, country in enumerate((ANY_COUNTRY, *known()))
+            for place, country in enumerate((ANY_COUNTRY, *country_codes()))
             for day in (date(2025, 1, 1), date(2026, 9, 1), date(2026, 10, 1))
         )
     )

@@ -168,7 +168,7 @@ def test_an_instance_runs_once(start_edge: StartEdge) -> None:
         ),
         (
             '[sources.x]\nprovider = "meta"\nsent_tokens = [{ file = "absent" }]',
-            "absent: cannot read the secret (No such file or directory): write it there",
+            "absent: cannot read the secret (No such file or directory): write the secret into this file",
         ),
     ],
 )

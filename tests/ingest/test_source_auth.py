@@ -206,10 +206,10 @@ def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pyt
     """
     assert refused(text, tmp_path) == [
         "sources.a.mapping: the provider zapini takes none: remove it, or use the provider generic",
-        "sources.b.mapping: missing: the provider generic needs one, which says how to read its bodies",
+        "sources.b.mapping: missing: the provider generic needs one, which describes its bodies",
         (
-            "sources.c.mapping.rules.0.fields.text: no JMESPath expression: Bad jmespath expression: Unknown token $: "
-            "write it without `$`, such as data.message.id"
+            "sources.c.mapping.rules.0.fields.text: not a JMESPath expression: "
+            "Bad jmespath expression: Unknown token $: write it without `$`, such as data.message.id"
         ),
     ]
     text = """

@@ -50,18 +50,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     ],
 )
 def test_classes_of_metas_codes(cls: str, codes: str) -> None:
-    assert {code: classify("meta", code).cls for code in codes.split()} == dict.fromkeys(codes.split(), cls)
+    assert {code: classify("meta", code).error_class for code in codes.split()} == dict.fromkeys(codes.split(), cls)
 
 
 def test_an_unknown_code_is_kept_as_it_came_and_no_code_is_not_unknown() -> None:
-    assert (classify("meta", "424242").code, classify("meta", "424242").cls) == ("424242", "unknown")
-    assert (classify("wasender", "").code, classify("wasender", "").cls) == ("", "none")
+    assert (classify("meta", "424242").code, classify("meta", "424242").error_class) == ("424242", "unknown")
+    assert (classify("wasender", "").code, classify("wasender", "").error_class) == ("", "none")
 
 
 def test_short_numbers_belong_to_who_sent_them_and_long_ones_to_everybody() -> None:
-    assert [classify(provider, "463").cls for provider in ("wasender", "meta")] == ["account", "unknown"]
-    assert [classify(provider, "100").cls for provider in ("meta", "wasender")] == ["content", "unknown"]
-    assert {classify(provider, "131026").cls for provider in PROVIDERS} == {"number"}
+    assert [classify(provider, "463").error_class for provider in ("wasender", "meta")] == ["account", "unknown"]
+    assert [classify(provider, "100").error_class for provider in ("meta", "wasender")] == ["content", "unknown"]
+    assert {classify(provider, "131026").error_class for provider in PROVIDERS} == {"number"}
 
 
 def test_lists_that_leave_failures_out_of_list_health() -> None:
@@ -75,7 +75,7 @@ def test_every_known_code_says_what_happened_and_what_to_do() -> None:
     for (provider, code), known in CODES.items():
         assert not provider or ("", code) not in CODES
         assert (known.provider, known.code) == (provider, code)
-        assert known.cls in ACTIONS
+        assert known.error_class in ACTIONS
         assert known.title
         assert len(known.action) > 20
 
@@ -94,6 +94,6 @@ def test_clickhouse_says_the_same(client: Client) -> None:
     for provider, code in pairs:
         known = classify(provider, code)
         own = code in OWN_FAULT or code.startswith("132")
-        row = (provider, code, known.cls, known.action, known.title)
+        row = (provider, code, known.error_class, known.action, known.title)
         expected.add((*row, int(code in POLICY), int(own), int(code in NUMBER_PROBLEM)))
     assert set(answer.result_rows) == expected

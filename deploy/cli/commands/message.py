@@ -85,7 +85,7 @@ def _print(console: Console, client: "Client", source: str, message_id: str) -> 
     arrivals = {str(event_id): int(count) for event_id, count in counted}
     unit = client.query(
         "SELECT participant, direction, origin, recipient, status, sent_at, delivered_at, read_at, played_at, "
-        "failed_at, deleted_at, error_code, template, campaign FROM messages "
+        "failed_at, deleted_at, error_code, template, campaign, callback_data FROM messages "
         "WHERE source = {source:String} AND message_id = {id:String} ORDER BY participant",
         parameters=parameters,
     )

@@ -7,8 +7,8 @@ import click
 from deploy.local import settings_file
 from deploy.local.layout import shown
 from deploy.local.stack import Local
+from schemas.settings.base import Secret
 from schemas.settings.config import Config, find_file, load
-from schemas.settings.section import Secret
 
 
 @click.command()

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import uuid
 from pathlib import Path
 from typing import Self
@@ -21,6 +20,7 @@ from deploy import blocking
 from deploy.local import ports
 from deploy.local.kafka import jars, java
 from schemas.errors import Failure
+from schemas.process.waiting import wait_for
 from schemas.settings.brokers import BrokerList
 from schemas.topics import PRODUCE_MAX_BYTES
 
@@ -216,10 +216,9 @@ class Broker:
         self._process.wait(STOP_SECONDS)
 
     def _wait_ready(self) -> None:
-        assert self._process is not None  # noqa: S101
-        deadline = time.monotonic() + START_SECONDS
-        while not blocking.run(answers(self.bootstrap)):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"Kafka did not start:\n{(self.folder / 'broker.log').read_text()[-2000:]}")
-            time.sleep(0.1)
+        process = self._process
+        assert process is not None  # noqa: S101
+        wait_for(lambda: blocking.run(answers(self.bootstrap)) or process.poll() is not None, START_SECONDS)
+        if process.poll() is not None or not blocking.run(answers(self.bootstrap)):
+            self.stop()
+            raise RuntimeError(f"Kafka did not start:\n{(self.folder / 'broker.log').read_text()[-2000:]}")

@@ -1,13 +1,12 @@
-"""Keys and status numbers of Baileys, the library under WasenderApi, Evolution API and WAHA's NOWEB engine. Pure."""
-
-from typing import Any
+"""Message keys and statuses of Baileys: who sent a message, to whom, in which chat, and what became of it."""
 
 from schemas.parsing.identity import chat_id, group_member, is_broadcast, is_group, is_lid, phone, without_device
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id
+from schemas.parsing.results import Fields
+from schemas.providers._fields import status_fields
 
-Fields = dict[str, Any]
-
-# WebMessageInfo.Status, and the words that Baileys and the APIs on top of it print for the same steps.
+# WebMessageInfo.Status, and the words that Baileys and the APIs built on it write for the same steps.
 _NUMBERS = ("failed", "pending", "sent", "delivered", "read", "played")
 _WORDS = {
     "error": "failed", "failed": "failed",
@@ -19,7 +18,8 @@ _WORDS = {
     "deleted": "deleted",
 }  # fmt: skip
 
-# Spellings of the author that hold a phone, then the others. `cleaned...` are digits, `...Alt` is Baileys 7's.
+# Names of the author in a key: those with a phone number, then the others. `cleaned...` are digits, `...Alt` is of
+# Baileys 7.
 _AUTHOR_PHONES = ("cleanedParticipantPn", "participantPn", "cleanedSenderPn", "senderPn")
 _AUTHORS = ("participant", "participantAlt", "participantLid")
 _AUTHOR_LIDS = ("participantLid", "participant", "participantAlt", "senderLid")
@@ -27,27 +27,26 @@ _SENDERS = ("cleanedSenderPn", "senderPn", "remoteJid", "remoteJidAlt")
 _SENDER_LIDS = ("senderLid", "remoteJid", "remoteJidAlt")
 
 
-def status_fields(value: Any) -> Fields | None:
-    """`status` (and `raw_status` when unknown) of a number 0-5, its text or a word; None when there is none."""
-    spelled = as_id(value)
-    if spelled is None:
+def status_of(value: Json) -> Fields | None:
+    """`status` (and `raw_status` when unknown) of a number from 0 to 5, its text, or a word; None for anything else."""
+    word = as_id(value)
+    if word is None:
         return None
-    if spelled.isascii() and spelled.isdigit() and int(spelled) < len(_NUMBERS):
-        return {"status": _NUMBERS[int(spelled)]}
-    known = _WORDS.get(spelled.lower())
-    return {"status": known} if known else {"status": "unknown", "raw_status": spelled}
+    if word.isascii() and word.isdigit() and int(word) < len(_NUMBERS):
+        return {"status": _NUMBERS[int(word)]}
+    return status_fields(_WORDS.get(word.lower()), word)
 
 
-def from_me(key: Fields) -> bool | None:
-    """Whether our side sent the message that the key names; None when the key does not say."""
+def from_me(key: JsonObject) -> bool | None:
+    """Whether our side sent the message of this key; None when the key does not state it."""
     value = key.get("fromMe")
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower())
     return bool(value) if isinstance(value, int) and value in (0, 1) else None
 
 
-def inbound_fields(key: Fields) -> Fields:
-    """Author and chat of a message that somebody sent to us."""
+def inbound_fields(key: JsonObject) -> Fields:
+    """Author, chat and id of a message that somebody sent to us."""
     chat = key.get("remoteJid")
     fields = {**_chat(chat), "message_id": as_id(key.get("id"))}
     if is_group(chat) or is_broadcast(chat):
@@ -62,17 +61,22 @@ def inbound_fields(key: Fields) -> Fields:
     return fields
 
 
-def outbound_fields(key: Fields) -> Fields:
-    """Recipient and chat of a message of ours. The sender spellings in such a key are ourselves."""
+def outbound_fields(key: JsonObject) -> Fields:
+    """Recipient, chat and id of a message of ours. The sender in such a key is ourselves."""
     chat = key.get("remoteJid")
     recipient = phone(chat) or (phone(key.get("remoteJidAlt")) if is_lid(chat) else None) or without_device(chat)
     return {**_chat(chat), "message_id": as_id(key.get("id")), "to": recipient}
 
 
-def about_fields(key: Fields) -> Fields:
-    """The same for a status or a deletion: whose message it is about decides which side is which.
+def message_fields(key: JsonObject) -> Fields:
+    """The other side, chat and id of a message of either direction."""
+    return outbound_fields(key) if from_me(key) is True else inbound_fields(key)
 
-    The participant in a key of ours is ourselves, and no member that received it.
+
+def about_fields(key: JsonObject) -> Fields:
+    """The same fields for a status or a deletion, with `from_me`: who sent the message decides which side is which.
+
+    The participant in a key of our own message is ourselves, not a member who received it.
     """
     mine = from_me(key)
     if mine is False:
@@ -86,13 +90,13 @@ def about_fields(key: Fields) -> Fields:
     return fields
 
 
-def deletion_fields(key: Fields) -> Fields:
-    """The same for a deletion."""
+def deletion_fields(key: JsonObject) -> Fields:
+    """The fields of the deletion of the message with this key."""
     return {**about_fields(key), "status": "deleted"}
 
 
-def receiver_of(key: Fields, user: Any) -> str | None:
-    """The group member who sent a receipt, given by the key and by the receipt's `userJid`, which wins."""
+def receiver_of(key: JsonObject, user: Json) -> str | None:
+    """The group member who sent a receipt: the receipt's `userJid`, else the author in the key."""
     given = group_member(user)
     if given is None:
         return author_of(key)
@@ -100,23 +104,23 @@ def receiver_of(key: Fields, user: Any) -> str | None:
     return author_of(key) if same else given
 
 
-def author_of(key: Fields) -> str | None:
-    """The group member whom a key names, in one stable spelling."""
+def author_of(key: JsonObject) -> str | None:
+    """The group member in a key, in one stable spelling."""
     return group_member(*(key.get(name) for name in (*_AUTHOR_PHONES[:2], *_AUTHORS))) or group_member(
         *(key.get(name) for name in _AUTHOR_PHONES[2:])
     )
 
 
-def _chat(chat: Any) -> Fields:
+def _chat(chat: Json) -> Fields:
     return {"chat_id": chat_id(chat), "is_group": True if is_group(chat) else None}
 
 
-def _has_own_id(chat: Any) -> bool:
-    """A channel or a bot speaks for itself; whatever sender its key may name is not the address to answer."""
+def _has_own_id(chat: Json) -> bool:
+    """Whether the chat is a channel or a bot: it is the sender itself, even when its key names another one."""
     return isinstance(chat, str) and chat.endswith(("@newsletter", "@bot"))
 
 
-def _lid(key: Fields, names: tuple[str, ...]) -> str | None:
+def _lid(key: JsonObject, names: tuple[str, ...]) -> str | None:
     for name in names:
         if is_lid(key.get(name)):
             return without_device(key[name])

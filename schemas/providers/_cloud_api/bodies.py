@@ -1,16 +1,16 @@
-"""Bodies of Meta's WhatsApp Cloud API, which some resellers pass on unchanged: from bytes to elements. Pure.
+"""From the bytes of a Cloud API body to its elements.
 
-A body holds up to 1,000 updates in entry[] x changes[] x one or more lists; every level is walked to its end, and what
-is broken at one place is rejected there alone.
+A body holds up to 1,000 updates in entry[] x changes[] x one or more lists. Every level is read to its end; a part that
+is broken is rejected alone.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object
 from schemas.parsing.results import Parsed, Rejected
-from schemas.providers._cloud_api.change import Change, error_facts, read_change
+from schemas.providers._cloud_api.change import Change, change_of, error_fields
 from schemas.providers._cloud_api.content import is_emptied
 from schemas.providers._cloud_api.messages import read_echo, read_history, read_inbound, read_past
 from schemas.providers._cloud_api.statuses import read_status
@@ -23,64 +23,64 @@ def parse(body: bytes) -> Elements:
     return elements_of(body, read)
 
 
-def read(root: Any) -> Elements:
-    """The same of a body that is decoded already."""
+def read(root: Json) -> Elements:
+    """Every element of a decoded body in its order."""
     if not isinstance(root, dict):
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body is not an object", root)
     elif "entry" in root:
         for entry in as_list(root["entry"]):
-            yield from _entry(entry)
-    elif "field" in root and "value" in root:  # the sample that the app dashboard sends is a bare change
-        yield from read_one(root, {})
+            yield from _read_entry(entry)
+    elif "field" in root and "value" in root:  # the test of the app dashboard sends one change without an entry
+        yield from read_change(root, {})
     else:
         yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no entry", root)
 
 
-def _entry(entry: Any) -> Elements:
+def _read_entry(entry: Json) -> Elements:
     if not isinstance(entry, dict):
         yield Rejected(Reason.BAD_ELEMENT, "an entry is not an object", entry)
     elif not isinstance(entry.get("changes"), list | dict):
         yield Rejected(Reason.BAD_ELEMENT, "an entry has no changes", entry)
     else:
         for change in as_list(entry["changes"]):
-            yield from read_one(change, entry)
+            yield from read_change(change, entry)
 
 
-def read_one(raw: Any, entry: dict[str, Any]) -> Elements:
-    """Every element of one change: an object of `field` and `value`; of `entry`, `id` and `time` count."""
+def read_change(raw: Json, entry: JsonObject) -> Elements:
+    """Every element of one change, an object with `field` and `value`. Of `entry`, `id` and `time` are used."""
     field = as_id(raw.get("field")) if isinstance(raw, dict) else None
-    if field is None:
+    if field is None or not isinstance(raw, dict):
         yield Rejected(Reason.BAD_ELEMENT, "a change has no field", raw)
         return
     value = raw.get("value")
-    change = read_change(field, value, entry)
-    read = _READERS.get(field)
-    if read is None:
+    change = change_of(field, value, entry)
+    read_elements = _READERS.get(field)
+    if read_elements is None:
         yield read_notice(change, value)
     elif not isinstance(value, dict):
         yield Rejected(Reason.BAD_ELEMENT, "the value of a change is not an object", raw)
     else:
         found = False
-        for element in read(change):
+        for element in read_elements(change):
             found = True
             yield element
         if not found:
-            yield Rejected(Reason.BAD_ELEMENT, "a change holds nothing that its field is known for", raw)
+            yield Rejected(Reason.BAD_ELEMENT, "a change has none of the lists that belong to its field", raw)
 
 
 def _messages(change: Change) -> Elements:
     value = change.value
-    explained = False
+    error_used = False
     for raw in as_list(value.get("messages")):
         element = read_inbound(raw, change)
-        # An interactive reply can arrive emptied, with the error that says so one level up.
+        # An interactive reply can arrive without its content; the error that explains it stands beside the messages.
         if "errors" in value and isinstance(element, Parsed) and is_emptied(as_object(raw)):
-            element.fields.update(error_facts(value["errors"]))
-            explained = True
+            element.fields.update(error_fields(value["errors"]))
+            error_used = True
         yield element
     for raw in as_list(value.get("statuses")):
         yield read_status(raw, change)
-    if not explained:
+    if not error_used:
         yield from _errors(value, change)
 
 
@@ -112,7 +112,7 @@ def _preferences(change: Change) -> Elements:
         yield read_item(raw, change)
 
 
-def _errors(holder: dict[str, Any], change: Change) -> Elements:
+def _errors(holder: JsonObject, change: Change) -> Elements:
     for raw in as_list(holder.get("errors")):
         yield read_error(raw, change)
 

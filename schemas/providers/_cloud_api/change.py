@@ -1,36 +1,38 @@
-"""One `changes[]` entry of a Cloud API body, and the people it names: what every reader of it shares. Pure."""
+"""One change of a Cloud API body: the facts that its elements share, the people it names, its errors."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.parsing.identity import phone
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id, first_text
+from schemas.parsing.results import Fields
 from schemas.parsing.times import parse_time
 
-# Meta's longest details are two or three sentences; one error may be repeated for every message beside it.
+# Meta's longest details have two or three sentences. The same error may stand in every element of a body, so its length
+# is limited.
 _ERROR_CHARACTERS = 1_000
 
 
 @dataclass(slots=True)  # not frozen: one is made for every body, and freezing costs a microsecond
 class Change:
-    """`people` holds the contacts by each of their ids: they are in no particular order beside the messages."""
+    """The shared facts of a change. `people`: the contacts by each of their ids, since their order says nothing."""
 
     field: str
-    value: dict[str, Any]
+    value: JsonObject
     account: str | None  # phone_number_id, else the id of the WhatsApp Business Account
     business: str | None  # our own number, +digits
     entry_id: str | None
     occurred_at: int | None  # when the entry was made, ms
-    people: dict[str, dict[str, Any]]
+    people: dict[str, JsonObject]
 
-    def element(self, item: Any) -> dict[str, Any]:
-        """What identifies an element that has no message id: itself and where it stood."""
+    def element(self, item: Json) -> JsonObject:
+        """What identifies an element that has no message id: the element and its place in the body."""
         where = {"entry": self.entry_id, "time": self.occurred_at, "account": self.account, "field": self.field}
         return {**where, "item": item}
 
 
-def read_change(field: str, value: Any, entry: dict[str, Any]) -> Change:
-    """The facts of a change that its elements share. Any of them may be missing."""
+def change_of(field: str, value: Json, entry: JsonObject) -> Change:
+    """The shared facts of a change. Any of them may be missing."""
     value = as_object(value)
     metadata = as_object(value.get("metadata"))
     entry_id = as_id(entry.get("id"))
@@ -45,8 +47,8 @@ def read_change(field: str, value: Any, entry: dict[str, Any]) -> Change:
     )
 
 
-def _people(contacts: Any) -> dict[str, dict[str, Any]]:
-    people: dict[str, dict[str, Any]] = {}
+def _people(contacts: Json) -> dict[str, JsonObject]:
+    people: dict[str, JsonObject] = {}
     for contact in as_list(contacts):
         if isinstance(contact, dict):
             for name in ("wa_id", "user_id"):
@@ -56,8 +58,8 @@ def _people(contacts: Any) -> dict[str, dict[str, Any]]:
     return people
 
 
-def party(change: Change, number: Any, user_id: Any) -> tuple[str | None, dict[str, Any]]:
-    """(address, contact) of a user given as a phone and as a business-scoped id, either of which may be missing."""
+def address_and_contact(change: Change, number: Json, user_id: Json) -> tuple[str | None, JsonObject]:
+    """A user's address and contact. Their phone or their business-scoped id may be missing."""
     known = phone(number)
     if known is not None and not change.people:
         return known, {}
@@ -66,7 +68,7 @@ def party(change: Change, number: Any, user_id: Any) -> tuple[str | None, dict[s
     return known or first_id(user_id, number, contact.get("user_id")), contact
 
 
-def error_facts(errors: Any) -> dict[str, Any]:
+def error_fields(errors: Json) -> Fields:
     """The first of `errors[]` as canonical fields; no fields when there is none."""
     for error in as_list(errors):
         if isinstance(error, dict):
@@ -79,5 +81,5 @@ def error_facts(errors: Any) -> dict[str, Any]:
     return {}
 
 
-def _clipped(said: str | None) -> str | None:
-    return said and said[:_ERROR_CHARACTERS]
+def _clipped(text: str | None) -> str | None:
+    return text and text[:_ERROR_CHARACTERS]

@@ -1,15 +1,15 @@
-"""What a Cloud API message says, type by type, as canonical content fields. Pure."""
+"""The content of a Cloud API message as canonical fields, type by type."""
 
 from collections.abc import Callable
-from typing import Any
 
+from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
+from schemas.parsing.results import Fields
+from schemas.providers._fields import joined, location_fields, reaction_fields
 
-Fields = dict[str, Any]
 
-
-def content(raw: dict[str, Any]) -> Fields:
-    """`type` and the content fields of one message, of any type and with any part of it missing."""
+def content(raw: JsonObject) -> Fields:
+    """`type` and the content fields of one message. Any part of it may be missing."""
     word = as_id(raw.get("type"))
     if word == "edit":
         return _edit(as_object(raw.get("edit")))
@@ -21,24 +21,24 @@ def content(raw: dict[str, Any]) -> Fields:
     return {"type": "unknown", "raw_type": word}
 
 
-def is_emptied(raw: dict[str, Any]) -> bool:
-    """A message of a type that we read, whose part of that name is missing and which does not say why."""
+def is_emptied(raw: JsonObject) -> bool:
+    """Whether a message of a known type lacks the object of that name and has no error that explains it."""
     word = raw.get("type")
     return isinstance(word, str) and word in _READERS and word not in raw and not raw.get("errors")
 
 
-def _edit(edit: Fields) -> Fields:
+def _edit(edit: JsonObject) -> Fields:
     new = as_object(edit.get("message"))
     # An edit inside an edit does not exist, and following one would let a body choose our depth.
-    said = content(new) if new.get("type") != "edit" else {}
-    return {**said, "type": "edit", "raw_type": None, "target_message_id": as_id(edit.get("original_message_id"))}
+    fields = content(new) if new.get("type") != "edit" else {}
+    return {**fields, "type": "edit", "raw_type": None, "target_message_id": as_id(edit.get("original_message_id"))}
 
 
-def _text(part: Fields, _: Fields) -> Fields:
+def _text(part: JsonObject, _: JsonObject) -> Fields:
     return {"text": part.get("body")}
 
 
-def _media(part: Fields, _: Fields) -> Fields:
+def _media(part: JsonObject, _: JsonObject) -> Fields:
     return {
         "text": part.get("caption"),
         "media_id": as_id(part.get("id")),
@@ -49,38 +49,31 @@ def _media(part: Fields, _: Fields) -> Fields:
     }
 
 
-def _location(part: Fields, _: Fields) -> Fields:
-    said = [found for found in (as_text(part.get("name")), as_text(part.get("address"))) if found]
-    return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
+def _location(part: JsonObject, _: JsonObject) -> Fields:
+    return location_fields(part.get("latitude"), part.get("longitude"), part.get("name"), part.get("address"))
 
 
-def _contacts(_: Fields, raw: Fields) -> Fields:
-    shown = (_card(as_object(card)) for card in as_list(raw.get("contacts")))
-    return {"text": ", ".join(name for name in shown if name)}
+def _contacts(_: JsonObject, raw: JsonObject) -> Fields:
+    return {"text": joined(_card_name(as_object(card)) for card in as_list(raw.get("contacts")))}
 
 
-def _card(card: Fields) -> str | None:
-    """Whose card it is; one without a name is known by its number."""
+def _card_name(card: JsonObject) -> str | None:
+    """The name on a contact card, else its number."""
     name, phones = as_object(card.get("name")), as_list(card.get("phones"))
     numbers = (as_object(phones[0]).get(one) for one in ("phone", "wa_id")) if phones else ()
     return first_text(name.get("formatted_name"), name.get("first_name"), *numbers)
 
 
-def _reaction(part: Fields, _: Fields) -> Fields:
-    emoji = as_text(part.get("emoji"))
-    return {
-        "text": emoji,
-        "target_message_id": as_id(part.get("message_id")),
-        "reaction_removed": True if emoji is None else None,
-    }
+def _reaction(part: JsonObject, _: JsonObject) -> Fields:
+    return reaction_fields(as_text(part.get("emoji")), as_id(part.get("message_id")))
 
 
-def _button(part: Fields, _: Fields) -> Fields:
+def _button(part: JsonObject, _: JsonObject) -> Fields:
     return {"text": part.get("text"), "payload": part.get("payload")}
 
 
-def _interactive(part: Fields, _: Fields) -> Fields:
-    """A tapped button or list row, a filled form (its answers are `payload`), a call permission; or our own menu."""
+def _interactive(part: JsonObject, _: JsonObject) -> Fields:
+    """A tapped button or list row, a form (`payload` holds its answers), a call permission; or a menu of ours."""
     reply = as_object(part.get(as_id(part.get("type")) or ""))
     return {
         "text": first_text(reply.get("title"), reply.get("body"), as_object(part.get("body")).get("text")),
@@ -88,15 +81,15 @@ def _interactive(part: Fields, _: Fields) -> Fields:
     }
 
 
-def _order(part: Fields, _: Fields) -> Fields:
+def _order(part: JsonObject, _: JsonObject) -> Fields:
     return {"text": part.get("text")}
 
 
-def _template(part: Fields, _: Fields) -> Fields:
+def _template(part: JsonObject, _: JsonObject) -> Fields:
     return {"template": as_id(part.get("name")), "raw_type": "template"}
 
 
-_READERS: dict[str, Callable[[Fields, Fields], Fields]] = {
+_READERS: dict[str, Callable[[JsonObject, JsonObject], Fields]] = {
     "text": _text,
     **dict.fromkeys(("image", "video", "document", "audio", "voice", "sticker"), _media),
     "location": _location,
@@ -107,5 +100,5 @@ _READERS: dict[str, Callable[[Fields, Fields], Fields]] = {
     "order": _order,
     "template": _template,
 }
-# Words whose canonical type is another one: the rest are spelled as ours.
+# Meta's types whose canonical type has another name.
 _TYPE = {"voice": "audio", "template": "unknown"}

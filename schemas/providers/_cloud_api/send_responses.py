@@ -1,24 +1,24 @@
-"""Meta's answer to a call of /messages, which 360dialog and others pass on as it is. Pure."""
+"""Meta's response to a call of /messages, which 360dialog and others return unchanged."""
 
-from typing import Any
-
-from schemas.parsing.bodies import Elements
+from schemas.parsing.bodies import Elements, read_each
+from schemas.parsing.json_types import Json
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id
-from schemas.parsing.send_responses import recipient_fields, responses_of, sent_record
+from schemas.parsing.send_responses import recipient_fields, sent_record
 
 
 def send_response(body: bytes) -> Elements:
-    """The messages of an answer, or of a list of answers. Never raises.
+    """The messages of a response, or of a list of responses. Never raises.
 
-    Its `message_status` (accepted, held, paused) only says that the message waits.
+    `message_status` (accepted, held, paused) adds nothing: each of them means that the message is pending.
     """
-    return responses_of(body, read_response)
+    return read_each(body, read_response)
 
 
-def read_response(raw: Any) -> Elements:
-    """The same of one decoded answer. A contact belongs to the message at its place."""
-    messages, contacts = as_list(as_object(raw).get("messages")), as_list(as_object(raw).get("contacts"))
-    for place, message in enumerate(messages or [None]):
-        contact = as_object(contacts[place]) if place < len(contacts) else {}
+def read_response(raw: Json) -> Elements:
+    """The messages of one decoded response. A contact belongs to the message with the same index."""
+    response = as_object(raw)
+    messages, contacts = as_list(response.get("messages")), as_list(response.get("contacts"))
+    for index, message in enumerate(messages or [None]):
+        contact = as_object(contacts[index]) if index < len(contacts) else {}
         to = first_id(contact.get("wa_id"), contact.get("input"), contact.get("user_id"))
         yield from sent_record(raw, {"message_id": as_id(as_object(message).get("id")), **recipient_fields(to)})

@@ -1,15 +1,14 @@
-"""Cloud API notices about accounts, numbers, templates and people's preferences: system events. Pure."""
+"""Cloud API notices about accounts, numbers, templates and people's preferences: system events."""
 
-from typing import Any
-
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id
-from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
-from schemas.providers._cloud_api.change import Change, error_facts
+from schemas.providers._cloud_api.change import Change, error_fields
 from schemas.reasons import Reason
 
-# Provider's word -> state, where the word leaves no doubt. A template is never `banned`: that is kept for accounts,
-# whose loss is an alarm of another kind.
+# Meta's word -> state, for words with one meaning only. A template is never `banned`: that state is for accounts, which
+# have an alert of their own.
 _ACCOUNT = {
     "ACCOUNT_RESTRICTION": "limited", "ACCOUNT_DELETED": "disconnected", "PARTNER_REMOVED": "disconnected",
     "PARTNER_ADDED": "connected", "VERIFIED_ACCOUNT": "ok", "DISABLED_UPDATE": "banned",
@@ -31,8 +30,8 @@ _STATES = {
 }
 
 
-def read_notice(change: Change, value: Any) -> Parsed:
-    """One change of a field that carries no messages, known to us or not."""
+def read_notice(change: Change, value: Json) -> Parsed:
+    """One change of a field without messages; the field may be unknown to us."""
     facts = as_object(value)
     word = first_id(
         facts.get("event"),
@@ -42,21 +41,21 @@ def read_notice(change: Change, value: Any) -> Parsed:
         as_object(facts.get("alert_info")).get("alert_type"),
         facts.get("alert_type"),
     )
-    # A DISABLED_UPDATE may announce a ban, schedule or lift it; only ban_info says which.
+    # A DISABLED_UPDATE may announce, schedule or lift a ban; only ban_info states which.
     decisive = as_id(as_object(facts.get("ban_info")).get("waba_ban_state"))
     fields = {
-        **_stated(change.field, word or decisive, decisive),
+        **_state_fields(change.field, word or decisive, decisive),
         "account": change.account,
         "occurred_at": change.occurred_at or parse_time(facts.get("timestamp")),
         "event": change.field,
         "reason_code": _reason(facts),
-        **error_facts(facts.get("errors")),
+        **error_fields(facts.get("errors")),
     }
     return Parsed("system", fields, change.element(value))
 
 
-def _reason(facts: dict[str, Any]) -> str | None:
-    """The first reason given, as given: Meta also writes NONE."""
+def _reason(facts: JsonObject) -> str | None:
+    """The first reason in the notice, unchanged: it may be the word NONE."""
     restrictions = as_list(facts.get("restriction_info"))
     return first_id(
         facts.get("reason"),
@@ -66,30 +65,30 @@ def _reason(facts: dict[str, Any]) -> str | None:
     )
 
 
-def read_item(raw: Any, change: Change) -> Parsed | Rejected:
+def read_item(raw: Json, change: Change) -> Parsed | Rejected:
     """One item of a list inside a notice: a user's preference, a call."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an item of a notice is not an object", raw)
     fields = {
-        **_stated(change.field, first_id(raw.get("value"), raw.get("event"), raw.get("status"))),
+        **_state_fields(change.field, first_id(raw.get("value"), raw.get("event"), raw.get("status"))),
         "account": change.account,
         "occurred_at": parse_time(raw.get("timestamp")) or change.occurred_at,
         "event": change.field,
         "reason_code": as_id(raw.get("category")),
-        **error_facts(raw.get("errors")),
+        **error_fields(raw.get("errors")),
     }
     return Parsed("system", fields, change.element(raw))
 
 
-def read_error(raw: Any, change: Change) -> Parsed | Rejected:
-    """Trouble of the account or the app that is about no message."""
+def read_error(raw: Json, change: Change) -> Parsed | Rejected:
+    """An error of the account or the app, not of a message."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an error is not an object", raw)
     shared = {"account": change.account, "occurred_at": change.occurred_at, "event": change.field}
-    return Parsed("system", {**shared, **error_facts(raw)}, change.element(raw))
+    return Parsed("system", {**shared, **error_fields(raw)}, change.element(raw))
 
 
-def _stated(field: str, word: str | None, decisive: str | None = None) -> dict[str, Any]:
+def _state_fields(field: str, word: str | None, decisive: str | None = None) -> Fields:
     if word is None:
         return {}
     return {"raw_state": word, "state": _STATES.get(field, {}).get((decisive or word).upper(), "unknown")}

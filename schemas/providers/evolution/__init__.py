@@ -1,3 +1,3 @@
-"""evolution."""
+"""The provider Evolution API."""
 
 from schemas.providers.evolution.provider import PROVIDER as PROVIDER

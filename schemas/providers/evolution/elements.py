@@ -1,22 +1,22 @@
-"""What Evolution API prints differently from Baileys: updates, edits, and the messages of a backfill. Pure."""
-
-from typing import Any
+"""What Evolution API changes in Baileys' elements: updates, edits, and the messages of a backfill."""
 
 from schemas.parsing.bodies import Elements
 from schemas.parsing.identity import is_group
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_object, first_id
-from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_epoch
 from schemas.providers._baileys.content import content, revoked_key
 from schemas.providers._baileys.elements import Envelope, read_deletion, read_message, read_update
 from schemas.reasons import Reason
 
-# What 2.3.6 and 2.3.7 print when Baileys told of a change that is no status: an edit, a vote.
+# What 2.3.6 and 2.3.7 write as status of an update that has none: an edit, a vote.
 _NO_STATUS = ("DELETED", "SERVER_ACK")
+_KEY_NAMES = ("remoteJid", "remoteJidAlt", "fromMe", "participant")
 
 
-def read_new(item: Any, envelope: Envelope) -> Elements:
-    """A message of either direction. Evolution makes plain texts of extended ones, whose context it moves outside."""
+def read_new(item: Json, envelope: Envelope) -> Elements:
+    """A message of either direction. Evolution turns extended texts into plain ones and moves their context outside."""
     context = as_object(as_object(item).get("contextInfo"))
     for element in read_message(item, envelope):
         if isinstance(element, Parsed) and "type" in element.fields:
@@ -26,8 +26,8 @@ def read_new(item: Any, envelope: Envelope) -> Elements:
         yield element
 
 
-def read_past(item: Any, envelope: Envelope) -> Elements:
-    """`messages.set`: messages from before the instance was connected."""
+def read_past(item: Json, envelope: Envelope) -> Elements:
+    """`messages.set`: a message from before the instance was connected."""
     for element in read_new(item, envelope):
         if isinstance(element, Parsed) and element.kind != "system":
             element.fields["historical"] = True
@@ -36,28 +36,34 @@ def read_past(item: Any, envelope: Envelope) -> Elements:
         yield element
 
 
-def read_updated(item: Any, envelope: Envelope) -> Elements:
-    """`messages.update`: the key lies flat beside the status, with `keyId` (version 2) or `id` (version 1)."""
+def read_updated(item: Json, envelope: Envelope) -> Elements:
+    """`messages.update`: the fields of the key stand beside the status; the id is `keyId` (version 2) or `id` (1)."""
     if not isinstance(item, dict):
         yield Rejected(Reason.BAD_ELEMENT, "an update does not name the message", item)
         return
-    nested = as_object(item.get("key"))
-    key = {name: item[name] for name in ("remoteJid", "remoteJidAlt", "fromMe", "participant") if name in item}
-    key = {**key, **nested, "id": first_id(item.get("keyId"), nested.get("id"), item.get("id"))}
-    if is_group(key.get("participant")) or as_id(key.get("participant")) == as_id(key.get("remoteJid")):
-        key.pop("participant", None)  # version 2 began by printing the chat there
+    key = _flat_key(item)
     update = as_object(item.get("update")) or {name: item[name] for name in ("status", "message") if name in item}
     if ("message" in update or item.get("pollUpdates") is not None) and update.get("status") in _NO_STATUS:
         update = {name: value for name, value in update.items() if name != "status"}
     occurred_at = parse_epoch(item.get("datetime")) or parse_epoch(item.get("timestamp")) or envelope.occurred_at
-    # A status of 2.3.6 that says DELETED may be an edit as well. It is taken at its word: a deletion changes no rate.
+    # In 2.3.6 the status DELETED without a message may be an edit as well. It is read as a deletion, which changes no
+    # rate.
     yield from read_update({"key": key, "update": update}, Envelope(envelope.event, occurred_at))
 
 
-def read_edited(item: Any, envelope: Envelope) -> Elements:
-    """`messages.edited`: a protocol message alone: an edit mostly, but a deletion or a setting comes as one too.
+def _flat_key(item: JsonObject) -> JsonObject:
+    nested = as_object(item.get("key"))
+    flat = {name: item[name] for name in _KEY_NAMES if name in item}
+    key = {**flat, **nested, "id": first_id(item.get("keyId"), nested.get("id"), item.get("id"))}
+    if is_group(key.get("participant")) or as_id(key.get("participant")) == as_id(key.get("remoteJid")):
+        key.pop("participant", None)  # early releases of version 2 write the chat there
+    return key
 
-    Its key is the sender's view of the chat, so it tells the message and, for a group, the chat; not who wrote to whom.
+
+def read_edited(item: Json, envelope: Envelope) -> Elements:
+    """`messages.edited`: a protocol message alone, mostly an edit, but also a deletion or a setting.
+
+    Its key is from the sender's view: it gives the message and, for a group, the chat, but not who wrote to whom.
     """
     protocol = as_object(item)
     if isinstance(protocol.get("message"), dict):
@@ -68,14 +74,17 @@ def read_edited(item: Any, envelope: Envelope) -> Elements:
         yield Rejected(Reason.BAD_ELEMENT, "an edit does not name the message", item)
         return
     occurred_at = parse_epoch(protocol.get("timestampMs")) or envelope.occurred_at
-    about = {"chat_id": key["remoteJid"], "is_group": True} if is_group(key.get("remoteJid")) else {}
+    group = key["remoteJid"] if is_group(key.get("remoteJid")) else None
     if revoked_key({"protocolMessage": protocol}) is not None:
-        deleted = {"id": key["id"], **({"remoteJid": key["remoteJid"]} if about else {})}
+        deleted = {"id": key["id"], **({"remoteJid": group} if group else {})}
         yield from read_deletion(deleted, Envelope(envelope.event, occurred_at))
         return
-    said = content({"protocolMessage": protocol})
-    if said is None:
-        yield Parsed("system", {"event": envelope.event, "occurred_at": occurred_at}, envelope.element(item))
-    else:
-        fields = {**said, **about, "message_id": None, "occurred_at": occurred_at}
-        yield Parsed("inbound", fields, envelope.element(item))
+    fields: Fields = {"occurred_at": occurred_at}
+    new = content({"protocolMessage": protocol})
+    if new is None:
+        yield Parsed("system", {**fields, "event": envelope.event}, envelope.element(item))
+        return
+    fields |= {**new, "message_id": None}
+    if group:
+        fields |= {"chat_id": group, "is_group": True}
+    yield Parsed("inbound", fields, envelope.element(item))

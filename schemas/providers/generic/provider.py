@@ -1,12 +1,10 @@
-"""Any provider that nobody has written yet: its format stands in its source's settings, as `mapping`. Pure.
+"""Any provider without a module of its own: the `mapping` in its source's settings describes its bodies.
 
-`secrets` of such a source are looked for in every header and in the address's query; other proofs are asked for by
-`auth`.
+A request has to contain one of the source's `secrets` in a header or in the query; `auth` can require other proofs.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, elements_of
@@ -16,13 +14,13 @@ from schemas.reasons import Reason
 
 
 def parse(body: bytes) -> Elements:
-    """A dead letter for a body whose source has no mapping any more: it is retried once there is one. Never raises."""
+    """One rejection: the source has no mapping any more. A retry reads the body once there is one. Never raises."""
     return elements_of(body, lambda root: [Rejected(Reason.UNKNOWN_SHAPE, "its source has no mapping", root)])
 
 
-def configured(mapping: Mapping[str, Any]) -> Provider:
-    """The provider that the mapping tells. Raises ValueError that names the wrong keys."""
-    # Imported with the first mapping: nothing else needs JMESPath.
+def configured(mapping: Mapping[str, object]) -> Provider:
+    """The provider that reads bodies by this mapping. Raises ValueError that names the wrong keys."""
+    # Imported with the first mapping, because nothing else needs JMESPath.
     from schemas.providers.generic.mapping import checked
     from schemas.providers.generic.reader import Reader
 

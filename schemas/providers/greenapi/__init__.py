@@ -1,3 +1,3 @@
-"""greenapi."""
+"""The provider Green-API."""
 
 from schemas.providers.greenapi.provider import PROVIDER as PROVIDER

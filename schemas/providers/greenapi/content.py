@@ -1,15 +1,15 @@
-"""What a Green-API message says: `typeMessage` and the object that holds its content. Pure."""
+"""The content of a Green-API message as canonical fields: `typeMessage` names the object that holds it."""
 
 from collections.abc import Callable
-from typing import Any
 
+from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
+from schemas.parsing.results import Fields
+from schemas.providers._fields import joined, location_fields, reaction_fields
 
-Fields = dict[str, Any]
 
-
-def content(data: Fields) -> Fields:
-    """`type` and the content fields of a `messageData`; a deletion is not among them."""
+def content(data: JsonObject) -> Fields:
+    """`type` and the content fields of a `messageData` that is not a deletion."""
     word = as_id(data.get("typeMessage"))
     reader = _READERS.get(word or "")
     extended = as_object(data.get("extendedTextMessageData"))
@@ -24,12 +24,12 @@ def content(data: Fields) -> Fields:
     return fields
 
 
-def _text(data: Fields) -> Fields:
+def _text(data: JsonObject) -> Fields:
     plain, extended = as_object(data.get("textMessageData")), as_object(data.get("extendedTextMessageData"))
     return {"text": first_text(plain.get("textMessage"), extended.get("text"))}
 
 
-def _file(data: Fields) -> Fields:
+def _file(data: JsonObject) -> Fields:
     part = as_object(data.get("fileMessageData"))
     return {
         "text": part.get("caption"),
@@ -39,30 +39,23 @@ def _file(data: Fields) -> Fields:
     }
 
 
-def _location(data: Fields) -> Fields:
+def _location(data: JsonObject) -> Fields:
     part = as_object(data.get("locationMessageData"))
-    said = [found for found in (as_text(part.get("nameLocation")), as_text(part.get("address"))) if found]
-    return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
+    return location_fields(part.get("latitude"), part.get("longitude"), part.get("nameLocation"), part.get("address"))
 
 
-def _contacts(data: Fields) -> Fields:
+def _contacts(data: JsonObject) -> Fields:
     inner = as_object(data.get("messageData"))
     cards = [data.get("contactMessageData"), *as_list(data.get("contacts")), *as_list(inner.get("contacts"))]
-    names = (as_text(as_object(card).get("displayName")) for card in cards)
-    return {"text": ", ".join(name for name in names if name)}
+    return {"text": joined(as_object(card).get("displayName") for card in cards)}
 
 
-def _reaction(data: Fields) -> Fields:
-    said, quoted = as_object(data.get("extendedTextMessageData")), as_object(data.get("quotedMessage"))
-    emoji = as_text(said.get("text"))
-    return {
-        "text": emoji,
-        "target_message_id": first_id(quoted.get("stanzaId"), said.get("stanzaId")),
-        "reaction_removed": True if emoji is None else None,
-    }
+def _reaction(data: JsonObject) -> Fields:
+    extended, quoted = as_object(data.get("extendedTextMessageData")), as_object(data.get("quotedMessage"))
+    return reaction_fields(as_text(extended.get("text")), first_id(quoted.get("stanzaId"), extended.get("stanzaId")))
 
 
-def _edit(data: Fields) -> Fields:
+def _edit(data: JsonObject) -> Fields:
     part = as_object(data.get("editedMessageData"))
     return {
         "text": first_text(part.get("textMessage"), part.get("caption")),
@@ -70,7 +63,7 @@ def _edit(data: Fields) -> Fields:
     }
 
 
-def _button(data: Fields) -> Fields:
+def _button(data: JsonObject) -> Fields:
     part = as_object(data.get("buttonsResponseMessage")) or as_object(data.get("templateButtonReplyMessage"))
     return {
         "text": first_text(part.get("selectedButtonText"), part.get("selectedDisplayText")),
@@ -79,7 +72,7 @@ def _button(data: Fields) -> Fields:
     }
 
 
-def _list(data: Fields) -> Fields:
+def _list(data: JsonObject) -> Fields:
     part = as_object(data.get("listResponseMessage"))
     chosen = part.get("singleSelectReply")
     return {
@@ -89,17 +82,17 @@ def _list(data: Fields) -> Fields:
     }
 
 
-def _menu(data: Fields) -> Fields:
+def _menu(data: JsonObject) -> Fields:
     names = (
         "buttonsMessage", "templateMessage", "listMessage", "interactiveButtons", "interactiveButtonsReply",
         "interactiveButtonsResponse",
     )  # fmt: skip
-    part: Fields = next((data[name] for name in names if isinstance(data.get(name), dict)), {})
-    said = (part.get("contentText"), part.get("selectedDisplayText"), part.get("body"), part.get("title"))
-    return {"text": first_text(*said), "payload": first_id(part.get("selectedId"))}
+    part = next((as_object(data[name]) for name in names if isinstance(data.get(name), dict)), {})
+    texts = (part.get("contentText"), part.get("selectedDisplayText"), part.get("body"), part.get("title"))
+    return {"text": first_text(*texts), "payload": as_id(part.get("selectedId"))}
 
 
-_READERS: dict[str, tuple[str, Callable[[Fields], Fields]]] = {
+_READERS: dict[str, tuple[str, Callable[[JsonObject], Fields]]] = {
     "textMessage": ("text", _text),
     "extendedTextMessage": ("text", _text),
     "quotedMessage": ("text", _text),

@@ -1,3 +1,3 @@
-"""twilio."""
+"""The provider Twilio."""
 
 from schemas.providers.twilio.provider import PROVIDER as PROVIDER

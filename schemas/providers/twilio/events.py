@@ -1,17 +1,14 @@
-"""Twilio's fields, of a form or of a flat JSON object, as one canonical event. Pure."""
-
-from typing import Any
+"""The fields of a Twilio form, or of a flat JSON object, as one canonical event."""
 
 from schemas.parsing.bodies import Elements
 from schemas.parsing.identity import is_bsuid, phone
-from schemas.parsing.json_text import InvalidJSON, loads
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_object, as_text, first_id, first_text
-from schemas.parsing.results import Parsed, Rejected
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_mail_date, parse_time
+from schemas.providers._fields import id_in_json_text, joined, media_type, status_fields, type_fields
 from schemas.reasons import Reason
-
-Fields = dict[str, Any]
 
 _STATUSES = {
     "accepted": "pending", "scheduled": "pending", "queued": "pending", "sending": "pending",
@@ -30,12 +27,11 @@ _TYPES = {
     "button": "button", "interactive": "interactive", "list": "interactive",
     "order": "order", "reaction": "reaction", "unsupported": "unsupported",
 }  # fmt: skip
-_MEDIA_TYPES = ("image", "audio", "video")
-_MAX_MEDIA = 100  # ten are what one message may carry
+_MAX_MEDIA = 100  # one message may have ten
 
 
-def read(raw: Any) -> Parsed | Rejected:
-    """An inbound message, a status callback, or what else Twilio posts to the same address."""
+def read(raw: Json) -> Parsed | Rejected:
+    """An inbound message, a status, or another event that Twilio posts to the same address."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an event is not an object", raw)
     message_id = first_id(raw.get("MessageSid"), raw.get("SmsMessageSid"), raw.get("SmsSid"))
@@ -50,26 +46,25 @@ def read(raw: Any) -> Parsed | Rejected:
     return _notice(raw, kind)
 
 
-def read_response(raw: Any) -> Elements:
-    """The message that a call of /Messages.json created or looked up."""
-    said = as_object(raw)
-    if (as_id(said.get("direction")) or "").lower() == "inbound":
-        yield Rejected(Reason.BAD_ELEMENT, "the answer is about a message to us", raw)
+def read_response(raw: Json) -> Elements:
+    """The message that a call of /Messages.json created or returned."""
+    response = as_object(raw)
+    if (as_id(response.get("direction")) or "").lower() == "inbound":
+        yield Rejected(Reason.BAD_ELEMENT, "the response is about a message to us", raw)
         return
-    fields = {
-        "account": as_id(said.get("account_sid")),
-        "message_id": as_id(said.get("sid")),
-        "occurred_at": parse_mail_date(said.get("date_created")) or parse_time(said.get("date_created")),
-        "from": _address(said.get("from")),
-        "to": _address(said.get("to")),
+    fields: Fields = {
+        "account": as_id(response.get("account_sid")),
+        "message_id": as_id(response.get("sid")),
+        "occurred_at": parse_mail_date(response.get("date_created")) or parse_time(response.get("date_created")),
+        "from": _address(response.get("from")),
+        "to": _address(response.get("to")),
     }
-    known = _STATUSES.get((as_id(said.get("status")) or "").lower())
-    failed = known == "failed"
-    error = {"error_code": as_id(said.get("error_code")), "error_text": as_text(said.get("error_message"))}
-    yield from sent_record(raw, fields, {"status": known, **(error if failed else {})})
+    known = _STATUSES.get((as_id(response.get("status")) or "").lower())
+    error = {"error_code": as_id(response.get("error_code")), "error_text": as_text(response.get("error_message"))}
+    yield from sent_record(raw, fields, {"status": known, **(error if known == "failed" else {})})
 
 
-def _status(raw: Fields, message_id: str | None, word: str) -> Parsed | Rejected:
+def _status(raw: JsonObject, message_id: str | None, word: str) -> Parsed | Rejected:
     if message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a status has no MessageSid", raw)
     known = _STATUSES.get(word.lower())
@@ -78,21 +73,20 @@ def _status(raw: Fields, message_id: str | None, word: str) -> Parsed | Rejected
         "message_id": message_id,
         "from": _address(raw.get("From")),
         "to": _address(raw.get("To")),
-        "status": known or "unknown",
-        "raw_status": None if known else word,
+        **status_fields(known, word),
         "error_code": as_id(raw.get("ErrorCode")),
         "error_text": first_text(raw.get("ErrorMessage"), raw.get("ChannelStatusMessage")),
     }
     return Parsed("status", fields)
 
 
-def _message(raw: Fields, message_id: str | None) -> Parsed:
-    bsuid = next((one for name in ("ExternalUserId", "From") if is_bsuid(one := _bare(raw.get(name)))), None)
+def _message(raw: JsonObject, message_id: str | None) -> Parsed:
+    bsuid = next((one for name in ("ExternalUserId", "From") if is_bsuid(one := _without_channel(raw.get(name)))), None)
     fields = {
         **_content(raw),
         "account": as_id(raw.get("AccountSid")),
         "message_id": message_id,
-        "from": phone(raw.get("From")) or phone(raw.get("WaId")) or bsuid or _bare(raw.get("From")),
+        "from": phone(raw.get("From")) or phone(raw.get("WaId")) or bsuid or _without_channel(raw.get("From")),
         "to": _address(raw.get("To")),
         "sender_name": as_id(raw.get("ProfileName")),
         "sender_bsuid": bsuid,
@@ -102,36 +96,30 @@ def _message(raw: Fields, message_id: str | None) -> Parsed:
     return Parsed("inbound", fields, raw)
 
 
-def _content(raw: Fields) -> Fields:
+def _content(raw: JsonObject) -> Fields:
     media = _media(raw)
-    place = (raw.get("Latitude"), raw.get("Longitude"))
     word = as_id(raw.get("MessageType"))
-    said = _TYPES.get((word or "").lower()) or (None if word else _guessed(raw, media))
-    body = as_text(raw.get("Body"))
-    labels = [found for name in ("Label", "Address") if (found := as_text(raw.get(name)))]
-    if said == "location":
-        body = ", ".join(labels) or body
-    elif said in ("button", "interactive"):
-        body = first_text(raw.get("ListTitle"), raw.get("ButtonText"), body)
+    known = _TYPES.get((word or "").lower()) or (None if word else _type_by_content(raw, media))
+    text = as_text(raw.get("Body"))
+    if known == "location":
+        text = joined((raw.get("Label"), raw.get("Address"))) or text
+    elif known in ("button", "interactive"):
+        text = first_text(raw.get("ListTitle"), raw.get("ButtonText"), text)
     return {
-        "type": said or "unknown",
-        "raw_type": None if said else word,
-        "text": body,
+        **type_fields(known, word),
+        "text": text,
         "payload": first_text(raw.get("ListId"), raw.get("ButtonPayload")),
-        "latitude": place[0],
-        "longitude": place[1],
+        "latitude": raw.get("Latitude"),
+        "longitude": raw.get("Longitude"),
         **media,
     }
 
 
-def _guessed(raw: Fields, media: Fields) -> str | None:
-    """The type by what is there: MessageType came late to these bodies."""
+def _type_by_content(raw: JsonObject, media: Fields) -> str | None:
+    """The type that the content shows, for bodies without MessageType, which Twilio introduced late."""
     if media:
-        mime = media["media_mime"] or ""
-        if "vcard" in mime:
-            return "contacts"
-        kind = mime.partition("/")[0]
-        return kind if kind in _MEDIA_TYPES else "document"
+        mime = as_id(media["media_mime"]) or ""
+        return "contacts" if "vcard" in mime else media_type(mime)
     if as_text(raw.get("Latitude")) is not None:
         return "location"
     if "ListId" in raw or "ListTitle" in raw:
@@ -141,8 +129,8 @@ def _guessed(raw: Fields, media: Fields) -> str | None:
     return "text" if as_text(raw.get("Body")) is not None else None
 
 
-def _media(raw: Fields) -> Fields:
-    """The first of the media and how many there are; no fields when there are none."""
+def _media(raw: JsonObject) -> Fields:
+    """The first of the media and their number; no fields when there are none."""
     counted = _number(raw.get("NumMedia"))
     listed = 0
     while listed < _MAX_MEDIA and f"MediaUrl{listed}" in raw:
@@ -156,47 +144,39 @@ def _media(raw: Fields) -> Fields:
     }
 
 
-def _forwarded(raw: Fields) -> bool | None:
-    said = (as_id(raw.get(name)) for name in ("Forwarded", "FrequentlyForwarded"))
-    return True if any((word or "").lower() == "true" for word in said) or _number(raw.get("ForwardCount")) else None
+def _forwarded(raw: JsonObject) -> bool | None:
+    flags = (as_id(raw.get(name)) for name in ("Forwarded", "FrequentlyForwarded"))
+    return True if any((flag or "").lower() == "true" for flag in flags) or _number(raw.get("ForwardCount")) else None
 
 
-def _number(value: Any) -> int:
+def _number(value: Json) -> int:
     spelled = as_id(value) or ""
     return int(spelled) if spelled.isascii() and spelled.isdigit() and len(spelled) < 10 else 0
 
 
-def _address(value: Any) -> str | None:
-    return phone(value) or _bare(value)
+def _address(value: Json) -> str | None:
+    return phone(value) or _without_channel(value)
 
 
-def _bare(value: Any) -> str | None:
-    """The address without its channel: `whatsapp:BR.15...` is the id of a user."""
+def _without_channel(value: Json) -> str | None:
+    """The address without its channel: `BR.15...` of `whatsapp:BR.15...`."""
     return as_id((as_id(value) or "").removeprefix("whatsapp:"))
 
 
-def _notice(raw: Fields, kind: str | None) -> Parsed | Rejected:
-    """The Debugger's errors, Event Streams' CloudEvents, Conversations' events: nothing that is counted."""
+def _notice(raw: JsonObject, kind: str | None) -> Parsed | Rejected:
+    """A system event: an error of the Debugger, a CloudEvent of Event Streams, an event of Conversations."""
     event = first_id(kind, raw.get("type"))
     level = as_id(raw.get("Level"))
     if event is None and level is not None and "Payload" in raw:
         event = "debugger"
     if event is None:
         return Rejected(Reason.UNKNOWN_SHAPE, "the body has neither a status nor a message nor an event", raw)
-    fields = {
+    fields: Fields = {
         "account": first_id(raw.get("AccountSid"), as_object(raw.get("data")).get("accountSid")),
         "occurred_at": parse_time(raw.get("Timestamp")) or parse_time(raw.get("time")),
         "event": event,
         "raw_state": level,
         "state": "unknown" if level else None,
-        "error_code": first_id(raw.get("ErrorCode"), _debugger_code(raw.get("Payload"))),
+        "error_code": first_id(raw.get("ErrorCode"), id_in_json_text(raw.get("Payload"), "error_code")),
     }
     return Parsed("system", fields, raw)
-
-
-def _debugger_code(payload: Any) -> str | None:
-    """The error's number in the JSON text that a Debugger event carries."""
-    try:
-        return as_id(as_object(loads((as_text(payload) or "{}").encode("utf-8", "replace"))).get("error_code"))
-    except InvalidJSON:
-        return None

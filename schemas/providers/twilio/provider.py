@@ -1,7 +1,7 @@
-"""Twilio: form bodies, one event each, HMAC-SHA1 over the public address and the sorted fields. Pure.
+"""Twilio: form bodies, one event each, HMAC-SHA1 over the public address and the sorted fields.
 
-The address is the one that Twilio called, so behind a proxy the edge must be told its public one. JSON bodies carry
-their SHA-256 in that address instead of being signed field by field. No body holds a time.
+The signed address is the one that Twilio called: behind a proxy, `ingest.public_url` has to name it. A JSON body is not
+signed field by field; the address contains its SHA-256. No message or status has a time.
 """
 
 import hmac
@@ -12,10 +12,9 @@ from urllib.parse import unquote_to_bytes
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_secret, matching_signature, verdict_for
-from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.bodies import Elements, elements_of, read_each
 from schemas.parsing.json_values import as_list
 from schemas.parsing.results import Rejected
-from schemas.parsing.send_responses import responses_of
 from schemas.providers.base import Provider
 from schemas.providers.twilio.events import read, read_response
 from schemas.reasons import Reason
@@ -25,11 +24,11 @@ SETTINGS = "x-twilio-webhooks-signature-settings"  # key=<id>,algorithm=<name>; 
 
 _ALGORITHMS = {"": "sha1", "hmac_sha1": "sha1", "hmac_sha256": "sha256"}
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_MAX_FIELDS = 1_000  # ten media with all their fields stay below 100
+_MAX_FIELDS = 1_000  # ten media with all their fields have fewer than 100
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """`X-Twilio-Signature` over the address and every field as sent; with several spellings of the address."""
+    """The verdict on `X-Twilio-Signature` over the address, in any of its spellings, and every field as it was sent."""
     if not secrets:
         return UNSIGNED
     algorithm = _ALGORITHMS.get(_named_algorithm(request.headers.get(SETTINGS, "")).lower())
@@ -59,8 +58,8 @@ def parse(body: bytes) -> Elements:
 
 
 def send_response(body: bytes) -> Elements:
-    """The message of an answer in JSON; their older XML is not read. Never raises."""
-    return responses_of(body, read_response)
+    """The message of a response in JSON; the older XML is not read. Never raises."""
+    return read_each(body, read_response)
 
 
 def _named_algorithm(settings: str) -> str:
@@ -72,7 +71,7 @@ def _named_algorithm(settings: str) -> str:
 
 
 def _signed_fields(request: Request) -> bytes | None:
-    """What follows the address in the signed text; None when the body cannot be what Twilio sent."""
+    """The signed text after the address; None when the body cannot be what Twilio sent."""
     digest = _body_digest(request.url)
     if digest is not None:
         return b"" if matching_secret(digest.lower(), [sha256(request.body).hexdigest()]) is not None else None
@@ -89,7 +88,7 @@ def _body_digest(url: str) -> str | None:
 
 
 def _form(body: bytes) -> list[tuple[bytes, bytes]] | None:
-    """Names and values of a form in bytes, since they are signed in bytes; None when there are absurdly many."""
+    """The names and values of a form as bytes, because bytes are signed; None for more than _MAX_FIELDS."""
     if body.count(b"&") >= _MAX_FIELDS:
         return None
     parts = (part.partition(b"=") for part in body.strip().split(b"&") if part)
@@ -102,7 +101,7 @@ def _decoded(part: bytes) -> bytes:
 
 
 def _spellings(url: str) -> Iterator[str]:
-    """Twilio signs the address with or without its port, and connection overrides (`#rc=5`) may be part of it."""
+    """The address with and without its port and its connection overrides (`#rc=5`): Twilio signs any of these."""
     yield url
     address, hash_sign, fragment = url.partition("#")
     if fragment:

@@ -1,3 +1,3 @@
-"""waha."""
+"""The provider WAHA."""
 
 from schemas.providers.waha.provider import PROVIDER as PROVIDER

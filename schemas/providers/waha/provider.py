@@ -1,22 +1,20 @@
-"""WAHA: HMAC-SHA512 over the raw body, one event each, message ids that name their chat. Pure.
+"""WAHA: HMAC-SHA512 over the raw body, one event each, message ids that name their chat.
 
-Its acks are Baileys' numbers minus one. The same message comes as `message` and as `message.any`, and a session's
-webhook beside a global one sends everything twice. Login codes and passkeys stay in the raw body.
+Its acks are Baileys' numbers minus one. The same message arrives as `message` and as `message.any`, and everything
+arrives twice when a session's webhook exists beside a global one. Login codes and passkeys stay in the raw body.
 """
 
 import hmac
 from collections.abc import Callable, Sequence
 from hashlib import sha512
-from itertools import chain
-from typing import Any
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_signature, verdict_for
-from schemas.authentication.static_secret import verify_static_secret as verify_static
-from schemas.parsing.bodies import Elements, elements_of
-from schemas.parsing.json_values import as_id, as_list, as_object
-from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import responses_of
+from schemas.authentication.static_secret import verify_static_secret
+from schemas.parsing.bodies import Elements, read_each, read_named
+from schemas.parsing.json_types import JsonObject
+from schemas.parsing.json_values import as_id, as_object, first_id
+from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.providers.base import Provider
 from schemas.providers.waha.elements import (
     Event,
@@ -40,12 +38,12 @@ _STATES = {
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """`X-Webhook-Hmac: <hex>` of the body as it came; without it a custom header may hold the secret."""
+    """The verdict on `X-Webhook-Hmac: <hex>` over the raw body; without that header, on a secret in another one."""
     if not secrets:
         return UNSIGNED
     given = request.headers.get(SIGNATURE)
     if given is None:
-        return verify_static(request, secrets)
+        return verify_static_secret(request, secrets)
     if request.headers.get(ALGORITHM, "sha512").strip().lower() != "sha512":
         return REJECT
     digest = given.strip().lower()
@@ -55,19 +53,15 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_envelope, as_list(root))))
+    return read_named(body, "event", _read_event)
 
 
 def send_response(body: bytes) -> Elements:
-    """The message of an answer, as any of the engines prints it. Never raises."""
-    return responses_of(body, read_response)
+    """The message of a response, in the form of any engine. Never raises."""
+    return read_each(body, read_response)
 
 
-def _envelope(raw: Any) -> Elements:
-    name = as_id(raw.get("event")) if isinstance(raw, dict) else None
-    if name is None:
-        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no event", raw)
-        return
+def _read_event(name: str, raw: JsonObject) -> Elements:
     event = Event(name, raw)
     read = _READERS.get(name.lower())
     if read is None:
@@ -79,11 +73,11 @@ def _envelope(raw: Any) -> Elements:
 
 
 def _system(event: Event) -> Parsed:
-    facts = as_object(event.payload)
-    fields = {"account": event.account, "occurred_at": event.occurred_at, "event": event.name}
+    payload = as_object(event.payload)
+    fields: Fields = {"account": event.account, "occurred_at": event.occurred_at, "event": event.name}
     if event.name.lower() in ("session.status", "state.change"):
-        word = as_id(facts.get("status")) or as_id(facts.get("state"))
-        limit = _limit(as_object(facts.get("data")))
+        word = first_id(payload.get("status"), payload.get("state"))
+        limit = _limit(as_object(payload.get("data")))
         fields |= {
             "state": "limited" if limit else _STATES.get((word or "").lower(), "unknown"),
             "raw_state": word,
@@ -92,18 +86,16 @@ def _system(event: Event) -> Parsed:
     return Parsed("system", fields, event.element())
 
 
-def _limit(data: dict[str, Any]) -> str | None:
-    """The word of a limit on writing to new contacts, while the session itself works on."""
-    timelock, capping = (
-        as_object(data.get("reachoutTimelock")),
-        as_id(as_object(data.get("messageCapping")).get("cappingStatus")),
-    )
+def _limit(data: JsonObject) -> str | None:
+    """The name of a limit on writing to new contacts, with which the session goes on working."""
+    timelock = as_object(data.get("reachoutTimelock"))
     if timelock.get("isActive") is True:
         return as_id(timelock.get("enforcementType")) or "reachoutTimelock"
+    capping = as_id(as_object(data.get("messageCapping")).get("cappingStatus"))
     return capping if capping == "CAPPED" else None
 
 
-_READERS: dict[str, Callable[[dict[str, Any], Event], Elements]] = {
+_READERS: dict[str, Callable[[JsonObject, Event], Elements]] = {
     "message": read_message,
     "message.any": read_message,
     "message.waiting": read_message,

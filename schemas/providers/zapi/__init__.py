@@ -1,3 +1,3 @@
-"""zapi."""
+"""The provider Z-API."""
 
 from schemas.providers.zapi.provider import PROVIDER as PROVIDER

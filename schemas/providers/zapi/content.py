@@ -1,36 +1,39 @@
-"""What a Z-API message says: the one field of its flat body that holds the content. Pure."""
+"""The content of a Z-API message as canonical fields: one field of its flat body holds it."""
 
 from collections.abc import Callable
-from typing import Any
 
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
+from schemas.parsing.results import Fields
+from schemas.providers._fields import joined, location_fields, reaction_fields
 
-Fields = dict[str, Any]
-
-# Objects beside the content: where an advertisement led from.
+# Objects that are not content, such as the advertisement that led to the message.
 _NOISE = frozenset({"externalAdReply", "profile", "sender"})
 
 
-def content(raw: Fields) -> Fields | None:
-    """`type` and the content fields; None when no field holds a content."""
+def content(raw: JsonObject) -> Fields | None:
+    """`type` and the content fields; None when no field holds content."""
     for name, (kind, read) in _READERS.items():
-        if isinstance(raw.get(name), dict) or (name in _LISTED and isinstance(raw.get(name), list)):
-            return {"type": kind, **read(raw[name])}
+        part = raw.get(name)
+        if isinstance(part, dict):
+            return {"type": kind, **read(part)}
+        if isinstance(part, list) and name == "contacts":
+            return {"type": kind, **_contacts(part)}
     unread = [name for name, value in raw.items() if isinstance(value, dict) and value and name not in _NOISE]
     if not unread:
         return None
     name = min(unread)
-    part = raw[name]
-    said = first_text(part.get("message"), part.get("question"), part.get("title"), part.get("caption"))
-    return {"type": "unknown", "raw_type": as_id(name), "text": said}
+    other = as_object(raw[name])
+    text = first_text(other.get("message"), other.get("question"), other.get("title"), other.get("caption"))
+    return {"type": "unknown", "raw_type": as_id(name), "text": text}
 
 
-def _text(part: Fields) -> Fields:
+def _text(part: JsonObject) -> Fields:
     return {"text": part.get("message")}
 
 
-def _media(url: str) -> Callable[[Fields], Fields]:
-    def read(part: Fields) -> Fields:
+def _media(url: str) -> Callable[[JsonObject], Fields]:
+    def read(part: JsonObject) -> Fields:
         return {
             "text": part.get("caption"),
             "media_url": as_text(part.get(url)),
@@ -41,46 +44,39 @@ def _media(url: str) -> Callable[[Fields], Fields]:
     return read
 
 
-def _location(part: Fields) -> Fields:
-    said = [found for found in (as_text(part.get("name")), as_text(part.get("address"))) if found]
-    return {"latitude": part.get("latitude"), "longitude": part.get("longitude"), "text": ", ".join(said)}
+def _location(part: JsonObject) -> Fields:
+    return location_fields(part.get("latitude"), part.get("longitude"), part.get("name"), part.get("address"))
 
 
-def _contacts(part: Any) -> Fields:
-    names = (as_text(as_object(card).get("displayName")) for card in as_list(part))
-    return {"text": ", ".join(name for name in names if name)}
+def _contacts(part: Json) -> Fields:
+    return {"text": joined(as_object(card).get("displayName") for card in as_list(part))}
 
 
-def _reaction(part: Fields) -> Fields:
-    emoji = as_text(part.get("value"))
-    return {
-        "text": emoji,
-        "target_message_id": as_id(as_object(part.get("referencedMessage")).get("messageId")),
-        "reaction_removed": True if emoji is None else None,
-    }
+def _reaction(part: JsonObject) -> Fields:
+    target = as_id(as_object(part.get("referencedMessage")).get("messageId"))
+    return reaction_fields(as_text(part.get("value")), target)
 
 
-def _button(part: Fields) -> Fields:
+def _button(part: JsonObject) -> Fields:
     return {
         "text": first_text(part.get("message"), part.get("displayText")),
         "payload": first_text(part.get("buttonId"), part.get("selectedId")),
     }
 
 
-def _list(part: Fields) -> Fields:
+def _list(part: JsonObject) -> Fields:
     return {"text": first_text(part.get("title"), part.get("message")), "payload": as_text(part.get("selectedRowId"))}
 
 
-def _menu(part: Fields) -> Fields:
+def _menu(part: JsonObject) -> Fields:
     return {"text": first_text(part.get("message"), part.get("title"))}
 
 
-def _order(part: Fields) -> Fields:
+def _order(part: JsonObject) -> Fields:
     return {"text": first_text(part.get("message"), part.get("orderTitle"))}
 
 
-_LISTED = frozenset({"contacts"})
-_READERS: dict[str, tuple[str, Callable[[Any], Fields]]] = {
+_READERS: dict[str, tuple[str, Callable[[JsonObject], Fields]]] = {
     "text": ("text", _text),
     "image": ("image", _media("imageUrl")),
     "audio": ("audio", _media("audioUrl")),

@@ -1,25 +1,23 @@
-"""Z-API: flat bodies told apart by `type`, one address for each kind or one for all. Pure.
+"""Z-API: flat bodies whose `type` names the event, with one webhook address for each type or one for all.
 
-Nothing is signed; what proves the sender is a header or a secret in the address. `momment` is their spelling; it is
-milliseconds, in some bodies seconds.
+Nothing is signed; a header or a secret in the address proves the sender. `momment` is their spelling; it is in
+milliseconds, in some bodies in seconds.
 """
 
 from collections.abc import Callable
-from itertools import chain
-from typing import Any
 
 from schemas.authentication.static_secret import verify_static_secret
-from schemas.parsing.bodies import Elements, elements_of
+from schemas.parsing.bodies import Elements, read_each, read_named
 from schemas.parsing.identity import chat_id, group_member, is_group, is_lid, phone, phone_or_id
+from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id
-from schemas.parsing.results import Parsed, Rejected
-from schemas.parsing.send_responses import responses_of, sent_record
+from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
+from schemas.providers._fields import status_fields
 from schemas.providers.base import Provider
 from schemas.providers.zapi.content import content
 from schemas.reasons import Reason
-
-Fields = dict[str, Any]
 
 _STATUSES = {
     "pending": "pending",
@@ -33,45 +31,37 @@ _READ_BY_ME = "read_by_me"
 
 def parse(body: bytes) -> Elements:
     """Every element of a body in its order. Never raises."""
-    return elements_of(body, lambda root: chain.from_iterable(map(_callback, as_list(root))))
+    return read_named(body, "type", lambda word, raw: _READERS.get(word.lower(), _other)(raw))
 
 
 def send_response(body: bytes) -> Elements:
-    """The message of an answer; `id` repeats `messageId`, and `zaapId` is their own. Never raises."""
-    return responses_of(body, _answer)
+    """The message of a response; `id` repeats `messageId`, and `zaapId` is Z-API's own. Never raises."""
+    return read_each(body, _read_response)
 
 
-def _answer(raw: Any) -> Elements:
-    said = as_object(raw)
-    yield from sent_record(raw, {"message_id": first_id(said.get("messageId"), said.get("id"))})
+def _read_response(raw: Json) -> Elements:
+    response = as_object(raw)
+    return sent_record(raw, {"message_id": first_id(response.get("messageId"), response.get("id"))})
 
 
-def _callback(raw: Any) -> Elements:
-    word = as_id(raw.get("type")) if isinstance(raw, dict) else None
-    if word is None:
-        yield Rejected(Reason.UNKNOWN_SHAPE, "the body has no type", raw)
+def _received(raw: JsonObject) -> Elements:
+    """A message of either direction: our own arrive too when the user has switched them on."""
+    notification = as_text(raw.get("notification"))
+    if notification is not None:
+        yield _system(raw, raw_state=as_id(notification))
         return
-    yield from _READERS.get(word.lower(), _other)(raw)
-
-
-def _received(raw: Fields) -> Elements:
-    """A message of either direction: ours come here when they are asked for."""
-    said = content(raw)
-    if as_text(raw.get("notification")) is not None:
-        yield _system(raw, raw_state=as_id(raw.get("notification")))
-        return
+    fields = content(raw)
     message_id, edited = as_id(raw.get("messageId")), raw.get("isEdit") is True
-    if message_id is None and said is None:
+    if message_id is None and fields is None:
         yield Rejected(Reason.BAD_ELEMENT, "a message has neither id nor content", raw)
         return
-    if said is None:
-        said = {"type": "unsupported" if raw.get("waitingMessage") is True else "unknown"}
-    if edited:  # the id is that of the message which was edited
+    if fields is None:
+        fields = {"type": "unsupported" if raw.get("waitingMessage") is True else "unknown"}
+    if edited:  # messageId is the id of the edited message
         target = first_id(raw.get("editMessageId"), message_id)
-        said = {**said, "type": "edit", "raw_type": None, "target_message_id": target}
+        fields |= {"type": "edit", "raw_type": None, "target_message_id": target}
     mine = raw.get("fromMe") is True
-    fields = {
-        **said,
+    fields |= {
         **_parties(raw, outbound=mine),
         "account": as_id(raw.get("instanceId")),
         "message_id": None if edited else message_id,
@@ -85,21 +75,19 @@ def _received(raw: Fields) -> Elements:
         yield Parsed("inbound", {**fields, "sender_name": None if mine else as_id(raw.get("senderName"))}, raw)
 
 
-def _status(raw: Fields) -> Elements:
+def _status(raw: JsonObject) -> Elements:
     """One status of several messages."""
     word = as_id(raw.get("status"))
     ids = as_list(raw.get("ids")) or as_list(first_id(raw.get("messageId"), raw.get("id")))
     if word is None or not ids:
         yield Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
         return
-    known = _STATUSES.get(word.lower())
     by_us = word.lower() == _READ_BY_ME
     fields = {
         **_parties(raw, outbound=not by_us),
         "account": as_id(raw.get("instanceId")),
         "occurred_at": parse_time(raw.get("momment")),
-        "status": known or "unknown",
-        "raw_status": None if known else word,
+        **status_fields(_STATUSES.get(word.lower()), word),
         "from_me": False if by_us else None,
     }
     if fields.get("is_group") and not by_us:
@@ -109,13 +97,13 @@ def _status(raw: Fields) -> Elements:
     for one in ids:
         message_id = as_id(one)
         if message_id is None:
-            yield Rejected(Reason.BAD_ELEMENT, "a status has an id that is none", raw)
+            yield Rejected(Reason.BAD_ELEMENT, "a status has an invalid message id", raw)
         else:
             yield Parsed("status", {**fields, "message_id": message_id})
 
 
-def _delivery(raw: Fields) -> Elements:
-    """Handed over to WhatsApp, or the error that kept it from being."""
+def _delivery(raw: JsonObject) -> Elements:
+    """The message was handed over to WhatsApp, or could not be because of an error."""
     message_id, error = first_id(raw.get("messageId"), raw.get("zaapId")), as_text(raw.get("error"))
     if message_id is None:
         yield Rejected(Reason.BAD_ELEMENT, "a delivery names no message", raw)
@@ -132,30 +120,30 @@ def _delivery(raw: Fields) -> Elements:
     yield Parsed("status", fields)
 
 
-def _connected(raw: Fields) -> Elements:
+def _connected(raw: JsonObject) -> Elements:
     yield _system(raw, state="unknown" if raw.get("connected") is False else "connected")
 
 
-def _disconnected(raw: Fields) -> Elements:
+def _disconnected(raw: JsonObject) -> Elements:
     state = "unknown" if raw.get("disconnected") is False else "disconnected"
     yield _system(raw, state=state, error_text=as_text(raw.get("error")))
 
 
-def _other(raw: Fields) -> Elements:
+def _other(raw: JsonObject) -> Elements:
     yield _system(raw, raw_state=as_id(raw.get("status")))
 
 
-def _system(raw: Fields, **more: str | None) -> Parsed:
-    shared = {
+def _system(raw: JsonObject, **more: str | None) -> Parsed:
+    fields: Fields = {
         "account": as_id(raw.get("instanceId")),
         "occurred_at": parse_time(raw.get("momment")),
         "event": as_id(raw.get("type")),
     }
-    return Parsed("system", {**shared, **more}, raw)
+    return Parsed("system", {**fields, **more}, raw)
 
 
-def _parties(raw: Fields, *, outbound: bool) -> Fields:
-    """`phone` is the chat: the other side, a group or a channel. A group's ends with `-group`."""
+def _parties(raw: JsonObject, *, outbound: bool) -> Fields:
+    """Sender, recipient and chat. `phone` is the chat: the other side, a channel, or a group (`...-group`)."""
     chat, own = raw.get("phone"), phone(raw.get("connectedPhone"))
     group = raw.get("isGroup") is True or is_group(chat)
     fields: Fields = {"chat_id": as_id(chat) if group else chat_id(chat), "is_group": True if group else None}
@@ -169,7 +157,7 @@ def _parties(raw: Fields, *, outbound: bool) -> Fields:
     return {**fields, "from": phone_or_id(chat) or fields["sender_lid"]}
 
 
-_READERS: dict[str, Callable[[Fields], Elements]] = {
+_READERS: dict[str, Callable[[JsonObject], Elements]] = {
     "receivedcallback": _received,
     "messagestatuscallback": _status,
     "deliverycallback": _delivery,

@@ -14,9 +14,10 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from schemas.errors import Failure
+from schemas.process.waiting import wait_for_async
 from schemas.settings.config import Config
 from schemas.tables import EVENT_LOG, migrations
 from streams.analytics import copy
@@ -176,16 +177,17 @@ def _make_anew(client: "Client") -> None:
 async def _inserts_end(client: "Client") -> None:
     """Waits until every INSERT that may have begun before the exchange has ended."""
     began = time.monotonic()
-    running: Any = 1
-    while running:
+
+    async def ended() -> bool:
         running = client.command(
             "SELECT count() FROM system.processes WHERE query_kind IN ('Insert', 'AsyncInsertFlush') "
             "AND elapsed >= {since:Float64}",
             {"since": time.monotonic() - began},
         )
-        if time.monotonic() - began > _INSERT_SECONDS:
-            raise Failure("an INSERT that began before the exchange does not end: run the same command again")
-        await asyncio.sleep(0.1)
+        return not running
+
+    if not await wait_for_async(ended, _INSERT_SECONDS):
+        raise Failure("an INSERT that began before the exchange does not end: run the same command again")
 
 
 @asynccontextmanager

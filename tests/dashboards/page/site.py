@@ -16,7 +16,9 @@ from dashboards.page.app import create_app
 from dashboards.page.context import Alerts
 from dashboards.page.server import runner_of
 from dashboards.panel import Dashboard
-from schemas.settings.config import ClickHouse, Config, Dashboards, Secret, Source
+from schemas.settings.base import Secret
+from schemas.settings.config import Config
+from schemas.settings.sections import ClickHouse, Dashboards, Source
 from tests.support.clickhouse import VIEWER
 
 # Names the environment variable of the reader's password; that of the writer is never set where the page runs.

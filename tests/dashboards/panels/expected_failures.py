@@ -8,7 +8,7 @@ from tests.dashboards.panels.model import Unit, utc
 
 
 def _class(unit: Unit) -> str:
-    return classify(unit.provider, unit.error_code).cls
+    return classify(unit.provider, unit.error_code).error_class
 
 
 def _failed(units: list[Unit], q: Question, *, groups: bool | None = False) -> list[Unit]:
@@ -27,7 +27,8 @@ def _codes(*, groups: bool) -> Answer:
         for (code, provider), failures in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
             known = classify(provider, code)
             rows.append({
-                "code": code, "provider": provider, "says": known.title, "class": known.cls, "action": known.action,
+                "code": code, "provider": provider,
+                "says": known.title, "class": known.error_class, "action": known.action,
                 "failures": failures, "part": share(failures, len(failed)), "all_failures": len(failed),
             })  # fmt: skip
         return rows

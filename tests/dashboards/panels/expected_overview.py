@@ -18,7 +18,7 @@ from tests.dashboards.panels.model import Unit, utc
 
 def _deliverable(unit: Unit) -> bool:
     """Not held back by a policy and not broken by us."""
-    about = classify(unit.provider, unit.error_code).cls
+    about = classify(unit.provider, unit.error_code).error_class
     ours = about in ("window", "template") or unit.error_code in ("131042", "63020") or unit.error_code[:3] == "132"
     return not (unit.failed and (about == "policy" or ours))
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dashboards import catalogue
 from dashboards.panels import cost
-from schemas.settings.config import Costs
 from schemas.settings.costs import Rate
+from schemas.settings.sections import Costs
 from streams.analytics import rate_card
 from tests.dashboards.panels import expected_cost
 from tests.dashboards.panels.conftest import Row, Tables, utc

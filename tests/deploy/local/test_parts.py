@@ -12,7 +12,8 @@ from deploy.local.layout import Layout
 from deploy.local.parts import STOP_SECONDS, Part, environment, parts, secret_variables
 from deploy.local.stack import HEALTHY_SECONDS
 from deploy.local.supervisor_conf import ORDER
-from schemas.settings.config import Config, Secret, parse
+from schemas.settings.base import Secret
+from schemas.settings.config import Config, parse
 
 SETTINGS = """
 [clickhouse]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import settings_file
-from schemas.settings.config import Alerts, ClickHouse, Config, Costs, Dashboards, Ingest, Kafka, Streams, load, parse
+from schemas.settings.config import Config, load, parse
+from schemas.settings.sections import Alerts, ClickHouse, Costs, Dashboards, Ingest, Kafka, Streams
 
 SECTIONS = {
     "ingest": Ingest, "kafka": Kafka, "clickhouse": ClickHouse, "streams": Streams, "costs": Costs,

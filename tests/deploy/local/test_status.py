@@ -18,7 +18,8 @@ from deploy.local.supervisor import Process
 from deploy.local.watch import Watch
 from deploy.local.worker_lag import lags
 from ingest.storage.spool_file import Held
-from schemas.settings.config import Config, Ingest
+from schemas.settings.config import Config
+from schemas.settings.sections import Ingest
 
 NOW = time.time() - 3600  # any time: whoever asks for the present takes it himself
 KAFKA = Part("kafka", "127.0.0.1:1", ("x",))

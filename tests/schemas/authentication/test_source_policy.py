@@ -241,14 +241,14 @@ def test_a_key_of_the_other_kind_is_refused(ask: Any, keys: Any) -> None:
     ("asked", "words"),
     [
         ({"basic": {"user": "u", "secrets": []}}, "at least 1"),
-        ({"basic": {"user": "u:v", "secrets": [{"env": "A"}]}}, "pattern"),
-        ({"header": {"name": "X A", "secrets": [{"env": "A"}]}}, "pattern"),
+        ({"basic": {"user": "u:v", "secrets": [{"env": "A"}]}}, "must be a user name without a colon"),
+        ({"header": {"name": "X A", "secrets": [{"env": "A"}]}}, "must be the name of an HTTP header"),
         ({"header": {"name": "X-A", "secrets": ["literal"]}}, "a secret is not written here"),
-        ({"addresses": ["example.com"]}, "IPv4"),
+        ({"addresses": ["example.com"]}, "'example.com' is not an IP address or a network"),
         ({"jwt": {"algorithm": "none", "secrets": [{"env": "A"}]}}, "HS256"),
         (
             {"jwt": {"secrets": [{"env": "A"}]}, "basic": {"user": "u", "secrets": [{"env": "A"}]}},
-            "basic and jwt are all read from the header Authorization",
+            "basic and jwt all use the header Authorization: keep one of them",
         ),
         ({"cookie": {}}, "Extra"),
     ],

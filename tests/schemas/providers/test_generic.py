@@ -42,30 +42,30 @@ def read(provider: Provider, body: Any) -> list[Any]:
     ("mapping", "sentence"),
     [
         ({}, "mapping: missing: the provider generic needs one"),
-        ({"rules": []}, "mapping.rules: there are none"),
-        ({"events": "data"}, "mapping.rules: Field required"),
+        ({"rules": []}, "mapping.rules: the list is empty"),
+        ({"events": "data"}, "mapping.rules: is missing: add it"),
         ({"rules": [INBOUND], "event": "data"}, "mapping.event: there is no such key"),
-        ({"rules": [INBOUND], "events": "data["}, "mapping.events: no JMESPath expression"),
+        ({"rules": [INBOUND], "events": "data["}, "mapping.events: not a JMESPath expression"),
         ({"rules": [INBOUND], "events": "$.data"}, "write it without `$`"),
-        ({"rules": [INBOUND], "time_unit": "days"}, "mapping.time_unit: Input should be 'auto', 's', 'ms' or 'us'"),
-        ({"rules": [{**INBOUND, "kind": "message"}]}, "mapping.rules.0.kind: Input should be 'inbound'"),
-        ({"rules": [INBOUND, INBOUND]}, "mapping.rules.0.when: missing, so no later rule is asked"),
-        ({"rules": [{"kind": "inbound", "fields": {}}]}, "mapping.rules.0.fields: Dictionary should have at least 1"),
+        ({"rules": [INBOUND], "time_unit": "days"}, "mapping.time_unit: must be 'auto', 's', 'ms' or 'us', not 'days'"),
+        ({"rules": [{**INBOUND, "kind": "message"}]}, "mapping.rules.0.kind: must be 'inbound'"),
+        ({"rules": [INBOUND, INBOUND]}, "mapping.rules.0.when: missing, so later rules are never used"),
+        ({"rules": [{"kind": "inbound", "fields": {}}]}, "mapping.rules.0.fields: must not be empty"),
         (
             {"rules": [{"kind": "inbound", "fields": {"txt": "a"}}]},
-            "mapping.rules.0.fields.txt: a rule of inbound fills",
+            "mapping.rules.0.fields.txt: a rule of kind inbound can fill",
         ),
-        ({"rules": [{"kind": "inbound", "fields": {"text": "a..b"}}]}, "mapping.rules.0.fields.text: no JMESPath"),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "a..b"}}]}, "mapping.rules.0.fields.text: not a JMESPath"),
         ({"rules": [{"kind": "inbound", "fields": {"text": "lenght(a)"}}]}, "JMESPath has no function lenght"),
         ({"rules": [{"kind": "inbound", "fields": {"text": "a && length(b, c)"}}]}, "length takes 1 arguments, not 2"),
         ({"rules": [{"kind": "inbound", "fields": {"raw_type": "a"}}]}, "mapping.rules.0.fields.raw_type"),
-        ({"rules": [{"kind": "status", "fields": {"message_id": "a"}}]}, "a rule of status needs status too"),
-        ({"rules": [{"kind": "sent", "fields": {"text": "a"}}]}, "a rule of sent needs message_id too"),
-        ({"rules": [{"kind": "system", "fields": {"state": "a"}}]}, "a rule of system needs event too"),
-        ({"rules": [INBOUND], "body": {"acount": "a"}}, "mapping.body.acount: no rule's kind has such a field"),
-        ({"rules": [INBOUND], "values": {"status": {"X": "seen"}}}, "mapping.values.status.X: 'seen' is none of"),
+        ({"rules": [{"kind": "status", "fields": {"message_id": "a"}}]}, "a rule of kind status needs status too"),
+        ({"rules": [{"kind": "sent", "fields": {"text": "a"}}]}, "a rule of kind sent needs message_id too"),
+        ({"rules": [{"kind": "system", "fields": {"state": "a"}}]}, "a rule of kind system needs event too"),
+        ({"rules": [INBOUND], "body": {"acount": "a"}}, "mapping.body.acount: no rule is of a kind with this field"),
+        ({"rules": [INBOUND], "values": {"status": {"X": "seen"}}}, "mapping.values.status.X: 'seen' is not one of"),
         ({"rules": [INBOUND], "values": {"kind": {}}}, "mapping.values.kind: there is no such key"),
-        ({"rules": [{"kind": "inbound", "fields": {"text": "(" * 5_000}}]}, "fields.text: no JMESPath expression"),
+        ({"rules": [{"kind": "inbound", "fields": {"text": "(" * 5_000}}]}, "fields.text: not a JMESPath expression"),
         ({"rules": 7}, "mapping.rules: "),
     ],
 )
@@ -138,10 +138,10 @@ def test_the_first_matching_rule_is_used() -> None:
 def test_an_event_without_a_rule_is_a_dead_letter() -> None:
     provider = generic({**INBOUND, "when": "said"}, events="list")
     assert read(provider, {"list": [{"typing": True}, 3, {"said": "oi"}, {"said": {}, "id": []}]})[:2] == [
-        "unknown_shape: no rule of the mapping takes the event",
-        "bad_element: an event is no object",
+        "unknown_shape: the event matches no rule of the mapping",
+        "bad_element: an event is not an object",
     ]
-    assert read(provider, {"items": []}) == ["unknown_shape: there is nothing at the mapping's path to the events"]
+    assert read(provider, {"items": []}) == ["unknown_shape: the body has nothing at the mapping's path to the events"]
     (broken,) = provider.parse(b"{")
     assert isinstance(broken, Rejected)
     assert broken.reason == "invalid_json"

@@ -123,7 +123,7 @@ def test_explain_with_a_mapping_a_secret_path_and_several_cases(folder: Path) ->
     assert done.returncode == 2  # two cases cannot be answered
     assert [answer.get("auth") for answer in answers] == ["ok", "reject", "reject", "reject", "unsigned", None, None]
     assert (answers[0]["events"][0]["source"], answers[4]["events"][0]["event"]) == ("near", "oi")
-    assert "mapping.rules: there are none" in answers[5]["error"]
+    assert "mapping.rules: the list is empty" in answers[5]["error"]
     assert "the settings have no source 'nobody', only shop, near" in answers[6]["error"]
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigError
-from schemas.settings.config import Costs, parse
-from schemas.settings.costs import Rate, steps
+from schemas.settings.config import parse
+from schemas.settings.costs import Rate, expand
+from schemas.settings.sections import Costs
 
 PATH = Path("/nowhere/ackstream.toml")
 RATE = 'from = 2026-10-01\ncategory = "marketing"\ncountry = "BR"\nprice = 0.0625\n'
@@ -84,7 +85,7 @@ RATES = st.builds(
 @given(st.lists(RATES, unique_by=lambda rate: (rate.valid_from, rate.category, rate.country), max_size=12))
 def test_written_out_every_day_has_the_price_of_the_country_or_else_the_common_one(rates: list[Rate]) -> None:
     countries = ("", "BR", "DE", "FR")
-    found = steps(rates, countries)
+    found = expand(rates, countries)
     assert len({row[:3] for row in found}) == len(found)
     for category in ("marketing", "utility"):
         for country in countries:

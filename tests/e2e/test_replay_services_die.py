@@ -1,4 +1,4 @@
-"""Kafka dies under a command: within a minute the command ends with one sentence."""
+"""Kafka or ClickHouse dies under a command: within a minute the command ends with one sentence."""
 
 import asyncio
 import subprocess
@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError
 
+from schemas.errors import Failure
 from schemas.topics import RAW
 from streams.replay.reader import Wanted, replay
 from streams.replay.retry import Place, retry
-from streams.replay.sinks import ToStreams
+from streams.replay.sinks import ToStreams, ToTables
 from streams.runtime.progress import NoProgress
 from streams.runtime.stages import wait_for_stage
 from streams.runtime.topic_reader import TopicReader
@@ -98,3 +99,17 @@ def test_a_command_ends_with_one_sentence(bare_kafka: Stack, arguments: tuple[st
     assert len(errors.splitlines()) == 1, errors[-3000:]
     (line,) = errors.splitlines()
     assert line.startswith(f"ackstream: Kafka at {bare_kafka.broker.bootstrap} does not answer")
+
+
+async def test_a_replay_into_tables_fails_when_clickhouse_stays_away(bare_kafka: Stack) -> None:
+    await asyncio.to_thread(put, bare_kafka, [(RAW.name, b'{"message_id":"m1"}', {**HEADERS, "kind": "sent"})])
+    await asyncio.to_thread(bare_kafka.start_clickhouse, tables=True)
+    reasons: list[str | None] = []
+    with bare_kafka.environ():
+        async with ToTables(bare_kafka.config, None, reasons.append, give_up_seconds=2) as sink:
+            bare_kafka.kill("clickhouse")
+            with pytest.raises(Failure, match="run the same command again"):
+                async for _ in replay(bare_kafka.config, Wanted(), sink):
+                    pass
+    assert len(reasons) > 2
+    assert None not in reasons
