@@ -18,6 +18,11 @@ SAMPLES = "samples"
 # letter for each place, under one request_id; what came without one is told by its place.
 DEAD_LETTER_COUNT = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"
 
+# When the rows of one INSERT into event_log become visible: first in event_log, then in the tables of its materialized
+# views, one after the other (a slow machine takes seconds). All tables have them only when the INSERT has returned, so
+# that a row in event_log proves nothing about delivery_log or lifecycle_log. A reader waits for the last table that it
+# reads, or for the load worker's committed offset: a lag of 0 means that every INSERT has returned.
+
 # What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
 # must reach the materialized views, which absorb it (a replicated table would drop it before them).
 INSERT_SETTINGS = {

@@ -21,7 +21,6 @@ PENDING_CYCLES: set[str] = set()
 PENDING_PRIVATE_NAMES = {
     "streams.analytics.rollups._chosen",
     "deploy.cli.commands.check._check",
-    "streams.runtime.partition_batches._ConsumerThread",
 }
 
 

@@ -6,7 +6,7 @@ import orjson
 
 from schemas.topics import DEAD, EVENTS, RAW
 from tests.support.events import NOON, event
-from tests.support.stack import Stack, put, wait_until
+from tests.support.stack import Stack, put
 
 GOOD = event("status", message_id="good", status="read", at=NOON)
 BENT: list[dict[str, Any]] = [
@@ -53,15 +53,10 @@ def test_foreign_records_stop_no_worker_and_the_good_one_behind_them_counts(stac
     put(stack, [(DEAD.name, value, {}) for value in letters])
     put(stack, [(EVENTS.name, orjson.dumps(GOOD), {})])
     put(stack, [(RAW.name, b'{"message_id":"near"}', {**HEADERS, "kind": "sent"})])
-    expected = {("shop", "good"), ("meta", "near"), ("meta", "far")}
-
-    def arrived() -> bool:
-        found = {(row["source"], row["message_id"]) for row in stack.query("SELECT source, message_id FROM messages")}
-        assert found <= expected
-        for stage in ("normalise", "load"):
-            assert stack.processes[stage].poll() is None, stack.logs(stage)[-3000:]
-        return found == expected
-
-    wait_until("every good record", arrived, 150)
+    stack.wait_until_loaded(150)
+    for stage in ("normalise", "load"):
+        assert stack.processes[stage].poll() is None, stack.logs(stage)[-3000:]
+    found = {(row["source"], row["message_id"]) for row in stack.query("SELECT source, message_id FROM messages")}
+    assert found == {("shop", "good"), ("meta", "near"), ("meta", "far")}
     reasons = stack.query("SELECT reason, count() AS n FROM dead_letters WHERE raw.topic = 'wa.events' GROUP BY reason")
     assert sum(row["n"] for row in reasons) >= 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import TOKEN, Stack, wait_until
+from tests.support.stack import TOKEN, Stack
 
 SEGMENT = "fictional-segment-of-the-address"
 ACME = Path(__file__).parents[1] / "own_provider" / "acme.py"
@@ -55,18 +55,19 @@ def test_from_the_address_to_the_tables_and_again_after_a_change(own: Stack) -> 
     assert own.post("/webhooks/evolution/messages-upsert", body)[0] == 401
     assert own.post(f"/webhooks/evolution/{SEGMENT}/messages-upsert", body)[0] == 200
     assert own.post("/webhooks/mapped", b'[{"id": "M-1", "state": "read"}, {"nr": "M-2"}]')[0] == 200
-    understood = [("acme", "inbound", "A-1"), ("evolution", "inbound", "3EB0EV"), ("mapped", "status", "M-1")]
-    wait_until("three are events", lambda: found(own) == understood)
-    letters = wait_until("one is dead", lambda: own.query("SELECT source, reason FROM dead_letters"))
-    assert letters == [{"source": "mapped", "reason": "unknown_shape"}]
+    own.wait_until_loaded()
+    parsed = [("acme", "inbound", "A-1"), ("evolution", "inbound", "3EB0EV"), ("mapped", "status", "M-1")]
+    assert found(own) == parsed
+    assert own.query("SELECT source, reason FROM dead_letters") == [{"source": "mapped", "reason": "unknown_shape"}]
 
     settings = own.folder / "ackstream.toml"
     text = settings.read_text()
     start = text.rindex("rules = ")
     settings.write_text(text[:start] + LATER_RULE + "\n")
     assert "1 understood now" in own.run("dead", "retry", "--all").stdout
-    wait_until("four are events", lambda: found(own) == [*understood, ("mapped", "status", "M-2")])
-    wait_until("none is dead", lambda: own.query("SELECT count() AS n FROM dead_letters") == [{"n": 0}])
+    own.wait_until_loaded()
+    assert found(own) == [*parsed, ("mapped", "status", "M-2")]
+    assert own.query("SELECT count() AS n FROM dead_letters") == [{"n": 0}]
     own.run("replay", "--from", "beginning")
     assert len(found(own)) == 4
     assert SEGMENT not in own.logs("ingest")

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local.worker_lag import lags
 from schemas.process.tasks import EXIT_BROKEN
 from schemas.topics import MESSAGES
 from tests.support.stack import META_SECRET, TOKEN, Stack, wait_until
@@ -110,12 +109,6 @@ def digest(stack: Stack) -> tuple[int, int]:
     return row["n"], row["digest"]
 
 
-def drained(stack: Stack) -> bool:
-    """Waits until the workers have committed everything that is in Kafka."""
-    wait_until("the workers are through", lambda: set(lags(stack.broker.bootstrap).values()) == {0}, 120)
-    return True
-
-
 def published(stack: Stack) -> dict[str, dict[str, Any]]:
     """The newest row of every unit in wa.messages, by its key."""
 
@@ -150,7 +143,7 @@ def in_clickhouse(stack: Stack) -> dict[str, dict[str, Any]]:
 def test_signed_traffic_becomes_true_rates_and_a_replay_changes_nothing(stack: Stack) -> None:
     traffic = Traffic(300, seed=7)
     traffic.post(stack)
-    drained(stack)
+    stack.wait_until_loaded()
     assert rates(stack) == traffic.truth
     before = digest(stack)
 
@@ -190,7 +183,7 @@ def test_nothing_is_lost_or_doubled_when_every_part_is_killed_in_the_middle(stac
                 lambda seen=seen: posting.done() or stack.query("SELECT count() AS n FROM event_log")[0]["n"] > seen,
             )
         posting.result(300)
-    drained(stack)
+    stack.wait_until_loaded()
     assert rates(stack) == traffic.truth
     assert published(stack) == in_clickhouse(stack)
 
@@ -198,7 +191,7 @@ def test_nothing_is_lost_or_doubled_when_every_part_is_killed_in_the_middle(stac
 def test_a_lost_worker_state_a_second_replay_and_empty_tables_end_in_the_same_digest(stack: Stack) -> None:
     traffic = Traffic(300, seed=9)
     traffic.post(stack)
-    drained(stack)
+    stack.wait_until_loaded()
     truth = digest(stack)
 
     stack.kill("load")
@@ -235,7 +228,7 @@ def test_bodies_that_cannot_be_understood_are_kept_with_a_reason_and_their_sibli
     assert answer[0] == 200
     assert orjson.loads(answer[1])["accepted"] == 1
     assert [refused["index"] for refused in orjson.loads(answer[1])["refused"]] == [1]
-    drained(stack)
+    stack.wait_until_loaded()
     (row,) = stack.query("SELECT sent, template FROM delivery_rates")
     assert row == {"sent": 1, "template": "t"}
     reasons = stack.query("SELECT reason, count() AS n FROM dead_letters GROUP BY reason ORDER BY reason")
@@ -254,7 +247,7 @@ def test_a_worker_that_stood_still_ends_itself_and_its_successor_goes_on(stack: 
     assert wait_until("the worker ends itself", lambda: stack.processes["load"].poll()) == EXIT_BROKEN
     stack.start("load")
     stack.ready()
-    drained(stack)
+    stack.wait_until_loaded()
     assert digest(stack)[0] == 50
     assert published(stack) == in_clickhouse(stack)
 
@@ -267,6 +260,6 @@ def test_two_load_workers_share_the_work_and_one_that_is_killed_is_replaced(stac
         wait_until("events arrive", lambda: stack.query("SELECT count() AS n FROM event_log")[0]["n"] > 100)
         stack.kill("load-1")
         posting.result(300)
-    drained(stack)
+    stack.wait_until_loaded()
     assert rates(stack) == traffic.truth
     assert published(stack) == in_clickhouse(stack)

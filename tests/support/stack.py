@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaProducer
 from deploy.admin.topics import ensure_topics_sync
 from deploy.local.kafka.broker import Broker
 from deploy.local.ports import free_ports
+from deploy.local.worker_lag import lags
 from schemas.metrics import INGEST_STORE_UP
 from schemas.settings.config import Config, load
 from streams.runtime.migrations import migrate
@@ -157,6 +158,14 @@ class Stack:
         wait_until("ingest stores", self.stores)
         for stage in ("normalise", "load"):
             wait_until(f"{stage} is ready", lambda stage=stage: self.heartbeat(stage).get("ready"))
+
+    def wait_until_loaded(self, seconds: float = 120.0) -> None:
+        """Waits until the workers have committed everything that is in Kafka: every table and view has it then.
+
+        A row in event_log proves nothing about the tables of its materialized views: they get their rows later in the
+        same INSERT. The load worker commits when the INSERT has returned.
+        """
+        wait_until("everything is loaded", lambda: set(lags(self.broker.bootstrap).values()) == {0}, seconds)
 
     def stores(self) -> bool:
         """Whether ingest is connected to Kafka; /readyz says 200 before, because the spool takes bodies as well."""
