@@ -1,7 +1,7 @@
-"""The canonical event: its fields, its identity, its final form on Kafka. Pure.
+"""The canonical event: its fields, its identity, its final form on Kafka.
 
-A provider's parser yields `Parsed` (what the provider said) or `Rejected` (why it could not be understood);
-`finish` turns a Parsed into the JSON object of `wa.events`, which is also a row of ClickHouse's `events`.
+A provider's parser yields `Parsed` or `Rejected` elements; `finish` turns a Parsed into the JSON object of `wa.events`,
+which is also a row of ClickHouse's `events`.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,18 @@ from typing import Any
 from zlib import crc32
 
 from schemas.parsing.json_text import dumps_sorted
+from schemas.parsing.json_types import Json
 from schemas.parsing.results import Parsed
 from schemas.parsing.times import EARLIEST_MS, LATEST_MS, to_iso
 
-# Statuses in rank order; `failed` and `deleted` stand outside the order, `unknown` says nothing.
+# Statuses in rank order; `failed` and `deleted` have no rank, `unknown` has no meaning.
 STATUSES = ("pending", "sent", "delivered", "read", "played", "failed", "deleted", "unknown")
 TYPES = (
     "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction", "button",
     "interactive", "order", "edit", "unsupported", "unknown",
 )  # fmt: skip
 STATES = ("connected", "disconnected", "qr", "banned", "limited", "ok", "unknown")
-ORIGINS = ("api", "echo", "history")  # of a sent record: our send API's record, the provider's echo, a backfill
+ORIGINS = ("api", "echo", "history")  # of a sent record: the send API, the provider's echo, a backfill
 
 # Fields that a parser may set, with their JSON types. `occurred_at` is int milliseconds in Parsed, ISO text afterwards.
 FIELDS: dict[str, type] = {
@@ -38,7 +39,7 @@ FIELDS: dict[str, type] = {
     "event": str, "state": str, "raw_state": str, "reason_code": str,
 }  # fmt: skip
 
-# What a person wrote: bodies and captions, answers to a button or a form, names of files. Names of people are no part.
+# What a person wrote: bodies, captions, answers to a button or a form, file names. Names of people are not included.
 WRITTEN = frozenset({"text", "payload", "media_filename"})
 
 _CONTENT = frozenset({"text", "media_id", "media_url", "latitude", "payload", "target_message_id"})
@@ -46,17 +47,20 @@ _CONTENT = frozenset({"text", "media_id", "media_url", "latitude", "payload", "t
 
 @dataclass(slots=True)  # not frozen: one is made for every body, and freezing costs a microsecond
 class Arrival:
-    """Where a body came in: the facts of our own edge."""
+    """How a body arrived: the facts that the edge recorded, the same for all of its elements."""
 
     source: str
     provider: str
     request_id: str
-    received_at: int  # ms
+    received_at: int  # ms; 0 = unknown
     raw: Mapping[str, Any] = field(default_factory=dict)  # topic, partition, offset
 
 
 def finish(parsed: Parsed, arrival: Arrival, index: int) -> dict[str, Any]:
-    """The canonical event as it stands on Kafka: only known fields, of the right types, absent ones left out."""
+    """The canonical event as it is on Kafka: known fields of the right types; absent ones are left out.
+
+    `index`: the place of the element in its body. Raises KeyError for a field that is not in FIELDS.
+    """
     facts: dict[str, Any] = {}
     for name, value in parsed.fields.items():
         if value is None or value == "":
@@ -64,8 +68,8 @@ def finish(parsed: Parsed, arrival: Arrival, index: int) -> dict[str, Any]:
         wanted = FIELDS[name]
         if type(value) is wanted and wanted is not float and wanted is not int:  # numbers have a range
             facts[name] = value
-        elif (known := _coerced(wanted, value)) is not None:
-            facts[name] = known
+        elif (converted := _converted(wanted, value)) is not None:
+            facts[name] = converted
     occurred_ms = facts.get("occurred_at")
     if occurred_ms is not None:
         if EARLIEST_MS <= occurred_ms < LATEST_MS:
@@ -86,9 +90,9 @@ def finish(parsed: Parsed, arrival: Arrival, index: int) -> dict[str, Any]:
 
 
 def event_id(parsed: Parsed, facts: Mapping[str, Any], arrival: Arrival, index: int) -> str:
-    """A UUID-shaped hash of provider facts alone, so that every repetition of an event has the same one.
+    """A UUID-shaped hash of provider facts alone, so that every repetition of an event has the same id.
 
-    Neither account nor recipient nor chat take part: providers spell them in several ways for one message.
+    Account, recipient and chat are not part of it: providers spell them in several ways for one message.
     """
     kind, message_id = parsed.kind, facts.get("message_id")
     identity: list[Any]
@@ -112,11 +116,11 @@ def event_id(parsed: Parsed, facts: Mapping[str, Any], arrival: Arrival, index: 
 
 
 def fullness(facts: Mapping[str, Any]) -> int:
-    """Orders two arrivals of one event by content alone: the larger one is the fuller one.
+    """A number that orders the arrivals of one event by content alone: the largest is the one that counts.
 
-    53 bits, which every reader of JSON takes exactly. From the top: understood at all (1 bit), has content (1), number
-    of facts (7), size (22), its check sum (22).
-    Green-API, for one, sends a placeholder first and the real body minutes later under the same id.
+    Green-API, for example, sends a placeholder first and the real body minutes later under the same id. 53 bits, which
+    every JSON reader takes exactly; from the top: understood (1 bit), has content (1), number of facts (7), size in
+    bytes (22), checksum (22).
     """
     content = dumps_sorted(facts)
     understood = facts.get("type") not in ("unsupported", "unknown") and facts.get("status") != "unknown"
@@ -125,24 +129,25 @@ def fullness(facts: Mapping[str, Any]) -> int:
     return understood << 52 | has_content << 51 | counted | crc32(content) & 0x3FFFFF
 
 
-def _coerced(wanted: type, value: Any) -> Any:
-    """The value in the wanted JSON type when it says the same, else None: one odd value must not stop a load."""
+def _converted(wanted: type, value: Json) -> str | float | int | bool | None:
+    """The value in the wanted JSON type if it can be said in it, else None: one odd value must not stop a load."""
+    if wanted is bool:
+        return _as_bool(value)
     if wanted is str:
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, int | float) else None
-    if wanted is float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            return None
-        return number if -1e6 < number < 1e6 and not isinstance(value, bool) else None
-    if wanted is int:
-        try:
-            number = int(value)
-        except (TypeError, ValueError, OverflowError):
-            return None
-        return number if 0 <= number < 2**53 and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        if wanted is float:
+            return number if -1e6 < (number := float(value)) < 1e6 else None
+        return whole if 0 <= (whole := int(value)) < 2**53 else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_bool(value: Json) -> bool | None:
     if isinstance(value, str):
         return {"true": True, "false": False, "1": True, "0": False}.get(value.lower())
     return bool(value) if isinstance(value, int) and value in (0, 1) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.authentication import policy
+from schemas.authentication.secrets import read_secrets
 from schemas.errors import ConfigError
 from schemas.normalisation.explain import Setup
 from schemas.parsing.json_text import dumps, loads
@@ -46,7 +47,10 @@ class Setups:
     def _set_up(self, name: str, source: Source) -> Setup:
         formats = registry.load(self._config)
         try:
-            secrets, tokens = policy.read("secrets", source.secrets), policy.read("verify_tokens", source.verify_tokens)
+            secrets, tokens = (
+                read_secrets("secrets", source.secrets),
+                read_secrets("verify_tokens", source.verify_tokens),
+            )
             return Setup(formats, name, secrets, tokens, policy.load(source.auth))
         except ConfigError as error:
             raise ConfigError(f"sources.{name}.{error}") from None

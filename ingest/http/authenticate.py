@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE
 from ingest.storage.record import RecordHeaders
-from schemas.authentication.policy import NO_CHECKS, Auth
+from schemas.authentication.policy import NO_CHECKS, Policy
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import matching_secret, verdict_for
 from schemas.http_errors import HttpError
@@ -30,7 +30,7 @@ class Source:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     verify_tokens: tuple[str, ...] = field(default=(), repr=False)
     sent_tokens: tuple[str, ...] = field(default=(), repr=False)
-    auth: Auth = field(default=NO_CHECKS, repr=False)
+    auth: Policy = field(default=NO_CHECKS, repr=False)
     _names: RecordHeaders = field(init=False, repr=False)
     proof_headers: tuple[str, ...] = field(init=False, repr=False)
 

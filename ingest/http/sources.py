@@ -6,6 +6,7 @@ from typing import Final
 
 from ingest.http.authenticate import Source
 from schemas.authentication import policy
+from schemas.authentication.secrets import read_secrets
 from schemas.errors import ConfigError
 from schemas.process.logs import get_logger
 from schemas.providers import registry
@@ -49,9 +50,9 @@ def _read(name: str, settings: Settings, provider: Provider) -> Source:
     return Source(
         name=name,
         provider=provider,
-        secrets=policy.read("secrets", settings.secrets),
-        verify_tokens=policy.read("verify_tokens", settings.verify_tokens),
-        sent_tokens=policy.read("sent_tokens", settings.sent_tokens),
+        secrets=read_secrets("secrets", settings.secrets),
+        verify_tokens=read_secrets("verify_tokens", settings.verify_tokens),
+        sent_tokens=read_secrets("sent_tokens", settings.sent_tokens),
         auth=policy.load(settings.auth),
     )
 

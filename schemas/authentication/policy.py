@@ -1,56 +1,31 @@
-"""Whether a request may come into a source: the provider's own proof and what the source asks for besides. Pure, but
-for reading secrets in `load`.
+"""Whether a source accepts a request: the provider's own proof, and what the source requires besides.
 
-All of it has to hold. Every check is made, also after one has failed, so that the time tells nothing.
+All of it has to hold. Every check runs, also after one has failed, so that the time of an answer reveals nothing.
 """
 
-import hmac
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from re import Pattern, fullmatch
-from typing import Literal
+from re import Pattern
 
-from schemas.authentication import tokens
+from schemas.authentication import checks
+from schemas.authentication.checks import Check
 from schemas.authentication.request import REJECT, Request, Verdict
-from schemas.authentication.secrets import matching_secret, matching_signature, verdict_for
-from schemas.authentication.static_secret import basic_credentials, bearer_token
-from schemas.errors import ConfigError
-from schemas.settings import authentication
-from schemas.settings.base import Secret
-
-# What a check makes sure of: every byte of the body, who sent it, or no more than where it came from.
-Proves = Literal["body", "sender", "network"]
-
-# 16 characters of an address that a random generator made have at least 80 bits.
-_SEGMENT = r"[A-Za-z0-9._~-]{16,200}"
-
+from schemas.settings.authentication import Auth
 
 # A provider's own proof: the request and the source's secrets in, the verdict out.
 ProviderVerify = Callable[[Request, Sequence[str]], Verdict]
 
 
 @dataclass(slots=True, frozen=True)
-class Check:
-    """One condition on a request. `in_address`: a handshake can meet it as well."""
-
-    verify: Callable[[Request], Verdict]
-    proves: Proves
-    in_address: bool = False
-    proof_header: str | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class Auth:
-    """The conditions of one source besides its provider's own proof. `in_path`: its address ends in a secret."""
+class Policy:
+    """The checks of one source besides its provider's own proof. `in_path`: its address ends in a secret."""
 
     checks: tuple[Check, ...] = ()
     in_path: bool = False
 
     @property
     def proof_headers(self) -> tuple[str, ...]:
-        """Headers that prove a body to anybody who has the secret."""
+        """The headers with which anybody who has the secret can verify a body again."""
         return tuple(check.proof_header for check in self.checks if check.proof_header is not None)
 
     def path_secret(self, tail: str, subpath: Pattern[str] | None) -> str | None:
@@ -86,113 +61,36 @@ class Auth:
         if not proofs:
             return "it has no secrets, so anybody who knows its address can post to it"
         if proofs == {"network"}:
-            return "it has a list of addresses alone, so anybody in these networks can post to it"
+            return "it checks only the network, so anybody in the networks of auth.addresses can post to it"
         if "body" in proofs:
             return None
         if secrets and not signed:
             return "the provider signs nothing, so its token proves the sender but not the body"
-        return "nothing that it asks for is a signature, so the sender is proven but not the body"
+        return "no check is a signature, so the sender is proven but not the body"
 
 
-NO_CHECKS = Auth()
+NO_CHECKS = Policy()
 
 
-def load(settings: authentication.Auth) -> Auth:
-    """The checks with their secrets read. Raises ConfigError whose text begins with the key that is wrong."""
-    checks: list[Check] = []
-    if settings.hmac is not None:
-        signature, keys = settings.hmac, read("auth.hmac.secrets", settings.hmac.secrets)
-        checks.append(Check(lambda request: _hmac(request, signature, keys), "body", proof_header=_name(signature)))
-    if settings.header is not None:
-        name, values = settings.header.name.lower(), read("auth.header.secrets", settings.header.secrets)
-        checks.append(Check(lambda request: _header(request, name, values), "sender"))
-    if settings.basic is not None:
-        user, passwords = settings.basic.user, read("auth.basic.secrets", settings.basic.secrets)
-        checks.append(Check(lambda request: _basic(request, user, passwords), "sender"))
-    if settings.jwt is not None:
-        checks.append(_jwt(settings.jwt))
-    if settings.path is not None:
-        segments = read("auth.path.secrets", settings.path.secrets)
-        if not all(fullmatch(_SEGMENT, each) for each in segments):
-            raise ConfigError("auth.path.secrets: a secret in an address has 16 to 200 letters, digits or . _ ~ -")
-        checks.append(Check(lambda request: _matches("path", request.path_secret, segments), "sender", in_address=True))
-    if settings.addresses:
-        networks = settings.addresses
-        checks.append(Check(lambda request: _address(request, networks), "network", in_address=True))
-    return Auth(tuple(checks), settings.path is not None)
-
-
-def read(key: str, places: tuple[Secret, ...]) -> tuple[str, ...]:
-    """The secrets at these places. Raises ConfigError that begins with the key."""
-    try:
-        return tuple(place.read() for place in places)
-    except ConfigError as error:
-        raise ConfigError(f"{key}: {error}") from None
+def load(auth: Auth) -> Policy:
+    """The checks of a source; reads their secrets. Raises ConfigError whose text begins with the key that is wrong."""
+    return Policy(
+        checks=(
+            *([checks.hmac_check(auth.hmac)] if auth.hmac is not None else ()),
+            *([checks.header_check(auth.header)] if auth.header is not None else ()),
+            *([checks.basic_check(auth.basic)] if auth.basic is not None else ()),
+            *([checks.jwt_check(auth.jwt)] if auth.jwt is not None else ()),
+            *([checks.path_check(auth.path)] if auth.path is not None else ()),
+            *([checks.network_check(auth.addresses)] if auth.addresses else ()),
+        ),
+        in_path=auth.path is not None,
+    )
 
 
 def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """REJECT if one is; else `ok` with the schemes and keys of all that are `ok`."""
     if any(verdict.auth == "reject" for verdict in verdicts):
         return REJECT
     accepted = [verdict for verdict in verdicts if verdict.auth == "ok"]
     schemes, keys = [verdict.scheme for verdict in accepted], [verdict.key_id for verdict in accepted if verdict.key_id]
     return Verdict("ok", "+".join(schemes), "+".join(keys))
-
-
-def _matches(scheme: str, given: str, secrets: Sequence[str]) -> Verdict:
-    return verdict_for(scheme, matching_secret(given, secrets))
-
-
-def _header(request: Request, name: str, secrets: Sequence[str]) -> Verdict:
-    whole = _matches("static", request.headers.get(name, ""), secrets)
-    return _matches("bearer", bearer_token(request), secrets) if whole is REJECT and name == "authorization" else whole
-
-
-def _basic(request: Request, user: str, passwords: Sequence[str]) -> Verdict:
-    given_user, _, password = basic_credentials(request).partition(":")
-    verdict = _matches("basic", password, passwords)
-    return verdict if matching_secret(given_user, [user]) is not None else REJECT
-
-
-def _jwt(settings: authentication.Jwt) -> Check:
-    algorithm, keys = settings.algorithm, read("auth.jwt.secrets", settings.secrets)
-    for key in keys if algorithm != "HS256" else ():
-        try:
-            tokens.public_key(key, algorithm)
-        except ValueError as error:
-            raise ConfigError(f"auth.jwt.secrets: {error}") from None
-
-    def verify(request: Request) -> Verdict:
-        found = tokens.token_signer(
-            bearer_token(request), algorithm, keys, request.now_ms, issuer=settings.issuer, audience=settings.audience
-        )
-        return verdict_for(f"jwt-{algorithm.lower()}", found)
-
-    return Check(verify, "sender")
-
-
-def _hmac(request: Request, settings: authentication.Hmac, secrets: Sequence[str]) -> Verdict:
-    given = request.headers.get(_name(settings), "").strip().removeprefix(settings.prefix).strip()
-    try:
-        digest = given.lower() if settings.encoding == "hex" else b64encode(b64decode(given, validate=True)).decode()
-    except ValueError:
-        return REJECT
-
-    def sign(key: bytes) -> tuple[str]:
-        made = hmac.digest(key, request.body, settings.algorithm)
-        return (made.hex() if settings.encoding == "hex" else b64encode(made).decode(),)
-
-    return verdict_for(f"hmac-{settings.algorithm}", matching_signature(digest, secrets, sign))
-
-
-def _name(settings: authentication.Hmac) -> str:
-    return settings.header.lower()
-
-
-def _address(request: Request, networks: tuple[IPv4Network | IPv6Network, ...]) -> Verdict:
-    try:
-        address = ip_address(request.address)
-    except ValueError:  # a Unix socket, or nonsense in X-Forwarded-For
-        return REJECT
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return Verdict("ok", "address") if any(address in network for network in networks) else REJECT

@@ -1,15 +1,15 @@
-"""An HTTP request as a provider's proof sees it, and the verdict on it."""
+"""An HTTP request as authentication sees it, and the verdict on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Auth = Literal["ok", "reject", "unsigned"]
+Outcome = Literal["ok", "reject", "unsigned"]
 
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """One HTTP request as the edge saw it. Header names are lower case; `body` is untouched."""
+    """One HTTP request as the edge received it. Header names are in lower case; `body` has the bytes on the wire."""
 
     headers: Mapping[str, str]
     body: bytes = b""
@@ -18,17 +18,17 @@ class Request:
     url: str = ""
     now_ms: int = 0
     path_secret: str = ""  # the part of the address after the source's name, for a source with auth.path
-    address: str = ""  # the sender's, past the proxies that the settings trust
+    address: str = ""  # the sender's IP address, beyond the proxies that the settings trust
 
 
 @dataclass(slots=True, frozen=True)
 class Verdict:
-    """`reject` = a proven forgery or missing credentials; `unsigned` = this source has nothing to check against.
+    """The result: `ok`; `reject`, a proven forgery or missing credentials; `unsigned`, the source has no secrets.
 
-    `scheme` and `key_id` say which of the source's secrets matched; they are stored where the header itself may not be.
+    `scheme` and `key_id` name the secret that matched. They are stored where the header itself must not be.
     """
 
-    auth: Auth
+    auth: Outcome
     scheme: str = ""
     key_id: str = ""
 

@@ -1,4 +1,4 @@
-"""Which of a source's live secrets proves a request. Every comparison takes constant time."""
+"""A source's live secrets: reads them, and finds the one that proves a request in constant time."""
 
 import hmac
 from collections.abc import Callable, Iterable, Sequence
@@ -6,6 +6,16 @@ from functools import lru_cache
 from hashlib import sha256
 
 from schemas.authentication.request import REJECT, Verdict
+from schemas.errors import ConfigError
+from schemas.settings.base import Secret
+
+
+def read_secrets(key: str, places: Sequence[Secret]) -> tuple[str, ...]:
+    """The secrets of the setting `key`. Raises ConfigError whose text begins with the key."""
+    try:
+        return tuple(place.read() for place in places)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
 
 
 @lru_cache(maxsize=1024)  # needed for every request; an HMAC costs 5 us

@@ -9,41 +9,49 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.authentication.request import REJECT, UNSIGNED, Request, Verdict
-from schemas.authentication.secrets import verdict_for
+from schemas.authentication.secrets import to_bytes, verdict_for
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 SVIX_HEADERS = ("svix-id", "svix-timestamp", "svix-signature")
 
-_TOLERANCE_MS = 300_000  # what the reference libraries allow between the attempt and now, on both sides
-_MAX_SIGNATURES = 32  # one for each live key of the sender; more would only cost time
+_TOLERANCE_MS = 300_000  # as the reference libraries, before and after the time of the request
+_MAX_SIGNATURES = 32  # one for each live key of the sender; more are not checked
 _SYMMETRIC, _PUBLIC, _PRIVATE = "whsec_", "whpk_", "whsk_"
 
 
 class _Signed(NamedTuple):
-    text: bytes
-    signatures: list[tuple[str, bytes]]  # version and bytes of each
+    """The signed bytes, and the version and bytes of each signature of them."""
+
+    content: bytes
+    signatures: list[tuple[str, bytes]]
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
-    """Any of the request's signatures by any of the secrets: `whsec_...` (or plain base64) or `whpk_...`."""
+    """The verdict by any of the request's signatures and any of the secrets.
+
+    A secret is `whsec_<base64>`, base64 alone or a plain text for `v1`, the public key `whpk_<base64>` for `v1a`.
+    """
     if not secrets:
         return UNSIGNED
     signed = _signed(request)
     if signed is None:
         return REJECT
-    found = None
+    verdict = REJECT
     for secret in secrets:
-        scheme = _proves(secret, signed) if secret else None
+        scheme = _matching_scheme(secret, signed) if secret else None
         if scheme is not None:
-            found = verdict_for(scheme, secret)
-    return found or REJECT
+            verdict = verdict_for(scheme, secret)
+    return verdict
 
 
 def _signed(request: Request) -> _Signed | None:
-    """What was signed and how, or None when a header is missing or the attempt is not of now."""
+    """What was signed, or None when a header is missing or the time is outside the tolerance."""
     for names in (HEADERS, SVIX_HEADERS):
         identity, moment, signatures = (request.headers.get(name, "") for name in names)
         if identity and moment and signatures:
@@ -54,11 +62,11 @@ def _signed(request: Request) -> _Signed | None:
         return None
     if abs(int(moment) * 1000 - request.now_ms) > _TOLERANCE_MS:
         return None
-    text = f"{identity}.{moment}.".encode("utf-8", "surrogatepass") + request.body
-    return _Signed(text, list(_listed(signatures)))
+    content = to_bytes(f"{identity}.{moment}.") + request.body
+    return _Signed(content, list(_signatures(signatures)))
 
 
-def _listed(header: str) -> Iterator[tuple[str, bytes]]:
+def _signatures(header: str) -> Iterator[tuple[str, bytes]]:
     for entry in header.split(" ", _MAX_SIGNATURES)[:_MAX_SIGNATURES]:
         version, _, encoded = entry.partition(",")
         signature = _decoded(encoded)
@@ -66,13 +74,13 @@ def _listed(header: str) -> Iterator[tuple[str, bytes]]:
             yield version, signature
 
 
-def _proves(secret: str, signed: _Signed) -> str | None:
-    """The scheme by which the secret proves the request, or None."""
+def _matching_scheme(secret: str, signed: _Signed) -> str | None:
+    """The scheme of the signatures that the secret made, or None."""
     if secret.startswith(_PUBLIC):
         key = _public_key(secret)
-        wanted = [signature for version, signature in signed.signatures if version == "v1a"]
-        return "ed25519" if key is not None and any(_is_by(key, one, signed.text) for one in wanted) else None
-    expected = [hmac.digest(key, signed.text, sha256) for key in _symmetric_keys(secret)]
+        signatures = [signature for version, signature in signed.signatures if version == "v1a"]
+        return "ed25519" if key is not None and any(_is_by(key, one, signed.content) for one in signatures) else None
+    expected = [hmac.digest(key, signed.content, sha256) for key in _symmetric_keys(secret)]
     matches = [
         hmac.compare_digest(digest, signature)
         for version, signature in signed.signatures
@@ -84,18 +92,18 @@ def _proves(secret: str, signed: _Signed) -> str | None:
 
 @lru_cache(maxsize=256)
 def _symmetric_keys(secret: str) -> tuple[bytes, ...]:
-    """The bytes behind `whsec_<base64>`; a secret without the prefix may be base64 or be meant as it stands."""
+    """The possible keys of a secret: the bytes of `whsec_<base64>`; without the prefix also the text itself."""
     if secret.startswith(_PRIVATE):
         return ()
     decoded = _decoded(secret.removeprefix(_SYMMETRIC))
-    plain = b"" if secret.startswith(_SYMMETRIC) else secret.encode("utf-8", "surrogatepass")
+    plain = b"" if secret.startswith(_SYMMETRIC) else to_bytes(secret)
     return tuple(key for key in (decoded, plain) if key)
 
 
 @lru_cache(maxsize=256)
-def _public_key(secret: str) -> Any:
-    """The Ed25519 key behind `whpk_<base64>`, or None when it is none."""
-    # Imported on the first such key: it takes 20 ms, which every command would spend.
+def _public_key(secret: str) -> "Ed25519PublicKey | None":
+    """The Ed25519 key of `whpk_<base64>`, or None for malformed text."""
+    # Imported with the first such key: it takes 20 ms, which every command would spend.
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
@@ -104,18 +112,18 @@ def _public_key(secret: str) -> Any:
         return None
 
 
-def _is_by(key: Any, signature: bytes, text: bytes) -> bool:
+def _is_by(key: "Ed25519PublicKey", signature: bytes, content: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
 
     try:
-        key.verify(signature, text)
+        key.verify(signature, content)
     except InvalidSignature:
         return False
     return True
 
 
 def _decoded(encoded: str) -> bytes:
-    """The bytes of a base64 text, padded or not; none for what is no base64."""
+    """The bytes of a base64 text, padded or not; b"" for any other text."""
     try:
         return b64decode(encoded.encode("ascii") + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Proof of a sender whose provider signs nothing: a secret that the user has it send along. Pure.
+"""Authentication by a secret that the sender includes in the request, for providers that sign nothing.
 
-Users choose the name of the header themselves, so every header is looked at, and the address's query; whoever can name
-the secret at any of these places knows it. It proves the sender, never the body.
+Users choose the name of the header themselves, so every header and every parameter of the query is compared. The secret
+proves the sender, never the body.
 """
 
 from base64 import b64decode
@@ -12,7 +12,10 @@ from schemas.authentication.secrets import matching_secret, verdict_for
 
 
 def verify_static_secret(request: Request, secrets: Sequence[str]) -> Verdict:
-    """Bearer, Basic (`user:password` or the password alone), any header's whole value, any parameter of the query."""
+    """The verdict by the first place that holds one of the secrets.
+
+    Places: a bearer token, Basic (`user:password` or the password alone), any header's whole value, any parameter.
+    """
     if not secrets:
         return UNSIGNED
     for scheme, given in _candidates(request):
@@ -24,14 +27,17 @@ def verify_static_secret(request: Request, secrets: Sequence[str]) -> Verdict:
 
 def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer ...`, or ""."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    return _credentials(request, "bearer")
 
 
 def basic_credentials(request: Request) -> str:
     """`user:password` of `Authorization: Basic ...`, or ""."""
-    scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
-    return _decoded(encoded.strip()) if scheme.lower() == "basic" else ""
+    return _decoded(_credentials(request, "basic"))
+
+
+def _credentials(request: Request, wanted: str) -> str:
+    scheme, _, credentials = request.headers.get("authorization", "").strip().partition(" ")
+    return credentials.strip() if scheme.lower() == wanted else ""
 
 
 def _candidates(request: Request) -> Iterator[tuple[str, str]]:
@@ -48,5 +54,5 @@ def _candidates(request: Request) -> Iterator[tuple[str, str]]:
 def _decoded(encoded: str) -> str:
     try:
         return b64decode(encoded, validate=True).decode("utf-8", "replace")
-    except ValueError:  # binascii's error, and that of characters beyond ASCII, are both of this kind
+    except ValueError:  # no base64, or characters beyond ASCII
         return ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from schemas.authentication.policy import NO_CHECKS, Auth
+from schemas.authentication.policy import NO_CHECKS, Policy
 from schemas.authentication.request import Request
 from schemas.normalisation.raw_topic import Event, normalise
 from schemas.parsing.times import to_iso
@@ -27,7 +27,7 @@ class Setup:
     source: str = ""
     secrets: Sequence[str] = field(default=(), repr=False)
     verify_tokens: Sequence[str] = field(default=(), repr=False)
-    auth: Auth = field(default=NO_CHECKS, repr=False)
+    auth: Policy = field(default=NO_CHECKS, repr=False)
     address: str = ""
 
 
@@ -98,7 +98,7 @@ def _tail_of(url: str, source: str) -> str:
     return unquote(path.partition(f"/webhooks/{source}/")[2])
 
 
-def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Auth) -> dict[str, Any]:
+def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Policy) -> dict[str, Any]:
     answer_to = provider.challenge if auth.admits_handshake(request) else None
     response = answer_to(request.query, tokens) if answer_to is not None else None
     return _answer("reject", "reject") if response is None else {**_answer("ok", "challenge"), "response": response}

@@ -189,7 +189,7 @@ def test_a_source_that_is_not_fully_proven_is_logged_once(config: Config) -> Non
     assert len(logs) == len(details)
     assert set(details) == {"evolution", "hidden", "hidden-evolution", "near"}  # strict is signed
     assert "anybody who knows its address" in details["evolution"]
-    assert "anybody in these networks" in details["near"]
+    assert "anybody in the networks of auth.addresses" in details["near"]
 
 
 def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pyt
     auth.header = { name = "X-A", secrets = [{ env = "T_ABSENT" }] }
     """
     assert refused(text, tmp_path) == [
-        "sources.a.auth.path.secrets: a secret in an address has 16 to 200 letters, digits or . _ ~ -",
+        "sources.a.auth.path.secrets: a secret in an address must have 16 to 200 characters: letters, digits, . _ ~ -",
         "sources.b.auth.header.secrets: the environment variable T_ABSENT is not set: set it to the secret",
     ]
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.authentication import policy
-from schemas.authentication.policy import Auth
+from schemas.authentication.policy import Policy
 from schemas.authentication.request import Request, Verdict
 from schemas.authentication.secrets import key_id
 from schemas.errors import ConfigError
 from schemas.providers.base import Provider
 from schemas.providers.registry import built_in
-from schemas.settings.authentication import Auth as Settings
+from schemas.settings.authentication import Auth
 
 NOW = 1_795_176_100_000
 SEGMENT = "fictional-segment-1"
@@ -30,11 +30,11 @@ BODY = b'{"a":"\xc3\xa9"}'
 def ask(tmp_path: Path) -> Any:
     """The checks of some settings; `secrets` are written into files."""
 
-    def make(**asked: Any) -> Auth:
+    def make(**asked: Any) -> Policy:
         for name, part in asked.items():
             if isinstance(part, dict) and "secrets" in part:
                 part["secrets"] = [kept(tmp_path, f"{name}-{index}", one) for index, one in enumerate(part["secrets"])]
-        return policy.load(Settings.model_validate(asked))
+        return policy.load(Auth.model_validate(asked))
 
     return make
 
@@ -215,7 +215,7 @@ def test_a_handshake_is_asked_for_what_its_address_can_prove(ask: Any) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"path": {"secrets": ["short"]}}, "auth.path.secrets: a secret in an address has 16 to 200 letters"),
+        ({"path": {"secrets": ["short"]}}, "auth.path.secrets: a secret in an address must have 16 to 200 characters"),
         ({"path": {"secrets": ["has/a/slash/in/its/middle"]}}, "auth.path.secrets: a secret in an address"),
         (
             {"jwt": {"algorithm": "RS256", "secrets": ["x"]}},
@@ -255,7 +255,7 @@ def test_a_key_of_the_other_kind_is_refused(ask: Any, keys: Any) -> None:
 )
 def test_settings_that_cannot_work_are_refused(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Settings.model_validate(asked)
+        Auth.model_validate(asked)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_settings_that_cannot_work_are_refused(asked: dict[str, Any], words: str
     [
         ("meta", True, {}, None),
         ("zapini", False, {}, "anybody who knows its address"),
-        ("zapini", False, {"addresses": ["10.0.0.0/8"]}, "anybody in these networks"),
+        ("zapini", False, {"addresses": ["10.0.0.0/8"]}, "anybody in the networks of auth.addresses"),
         ("zapini", True, {}, "proves the sender but not the body"),
         ("wasender", True, {"addresses": ["10.0.0.0/8"]}, "proves the sender but not the body"),
         ("meta", False, {"path": {"secrets": [SEGMENT]}}, "the sender is proven but not the body"),
@@ -296,7 +296,7 @@ def test_no_request_makes_a_check_raise(junk: str, start: str) -> None:
         asked.path_secret(junk, built_in()["evolution"].subpath)
 
 
-def _checked() -> list[Auth]:
+def _checked() -> list[Policy]:
     checks: list[dict[str, Any]] = [
         {"hmac": {"header": "X-Sig", "encoding": "base64"}}, {"hmac": {"header": "X-Sig"}}, {"header": {"name": "X-A"}},
         {"basic": {"user": "u"}}, {"jwt": {"issuer": "i"}}, {"path": {}},
@@ -305,7 +305,7 @@ def _checked() -> list[Auth]:
         patch.setenv("TEST_SOURCE_SECRET", "fictional-secret-of-the-tests")
         place = [{"env": "TEST_SOURCE_SECRET"}]
         each = [{name: {**part, "secrets": place} for name, part in one.items()} for one in checks]
-        return [policy.load(Settings.model_validate(one)) for one in each]
+        return [policy.load(Auth.model_validate(one)) for one in each]
 
 
 CHECKED = _checked()
