@@ -1,4 +1,4 @@
-"""Runs a coroutine from code that is not asynchronous, also when an event loop already runs in its thread. Pure."""
+"""Runs a coroutine from synchronous code, also when an event loop already runs in the thread."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,6 +9,6 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, run on a loop of its own; blocks until then."""
+    """Runs `work` on an event loop of its own and returns its result; blocks."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(asyncio.run, work).result()

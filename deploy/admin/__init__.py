@@ -1,1 +1,1 @@
-"""admin."""
+"""Administration of servers that users run themselves: Kafka topics."""

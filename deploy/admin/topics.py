@@ -1,4 +1,4 @@
-"""Makes the topics of a Kafka be what `schemas/topics.py` lists; never deletes one. IO: Kafka's admin interface."""
+"""Creates the Kafka topics of `schemas/topics.py` and aligns their settings; never deletes a topic."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,25 +16,25 @@ from schemas.topics import DAY_MS, TOPICS, Topic
 
 _ALREADY_EXISTS = 36
 _INVALID_REPLICATION = 38
-# Kafka's word for "set on this topic", as against defaults of the broker.
+# ConfigSource of Kafka: the value was set on this topic, as opposed to a default of the broker.
 _SET_ON_TOPIC = 1
 _VISIBLE_SECONDS = 30.0
 
 
 @dataclass(slots=True, frozen=True)
 class Changes:
-    """What `ensure_topics` did; both empty when everything was right."""
+    """What `ensure_topics` changed: names of created topics and of topics with aligned settings."""
 
     created: tuple[str, ...] = ()
     aligned: tuple[str, ...] = ()
 
 
 def settings(topic: Topic, replication: int, retention_days: int) -> dict[str, str]:
-    """The settings that `topic` has on Kafka. Pure."""
+    """The settings of `topic` on Kafka, by their Kafka names."""
     wanted = {
         "cleanup.policy": topic.cleanup,
         "max.message.bytes": str(topic.max_bytes),
-        # acks=all then means a majority: what was answered 200 outlives any broker of three.
+        # acks=all then means a majority: a body answered with 200 survives the loss of one of three brokers.
         "min.insync.replicas": str(replication // 2 + 1),
     }
     if topic.arrival_times:
@@ -56,10 +56,10 @@ def ensure_topics_sync(bootstrap: str, partitions: int, replication: int, retent
 async def ensure_topics(
     bootstrap: str, partitions: int, replication: int, retention_days: int, topics: Iterable[Topic] = TOPICS
 ) -> Changes:
-    """Creates the missing topics and aligns the settings of the others; settings set by hand on other keys stay.
+    """Creates missing topics and aligns the settings of the others; keys that are not ours keep their values.
 
-    Returns once every topic is served and consumer groups can be joined. Raises Failure when a topic has another number
-    of partitions (keys would move between them) or Kafka refuses.
+    Returns when every topic has leaders and consumer groups can be joined. Raises Failure when a topic has another
+    number of partitions (keys would move between them) or Kafka refuses.
     """
     wanted = tuple(topics)
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -116,7 +116,7 @@ async def _create(
 async def _wait_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
     if not await wait_for_async(lambda: _all_led(client, names), _VISIBLE_SECONDS, every=0.05):
         raise Failure(
-            f"Kafka created the topics but does not serve them after {_VISIBLE_SECONDS:.0f} s: look at its log"
+            f"Kafka created the topics but they have no leader after {_VISIBLE_SECONDS:.0f} s: look at its log"
         )
 
 
@@ -127,7 +127,7 @@ async def _all_led(client: AIOKafkaAdminClient, names: set[str]) -> bool:
 
 
 async def _wait_groups(client: AIOKafkaAdminClient) -> None:
-    """The first question for a group's coordinator makes Kafka create the topic of the offsets."""
+    """Waits for a group coordinator; the first request for one makes Kafka create the offsets topic."""
 
     async def found() -> bool:
         with suppress(KafkaError):
@@ -160,7 +160,7 @@ async def _align(
 
 
 def _configs(response: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """All settings in an answer of DescribeConfigs, and those set on the topic itself."""
+    """From a DescribeConfigs response: all settings, and those that are set on the topic itself."""
     found = response.to_object()["resources"][0]
     if found["error_code"]:
         raise for_code(found["error_code"])(found["error_message"])

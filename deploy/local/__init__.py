@@ -1,1 +1,1 @@
-"""The services that `make up` starts. Commands know `interface` alone; `local` is the way that needs no containers."""
+"""The services that `make up` starts without containers: Kafka, ClickHouse and our processes under a supervisor."""

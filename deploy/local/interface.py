@@ -1,4 +1,4 @@
-"""What every way of running the services offers, and what it says about them. Pure."""
+"""The interface of a stack of services, and the status that it reports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Literal, Protocol
 from ingest.storage.spool_file import EMPTY, Held
 
 Health = Literal["ok", "starting", "down"]
-# Called with a line for the user as the work goes on.
+# Receives one line of progress for the user.
 Report = Callable[[str], None]
 
 
 @dataclass(slots=True, frozen=True)
 class PartStatus:
-    """One part as it is now. `lag` = records not yet processed, None for parts that consume nothing or when unknown.
+    """The status of one part. `lag`: records not yet processed; None for parts that consume nothing, or when unknown.
 
-    `last_error` is one that matters now: the newest of a part that is not ok, of an ok part one of the last minutes and
-    since its present start. `last_error_at` = epoch seconds, None when its log does not tell.
+    `last_error`: the newest error of an unhealthy part; of a healthy part only one of the last minutes since its start.
+    `last_error_at`: epoch seconds, None when the log line has no time.
     """
 
     name: str
@@ -33,11 +33,11 @@ class PartStatus:
 
 @dataclass(slots=True, frozen=True)
 class StackStatus:
-    """Every part, in the order of the flow; `trouble` = one sentence on what concerns them all, None when in order."""
+    """Every part in the order of the data flow. `trouble`: one sentence about a problem of the whole stack, or None."""
 
     parts: tuple[PartStatus, ...]
     trouble: str | None = None
-    spooled: Held = EMPTY  # bodies on the disk that Kafka does not have yet
+    spooled: Held = EMPTY  # bodies in the spool
     broken_spools: int = 0  # files of the spool that could not be read and were set aside
 
 
@@ -45,10 +45,10 @@ class Stack(Protocol):
     """Starts, stops and watches the services of one installation. Methods raise schemas.errors.Failure."""
 
     def start(self, report: Report) -> None:
-        """Starts what does not run or has changed, and returns when every part is healthy."""
+        """Starts parts that do not run or have changed; returns when every part is healthy."""
 
     def stop(self, report: Report) -> None:
-        """Stops everything in order; nothing happens when nothing runs."""
+        """Stops every running part in order."""
 
     def status(self) -> StackStatus:
-        """How everything is; asks no secret of the environment."""
+        """The status of every part; reads no secrets from the environment."""

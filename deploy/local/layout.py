@@ -1,4 +1,4 @@
-"""Where the local stack keeps what: one folder, with a mark that it is ours. IO: creates folders, takes the lock."""
+"""The data folder of the local stack: its paths, its marker file, its lock."""
 
 import fcntl
 import hashlib
@@ -24,44 +24,51 @@ class Layout:
 
     @property
     def key(self) -> str:
-        """Tells this folder's processes and socket from those of other folders."""
+        """Identifies the processes and the socket of this folder: 16 hex digits."""
         return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     @property
     def run(self) -> Path:
+        """Files of running processes: heartbeats, supervisor, given secrets."""
         return self.root / "run"
 
     @property
     def logs(self) -> Path:
+        """Logs of all parts."""
         return self.root / "log"
 
     @property
     def secrets(self) -> Path:
+        """Secret files that `make up` creates."""
         return self.root / "secrets"
 
     @property
     def kafka(self) -> Path:
+        """Settings and storage of the local broker."""
         return self.root / "kafka"
 
     @property
     def clickhouse(self) -> Path:
+        """Data of the local ClickHouse."""
         return self.root / "clickhouse"
 
     @property
     def users(self) -> Path:
+        """Users file of the local ClickHouse."""
         return self.run / "clickhouse-users.json"
 
     def given(self, part: str) -> Path:
-        """The secrets that a part is given instead of reading them from the environment of `up`; see `program`."""
+        """Secrets of a part that came from the environment of `up`; deploy/cli/run_part.py reads them."""
         return self.run / f"secrets-{part}.json"
 
     @property
     def supervisor_conf(self) -> Path:
+        """Configuration of the supervisor."""
         return self.run / "supervisor.conf"
 
     @property
     def socket(self) -> Path:
-        """Of the supervisor; outside the folder, whose path may be too long for a socket."""
+        """Socket of the supervisor; in TMPDIR, because the path of the folder may be too long for a socket."""
         name = f"ackstream-{os.getuid()}-{self.key}.sock"
         for folder in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108  (the socket itself is 0700 and has a password)
             if len(os.fsencode(folder / name)) <= _SOCKET_BYTES:
@@ -69,15 +76,15 @@ class Layout:
         raise Failure("TMPDIR is too long a path for a socket: set it to a shorter one")
 
     def log(self, part: str, instance: int | str | None = None) -> Path:
-        """The log of a part; of one of its processes when there may be several."""
+        """The log of a part; with `instance` that of one of its processes."""
         return self.logs / (f"{part}.log" if instance is None else f"{part}-{instance}.log")
 
     def heartbeat(self, stage: str, instance: int) -> Path:
-        """What a worker writes every second: {"pid", "ready", "at", "last_error"}."""
+        """The heartbeat file that a worker writes every second: {"pid", "ready", "at", "last_error"}."""
         return self.run / f"worker-{stage}-{instance}.json"
 
     def create(self) -> None:
-        """Creates the folders, for the owner alone. Raises Failure when `root` is not ours or cannot be written."""
+        """Creates the folders with mode 0700. Raises Failure when `root` holds foreign files or cannot be written."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (self.root / MARK).exists():
@@ -99,7 +106,7 @@ class Layout:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Only one command at a time starts or stops. Raises Failure when another is at it."""
+        """Holds the lock of up, down and clean. Raises Failure when another command holds it."""
         handle = os.open(self.root / MARK, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _lock(handle, self.root)
@@ -109,7 +116,7 @@ class Layout:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Replaces `file` as a whole; only the owner can read it, at no moment anybody else."""
+    """Replaces `file` atomically; mode 0600 from the start."""
     part = file.with_suffix(".new")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
@@ -118,7 +125,7 @@ def write_private(file: Path, text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as the user would type it here: relative below the current folder."""
+    """A path as the user would type it: relative if it lies below the current folder."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -127,4 +134,4 @@ def _lock(handle: int, root: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Failure(f"another up, down or clean is at work on {root}: wait for it to end") from None
+        raise Failure(f"another up, down or clean is working on {root}: wait for it to end") from None

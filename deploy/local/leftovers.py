@@ -1,4 +1,4 @@
-"""Processes of a stack whose supervisor was killed: they still hold its ports and files. IO: process table, signals."""
+"""Orphaned processes of a stack whose supervisor was killed; they still hold its ports and files."""
 
 import os
 import shutil
@@ -14,19 +14,19 @@ _KILL_SECONDS = 5.0
 
 
 def find(mark: str) -> list[int]:
-    """Pids of processes of this user whose command line has the word `mark` or ends a word with it."""
+    """Pids of this user's processes whose command line contains the word `mark`."""
     return [pid for pid, _ in command_lines(mark)]
 
 
 def command_lines(mark: str) -> list[tuple[int, list[str]]]:
-    """The same with the words of their command lines."""
+    """Pids and command lines of these processes."""
     words = (mark, f"-D{mark}")
     found = _command_lines()
     return [(pid, line) for pid, line in found if any(word in line for word in words) and pid != os.getpid()]
 
 
 def end(mark: str) -> int:
-    """Ends them, in order first; how many there were."""
+    """Ends these processes by SIGTERM, then SIGKILL; returns how many there were."""
     pids = find(mark)
     for signum, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         for pid in find(mark):

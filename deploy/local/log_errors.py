@@ -1,4 +1,4 @@
-"""What the logs of the parts tell about errors. Pure, but for reading the end of a log."""
+"""Errors in the logs of the parts."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from typing import Any
 _LEVELS = ("ERROR", "CRITICAL", "FATAL")
 # Lines of Kafka and of Python's logging. Our own processes write JSON, see schemas.process.logs.
 _STAMPED = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})(Z|[+-]\d\d:\d\d)? ([A-Z]+) (.*)")
-# The last line of a traceback, and the one sentence of a program that gives up.
+# The last line of a traceback, and the one sentence of a program that exits.
 _BARE = re.compile(r"[\w.]*(Error|Exception)\b|ackstream: |Cannot |The engine cannot ")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
 _CHARACTERS = 300
@@ -21,41 +21,41 @@ _FIXED = frozenset({"at", "level", "logger", "message", "reason", "error"})
 
 
 @dataclass(slots=True, frozen=True)
-class Said:
-    """An error that a log tells. `after` = epoch seconds of the last line up to it that has a time, 0 without any."""
+class LoggedError:
+    """One error in a log. `after`: epoch seconds of the last line up to it that has a time, 0 without one."""
 
     text: str
     after: float
-    # Whether the line itself has that time.
+    # Whether the line itself has the time.
     stamped: bool
 
 
-def last_error(log: Path, since: float = 0.0) -> Said | None:
-    """The last error of a log; none when it is not known to be of `since` or later."""
+def last_error(log: Path, since: float = 0.0) -> LoggedError | None:
+    """The last error of a log; None when it may be older than `since` (epoch seconds)."""
     found = None
-    for said in errors(_tail(log)):
-        found = said
+    for error in errors(_tail(log)):
+        found = error
     return found if found is not None and found.after >= since else None
 
 
 def last_line(log: Path) -> str | None:
-    """The last line of a log, for a part that does not start: its last error if it has told one."""
+    """The last error of a log, else its last line: for a part that does not start."""
     found = last_error(log)
     return found.text if found else next(iter(reversed(_tail(log))), None)
 
 
-def errors(lines: list[str]) -> Iterator[Said]:
-    """The lines that tell of an error, without what surrounds the message."""
+def errors(lines: list[str]) -> Iterator[LoggedError]:
+    """The errors among the lines, with their messages only."""
     after = 0.0
     for line in lines:
         at, level, text = _parsed(line)
         after = at or after
         if level in _LEVELS or (at is None and _BARE.match(line)):
-            yield Said(text[:_CHARACTERS], after, at is not None)
+            yield LoggedError(text[:_CHARACTERS], after, at is not None)
 
 
 def _parsed(line: str) -> tuple[float | None, str, str]:
-    """Time, level and message of a line; a line of another form is its own message."""
+    """Time, level and message of a line; the whole line is the message when its form is unknown."""
     if found := _STAMPED.match(line):
         day, clock, milliseconds, zone, level, text = found.groups()
         with suppress(ValueError):

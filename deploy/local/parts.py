@@ -1,5 +1,4 @@
-"""The parts of the stack as data: what starts each, where it listens, how long its stop may take. Pure but for reading
-the files that tell whether a part has changed."""
+"""The parts of the stack as data: command, listeners, time to stop, and the stamp whose change restarts a part."""
 
 import hashlib
 import sys
@@ -19,24 +18,24 @@ from schemas.settings.sections import Source
 from schemas.topics import DEAD, EVENTS, RAW, SENT
 
 ROOT = Path(__file__).parents[2]
-# Stands for the number of a process of a part with several.
+# Placeholder for the number of a process.
 INSTANCE = "{instance}"
 _PART = "ackstream-part="
 _LOADED = (".py", ".sql", ".html", ".css", ".js", ".svg")
-# Of a stop in order, before SIGKILL: ingest has 10 s for what it accepted, a worker finishes and commits a batch,
-# analytics and the page drop what they do, Kafka and ClickHouse close their files.
+# Seconds from SIGTERM to SIGKILL: ingest stores what it accepted (10 s), a worker finishes and commits a batch,
+# analytics and the page drop their work, Kafka and ClickHouse close their files.
 STOP_SECONDS = {
     "kafka": 40, "clickhouse": 40, "normalise": 30, "load": 45, "analytics": 15, "ingest": 25, "dashboards": 15,
 }  # fmt: skip
 STAGES = ("normalise", "load")
-# Parts that listen on nothing: how they are stands in the files that they write every second.
+# Parts without a listener: their health is in the heartbeat files.
 WORKERS = (*STAGES, "analytics")
 Reader = Callable[[Secret], str]
 
 
 @dataclass(slots=True, frozen=True)
 class Listener:
-    """A port that a part takes, and the setting that says which."""
+    """A port that a part listens on, with the setting and the variable that choose it."""
 
     host: str
     port: int
@@ -46,10 +45,10 @@ class Listener:
 
 @dataclass(slots=True, frozen=True)
 class Part:
-    """`command` None = an outside service, only watched. A part restarts when `stamp` or anything else here changes.
+    """One part. `command` None: an external service that is only watched. A part restarts when any field changes.
 
-    `reads` are the sections, or single keys, of the settings that the process itself uses: overrides of others are not
-    its business and do not restart it. `given` are the secrets, by variable, that it would read from the environment.
+    `reads`: the sections or keys of the settings that the process uses; overrides of other keys do not restart it.
+    `given`: secrets from the environment of `up`, by variable.
     """
 
     name: str
@@ -63,9 +62,9 @@ class Part:
 
 
 def parts(config: Config, layout: Layout, broker: Iterable[str], read: Reader = Secret.read) -> list[Part]:
-    """Every part in the order of the flow; `broker` is the command of the local Kafka. Raises Failure.
+    """Every part in the order of the data flow; `broker` is the command of the local Kafka. Raises Failure.
 
-    `read` gives a secret; whoever only looks at the parts needs none, and may give anything.
+    `read` returns the value of a secret; status commands need no values and pass a function that returns "".
     """
     return [
         ingest(config, layout, read),
@@ -78,6 +77,7 @@ def parts(config: Config, layout: Layout, broker: Iterable[str], read: Reader = 
 
 
 def kafka(config: Config, broker: Iterable[str]) -> Part:
+    """Kafka: the local broker, or a server of the user."""
     address = config.kafka.bootstrap
     if not config.kafka.local:
         return Part("kafka", address, None)
@@ -94,13 +94,14 @@ def kafka_port(config: Config) -> int:
     (host, port), *others = config.kafka.bootstrap.addresses
     if host not in LOOPBACK or others:
         raise Failure(
-            f"kafka.bootstrap is '{config.kafka.bootstrap}', and a local Kafka listens on 127.0.0.1 alone: "
-            "write 127.0.0.1:<port>, or set kafka.local = false to use that one"
+            f"kafka.bootstrap is '{config.kafka.bootstrap}', but the local Kafka listens only on 127.0.0.1: "
+            "write 127.0.0.1:<port>, or set kafka.local = false to use that server"
         )
     return port
 
 
 def clickhouse(config: Config, layout: Layout, read: Reader) -> Part:
+    """ClickHouse: the local engine, or a server of the user."""
     settings = config.clickhouse
     if not settings.local:
         return Part("clickhouse", settings.url, None)
@@ -118,13 +119,14 @@ def _clickhouse_address(url: str) -> tuple[str, int]:
     parsed = urlsplit(url)
     if parsed.scheme != "http" or parsed.hostname is None:
         raise Failure(
-            f"clickhouse.url is {url!r}, and the local ClickHouse speaks http: write http://127.0.0.1:<port>, "
-            "or set clickhouse.local = false to use that one"
+            f"clickhouse.url is {url!r}, but the local ClickHouse speaks http: write http://127.0.0.1:<port>, "
+            "or set clickhouse.local = false to use that server"
         )
     return ("127.0.0.1" if parsed.hostname in LOOPBACK else parsed.hostname), parsed.port or 8123
 
 
 def ingest(config: Config, layout: Layout, read: Reader) -> Part:
+    """The ingest processes, with the secrets of all sources."""
     settings = config.ingest
     command = (*_program(layout, "ingest"), "ingest", "--instance", INSTANCE)
     listener = Listener(settings.host, settings.port, "ingest.port", "ACKSTREAM_INGEST_PORT")
@@ -137,12 +139,13 @@ def ingest(config: Config, layout: Layout, read: Reader) -> Part:
 
 
 def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
+    """The normalise and load workers."""
     counts = {"normalise": config.streams.normalise_workers, "load": config.streams.load_workers}
     addresses = {"normalise": f"{RAW.name}, {SENT.name}", "load": f"{EVENTS.name}, {DEAD.name}"}
-    secrets = _those(config.clickhouse.password)
-    facts = _told(config.streams, config.kafka, config.clickhouse)
+    secrets = _present(config.clickhouse.password)
+    facts = _as_json(config.streams, config.kafka, config.clickhouse)
     common = [*code("streams", "schemas"), *facts, *map(read, secrets)]
-    # Which sources there are, and how each is read.
+    # The sources and their mappings.
     sources = [f"{name}={source.provider} {source.mapping}" for name, source in sorted(config.sources.items())]
     stamps = {"normalise": digest([*common, *sources, *code(*config.providers)]), "load": digest(common)}
     return [
@@ -160,9 +163,9 @@ def workers(config: Config, layout: Layout, read: Reader) -> list[Part]:
 
 
 def analytics(config: Config, layout: Layout, read: Reader) -> Part:
-    """Makes the tables that dashboards read; looks at Kafka and at ingest's metrics too."""
-    secrets = _those(config.clickhouse.password)
-    facts = [*_told(config.streams, config.kafka, config.clickhouse, config.costs), config.ingest.url]
+    """The analytics process: fills the tables of the dashboards from ClickHouse, Kafka and the metrics of ingest."""
+    secrets = _present(config.clickhouse.password)
+    facts = [*_as_json(config.streams, config.kafka, config.clickhouse, config.costs), config.ingest.url]
     stamp = digest([*code("streams", "schemas"), *facts, *sorted(config.sources), *map(read, secrets)])
     command = (*_program(layout, "analytics"), "worker", "analytics", "--instance", INSTANCE)
     reads = ("streams", "kafka", "clickhouse", "costs", "ingest.host", "ingest.port")
@@ -170,12 +173,12 @@ def analytics(config: Config, layout: Layout, read: Reader) -> Part:
 
 
 def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
-    """The page. Of all secrets it is given two: the read-only user's password, and where alerts are sent."""
+    """The page. It gets two secrets: the password of the read-only user and the alert webhook."""
     settings = config.dashboards
-    secrets = _those(config.clickhouse.reader_password, config.alerts.webhook)
+    secrets = _present(config.clickhouse.reader_password, config.alerts.webhook)
     store = config.clickhouse.model_dump_json(include={"url", "database", "reader_user", "reader_password"})
     named = [f"{name}={source.provider}" for name, source in config.sources.items()]
-    facts = [*_told(settings, config.alerts), store, config.costs.currency, *named, *map(read, secrets)]
+    facts = [*_as_json(settings, config.alerts), store, config.costs.currency, *named, *map(read, secrets)]
     stamp = digest([*code("dashboards", "schemas"), *facts])
     listener = Listener(settings.host, settings.port, "dashboards.port", "ACKSTREAM_DASHBOARDS_PORT")
     command = (*_program(layout, "dashboards"), "dashboards")
@@ -184,12 +187,12 @@ def dashboards(config: Config, layout: Layout, read: Reader) -> Part:
 
 
 def python(layout: Layout, part: str, module: str) -> tuple[str, ...]:
-    """This Python, running `module`, with marks in its command line by which its processes can be found."""
+    """The command that runs `module` with this Python; marks in it identify the stack and the part."""
     return (sys.executable, "-X", mark(layout), "-X", f"{_PART}{part}", "-m", module)
 
 
 def java_marks(layout: Layout, part: str) -> tuple[str, ...]:
-    """The same marks for a program of Java."""
+    """The same marks as arguments of Java."""
     return (f"-D{mark(layout)}", f"-D{_PART}{part}")
 
 
@@ -198,11 +201,12 @@ def _program(layout: Layout, part: str) -> tuple[str, ...]:
 
 
 def mark(layout: Layout) -> str:
+    """The word in the command lines of all processes of this data folder."""
     return f"ackstream={layout.key}"
 
 
-def whose(words: list[str]) -> tuple[str, int]:
-    """The part and the number of a process with the command line `words`; no part when it does not tell."""
+def part_of(words: list[str]) -> tuple[str, int]:
+    """Part and number of the process with the command line `words`; the part is "" without a mark."""
     part = next((word.partition(_PART)[2] for word in words if word.removeprefix("-D").startswith(_PART)), "")
     number = words[words.index("--instance") + 1] if "--instance" in words[:-1] else "0"
     return part, int(number) if number.isdigit() else 0
@@ -211,9 +215,9 @@ def whose(words: list[str]) -> tuple[str, int]:
 def environment(
     part: Part, config_file: Path, layout: Layout, env: Mapping[str, str], hidden: Iterable[str] = ()
 ) -> dict[str, str]:
-    """What the part's processes get to know of the settings in force: the file and the overrides that concern it.
+    """The environment of a part's processes: the settings file, and those overrides in `env` that the part reads.
 
-    `hidden` variables hold secrets and are not among them, whatever their name.
+    `hidden` variables hold secrets and are left out.
     """
     if not part.reads:
         return {}
@@ -226,11 +230,12 @@ def environment(
 
 
 def digest(facts: Iterable[str]) -> str:
+    """A hash of `facts`: 16 hex digits."""
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
 def code(*folders: str | Path) -> list[str]:
-    """Changes when a file that the processes have loaded changes, so that `up` after an upgrade restarts them."""
+    """Hashes of the files that a process loads, so that `up` restarts it after an upgrade."""
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in _LOADED)
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
@@ -238,24 +243,25 @@ def code(*folders: str | Path) -> list[str]:
 def secret_variables(config: Config) -> frozenset[str]:
     """The environment variables that hold secrets."""
     found = [secret for source in config.sources.values() for secret in source_secrets(source)]
-    found += _those(config.clickhouse.password, config.clickhouse.reader_password, config.alerts.webhook)
+    found += _present(config.clickhouse.password, config.clickhouse.reader_password, config.alerts.webhook)
     return frozenset(secret.env for secret in found if secret.env is not None)
 
 
 def source_secrets(source: Source) -> tuple[Secret, ...]:
+    """Every secret that the settings of a source name."""
     return (*source.secrets, *source.verify_tokens, *source.sent_tokens, *source.auth.all_secrets())
 
 
 def _facts(name: str, source: Source, read: Reader) -> list[str]:
-    """What ingest knows of a source; the places too, since a secret that moves to another variable is given anew."""
+    """Everything that ingest reads of a source, including where its secrets are stored."""
     return [name, source.model_dump_json(), *map(read, source_secrets(source))]
 
 
-def _those(*found: Secret | None) -> list[Secret]:
+def _present(*found: Secret | None) -> list[Secret]:
     return [secret for secret in found if secret is not None]
 
 
-def _told(*sections: BaseModel) -> list[str]:
+def _as_json(*sections: BaseModel) -> list[str]:
     return [section.model_dump_json() for section in sections]
 
 

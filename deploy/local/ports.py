@@ -1,4 +1,4 @@
-"""TCP ports of this machine: free ones, and who has one. IO: binds and connects on loopback, asks `ss` or `lsof`."""
+"""TCP ports of this machine: finds free ones and the owner of a taken one."""
 
 import random
 import re
@@ -7,13 +7,13 @@ import socket
 import subprocess
 from contextlib import suppress
 
-# Systems hand out ports above 32768 (Linux) or 49152 (macOS) to outgoing connections; one chosen below stays ours
-# while its owner restarts.
+# Below the ephemeral ports (Linux from 32768, macOS from 49152): an outgoing connection cannot take the port while its
+# owner restarts.
 _LOW, _HIGH = 12_000, 32_000
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports of 127.0.0.1 that nobody listens on."""
+    """`count` different free ports of 127.0.0.1."""
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(_LOW, _HIGH)  # noqa: S311  (not a secret)
@@ -23,10 +23,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def can_bind(host: str, port: int) -> bool:
-    """Whether a server could listen on host:port now. A host that is no address of this machine counts as not."""
+    """Whether a server could listen on host:port now; False for an address of another machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
-        # What servers set: a port whose last connections are in TIME_WAIT is free.
+        # As servers do: a port with connections in TIME_WAIT counts as free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
@@ -36,14 +36,14 @@ def can_bind(host: str, port: int) -> bool:
 
 
 def accepts(host: str, port: int, seconds: float = 1.0) -> bool:
-    """Whether something accepts connections there."""
+    """Whether something accepts connections on host:port."""
     with suppress(OSError), socket.create_connection((host, port), timeout=seconds):
         return True
     return False
 
 
 def owner(port: int) -> str | None:
-    """The program that listens on `port` as "name (pid 123)"; None when the system does not tell."""
+    """The program that listens on `port` as "name (pid 123)"; None when `ss` and `lsof` do not show it."""
     if shutil.which("ss"):
         output = _output(["ss", "-H", "-l", "-t", "-n", "-p", f"sport = :{port}"])
         match = re.search(r'\(\("([^"]+)",pid=(\d+)', output)

@@ -1,4 +1,4 @@
-"""Writes the first settings file and fresh random secrets. IO. An existing file or secret is never touched."""
+"""Writes the first settings file and fresh random secrets. Existing files and secrets are never changed."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The stack as processes of this machine under a supervisor. IO: everything `up`, `down` and `status` do."""
+"""The stack as processes of this machine under a supervisor."""
 
 import json
 import os
@@ -12,7 +12,17 @@ from deploy.local import leftovers, preflight, supervisor_conf, worker_lag
 from deploy.local.interface import PartStatus, Report, StackStatus
 from deploy.local.kafka import broker, jars, java
 from deploy.local.layout import Layout, write_private
-from deploy.local.parts import WORKERS, Part, environment, java_marks, kafka_port, mark, parts, secret_variables, whose
+from deploy.local.parts import (
+    WORKERS,
+    Part,
+    environment,
+    java_marks,
+    kafka_port,
+    mark,
+    part_of,
+    parts,
+    secret_variables,
+)
 from deploy.local.supervisor import Process, Supervisor
 from deploy.local.watch import ALIVE, Watch
 from ingest.storage import spool_folder
@@ -37,7 +47,7 @@ _DEATHS = 3
 
 
 class Local:
-    """The services of one settings file; see interface.Stack."""
+    """The services of one settings file, as `interface.Stack` defines them."""
 
     def __init__(self, config: Config, file: Path, env: Mapping[str, str] = os.environ) -> None:
         self._config = config
@@ -46,7 +56,7 @@ class Local:
         self._layout = Layout(config.data_dir)
 
     def start(self, report: Report) -> None:
-        """Starts what does not run or has changed, in the order of what needs what.
+        """Starts parts that do not run or have changed, in the order of their needs.
 
         Nothing that runs is stopped before all that can be checked has been; when a part fails to start, the others run
         on.
@@ -76,21 +86,23 @@ class Local:
                 raise
 
     def stop(self, report: Report) -> None:
+        """Stops everything in order, orphaned processes included."""
         if not self._layout.supervisor_conf.exists():
             return
         with self._layout.lock():
             supervisor = Supervisor(self._layout)
             if supervisor.alive():
-                report("stopping, at most as long as what was accepted needs to be stored ...")
+                report("stopping; ingest stores what it has accepted first ...")
                 supervisor.shutdown()
             if leftovers.end(mark(self._layout)):
-                report("ended processes that a killed supervisor had left behind")
+                report("ended orphaned processes of a killed supervisor")
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keeps other ups, downs and cleans away."""
+        """Holds the lock of up, down and clean."""
         return self._layout.lock()
 
     def status(self) -> StackStatus:
+        """The status of every part and of the spool."""
         found = parts(self._config, self._layout, (), lambda _: "")
         supervisor = Supervisor(self._layout)
         processes = self._processes(supervisor)
@@ -106,10 +118,10 @@ class Local:
         )
 
     def _processes(self, supervisor: Supervisor) -> list[Process]:
-        """What runs; when the supervisor was killed, what it has left behind."""
+        """The processes of the supervisor; after it was killed, its orphaned processes."""
         if supervisor.alive():
             return supervisor.processes()
-        found = [(pid, *whose(words)) for pid, words in leftovers.command_lines(mark(self._layout))]
+        found = [(pid, *part_of(words)) for pid, words in leftovers.command_lines(mark(self._layout))]
         return [Process(part, instance, "RUNNING", pid) for pid, part, instance in sorted(found)]
 
     def _recorded(self) -> supervisor_conf.Recorded:
@@ -119,7 +131,7 @@ class Local:
         return supervisor_conf.recorded(text)
 
     def _preflight(self, before: supervisor_conf.Recorded, running: set[str]) -> None:
-        """What can be told from outside: settings, secrets, ports. Raises Failure or ConfigError."""
+        """Checks settings, secrets and ports before anything changes. Raises Failure or ConfigError."""
         preflight.sources(self._config)
         wanted = [part for part in parts(self._config, self._layout, ()) if part.command is not None]
         preflight.free_listeners(wanted, {port for name in running for port in before.ports(name)})
@@ -136,7 +148,7 @@ class Local:
     def _check_settled(
         self, supervisor: Supervisor, watch: Watch, found: list[Part], settled: set[str], report: Report
     ) -> None:
-        """The same for the stores that run and stay, or are not ours: they answer, and the topics fit."""
+        """Checks the stores that keep running or are external: they answer, and the topics fit."""
         stores = [part for part in found if part.name in STORES and (part.command is None or part.name in settled)]
         for part in stores:
             self._wait_healthy(supervisor, watch, part)
@@ -157,7 +169,7 @@ class Local:
         return [binary, *java_marks(self._layout, "kafka"), *arguments]
 
     def _write_secrets(self, found: list[Part]) -> None:
-        """For the parts: the secrets that this environment holds, and the users of the local ClickHouse."""
+        """Writes the secrets of this environment for the parts, and the users of the local ClickHouse."""
         for part in found:
             if part.reads:
                 write_private(self._layout.given(part.name), json.dumps(part.given))
@@ -169,7 +181,7 @@ class Local:
             write_private(self._layout.users, json.dumps(users))
 
     def _password_in_use(self) -> str:
-        """Of our user of ClickHouse, as the workers were given it; this shell may hold another or none."""
+        """The password of our ClickHouse user that the running workers have; this shell may have another or none."""
         secret = self._config.clickhouse.password
         if secret is None or secret.env is None:
             return _read(secret)
@@ -178,7 +190,7 @@ class Local:
         return os.environ.get(secret.env, "")
 
     def _configure(self, supervisor: Supervisor, conf: str) -> None:
-        """Makes the supervisor run and know the parts; stops those that changed. Starts none."""
+        """Starts the supervisor with the configuration of the parts and stops parts that changed. Starts no part."""
         if supervisor.alive() and self._recorded().head != supervisor_conf.recorded(conf).head:
             supervisor.shutdown()
         if not supervisor.alive():
@@ -218,7 +230,7 @@ class Local:
             report(f"{part.name:<11} {part.address}" + (f"  ready in {seconds:.1f} s" if seconds > 1 else ""))
 
     def _wait_healthy(self, supervisor: Supervisor, watch: Watch, part: Part) -> float:
-        """Blocks until the part is healthy; the seconds it took. Raises Failure with the reason its log gives."""
+        """Blocks until the part is healthy; returns the seconds. Raises Failure with the reason from its log."""
         start = time.monotonic()
         limit = OUTSIDE_SECONDS if part.command is None else HEALTHY_SECONDS[part.name]
         seen: dict[int, set[int]] = {}
@@ -232,7 +244,7 @@ class Local:
             for process in mine:
                 seen.setdefault(process.instance, set()).add(process.pid)
             deaths = max((len(pids - {0}) for pids in seen.values()), default=0)
-            if deaths > _DEATHS or any(process.held for process in mine):
+            if deaths > _DEATHS or any(process.circuit_open for process in mine):
                 raise Failure(watch.why_unhealthy(part, mine, self._file))
             return False
 
@@ -242,7 +254,7 @@ class Local:
 
 
 def _unchanged(before: supervisor_conf.Recorded, conf: str) -> set[str]:
-    """The parts that a supervisor of `before` leaves alone when it is given `conf`."""
+    """The parts that a supervisor with configuration `before` keeps running when it loads `conf`."""
     now = supervisor_conf.recorded(conf)
     same = {name for name, section in now.programs.items() if before.programs.get(name) == section}
     return same if before.head == now.head else set()

@@ -1,4 +1,4 @@
-"""The supervisor's process and its interface. IO: starts the daemon, speaks XML-RPC over its socket."""
+"""The supervisor daemon and its XML-RPC interface."""
 
 import configparser
 import os
@@ -28,21 +28,21 @@ _START_SECONDS = 20.0
 
 @dataclass(slots=True, frozen=True)
 class Process:
-    """One process as the supervisor sees it; `state` is its word (RUNNING, BACKOFF, ...)."""
+    """One process; `state` is the supervisor's state name (RUNNING, BACKOFF, ...)."""
 
     part: str
     instance: int
     state: str
     pid: int
     trouble: str = ""
-    # Of its present start, in epoch seconds; None when unknown.
+    # Start of the process in epoch seconds; None when unknown.
     since: float | None = None
-    # Of its last end.
+    # Exit code of its last run.
     exit_code: int = 0
 
     @property
-    def held(self) -> bool:
-        """Whether it ended because something must change before it can go on, so that nobody starts it again."""
+    def circuit_open(self) -> bool:
+        """Whether it ended because something must be changed first; the supervisor does not restart it."""
         return self.state == "EXITED" and self.exit_code == EXIT_CIRCUIT_OPEN
 
 
@@ -61,18 +61,18 @@ class Supervisor:
         self._known = _recorded(layout.supervisor_conf)
 
     def daemon(self) -> Daemon:
-        """What its configuration file shall say about it. Creates its password at the first call."""
+        """The settings of the daemon; creates its password at the first call."""
         password = self._layout.secrets / "supervisor"
         settings_file.fill(password)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-        # A running one keeps the socket it has, whatever TMPDIR is now.
+        # A running daemon keeps its socket, even if TMPDIR has changed.
         socket = self._known[0] if self.alive() else str(self._layout.socket)
         user = 0 if os.getuid() == 0 else None
         return Daemon(socket, password.read_text().strip(), files, user)
 
     def alive(self) -> bool:
-        """Whether it runs and answers."""
+        """Whether the daemon runs and answers."""
         if self._known[0] == "":
             return False
         try:
@@ -83,7 +83,7 @@ class Supervisor:
     def launch(self, conf: str, hidden: Collection[str]) -> None:
         """Starts the daemon with the configuration `conf`, without the variables `hidden`. Raises Failure."""
         self.write(conf)
-        # What `up` was given is in files; a later `up` may have other overrides and secrets.
+        # The overrides and secrets of `up` are in files; a later `up` may have others.
         env = {
             key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_") and key not in hidden
         }
@@ -99,30 +99,31 @@ class Supervisor:
         self._known = _recorded(self._layout.supervisor_conf)
 
     def reload(self, conf: str) -> tuple[list[str], list[str], list[str]]:
-        """Gives a running supervisor a new configuration: the names of added, changed and removed parts.
+        """Loads a new configuration into a running daemon; returns the names of added, changed and removed parts.
 
-        Nothing has happened to them yet: see `remove` and `add`.
+        Processes change only by `remove` and `add`.
         """
         self.write(conf)
         [[added, changed, removed]] = self._call("supervisor.reloadConfig")
         return added, changed, removed
 
     def add(self, part: str) -> None:
+        """Adds a part of the loaded configuration; does not start it."""
         self._call("supervisor.addProcessGroup", part)
 
     def start(self, part: str) -> None:
-        """Starts what does not run of a part; returns without waiting."""
+        """Starts the processes of a part that do not run; returns without waiting."""
         for process in self.processes():
             if process.part == part and process.state not in ("RUNNING", "STARTING"):
                 self._call("supervisor.startProcess", f"{part}:{part}-{process.instance}", False)
 
     def remove(self, part: str) -> None:
-        """Stops a part and forgets it. Blocks until it has ended."""
+        """Stops a part and removes it. Blocks until it has ended."""
         self._call("supervisor.stopProcessGroup", part)
         self._call("supervisor.removeProcessGroup", part)
 
     def processes(self) -> list[Process]:
-        """Every process; empty when the supervisor does not run."""
+        """Every process; empty when the daemon does not run."""
         if not self.alive():
             return []
         return [
@@ -139,7 +140,7 @@ class Supervisor:
         ]
 
     def shutdown(self) -> None:
-        """Stops every part in order, then the supervisor; blocks until its process has ended. Raises Failure."""
+        """Stops every part in order, then the daemon; blocks until it has ended. Raises Failure."""
         pid = self._call("supervisor.getPID")
         self._call("supervisor.shutdown")
         if not wait_for(lambda: not _exists(pid), sum(STOP_SECONDS.values()) + _START_SECONDS):
@@ -167,7 +168,7 @@ def _exists(pid: int) -> bool:
 
 
 def _recorded(conf: Path) -> tuple[str, str]:
-    """Socket and password that the configuration file names; empty when there is none."""
+    """Socket and password in the configuration file; empty without a file."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
     with suppress(OSError, configparser.Error):
         parser.read(conf)

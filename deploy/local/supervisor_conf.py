@@ -1,4 +1,4 @@
-"""The supervisor's configuration, as text. Pure."""
+"""The configuration file of the supervisor."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -9,57 +9,57 @@ from deploy.local.parts import INSTANCE, STOP_SECONDS, Part
 from schemas.errors import Failure
 from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
-# The supervisor stops from the last to the first: who only reads, no new bodies, the workers, then what they write to.
+# The supervisor stops in the reverse order: page, ingest, workers, then the servers that they write to.
 ORDER = ("kafka", "clickhouse", "normalise", "load", "analytics", "ingest", "dashboards")
 LOG_BYTES = "10MB"
 LOG_COPIES = 3
-# Kafka holds open every segment of every partition.
+# Kafka holds every segment of every partition open.
 FILES = 65_536
 _PROGRAM = "[program:"
-# A comment, for the next `up`: ports that it finds taken may be the part's own.
+# A comment in the file: the next `up` reads the ports that belong to the running part.
 _LISTENS = "; Listens on: "
 
 
 @dataclass(slots=True, frozen=True)
 class Daemon:
-    """What concerns the supervisor itself; a change restarts it, and with it everything."""
+    """Settings of the daemon itself; a change restarts it and all parts."""
 
     socket: str
     password: str
     files: int
-    # The user to run as, which the supervisor wants to be told when it is started by root; None otherwise.
+    # The user to run as; supervisord requires it when root starts it.
     user: int | None = None
 
 
 @dataclass(slots=True, frozen=True)
 class Recorded:
-    """What a configuration file says: the supervisor's own sections, and each part's section and ports."""
+    """A configuration file: the daemon's own sections, and the section of each part."""
 
     head: str
     programs: Mapping[str, str]
 
     def ports(self, part: str) -> set[int]:
-        """Those that the part was told to listen on."""
+        """The ports on which the part listens."""
         lines = self.programs.get(part, "").splitlines()
         found = next((line for line in lines if line.startswith(_LISTENS)), _LISTENS)
         return {int(word) for word in found.removeprefix(_LISTENS).split()}
 
 
 def recorded(text: str) -> Recorded:
-    """The reverse of `render`, as far as it goes."""
+    """Reads a file that `render` made."""
     head, *sections = text.split(f"\n{_PROGRAM}")
     return Recorded(head, {name: body for name, _, body in (section.partition("]\n") for section in sections)})
 
 
 def render(daemon: Daemon, layout: Layout, parts: list[Part], environment: Callable[[Part], Mapping[str, str]]) -> str:
-    """The whole file; `environment` gives a part's variables. Raises Failure for a path that the format cannot hold."""
+    """The whole file; `environment` returns a part's variables. Raises Failure for text that the format cannot hold."""
     sections = [head(daemon, layout)]
     sections += [program(part, layout, environment(part)) for part in parts if part.command is not None]
     return "\n".join(sections)
 
 
 def head(daemon: Daemon, layout: Layout) -> str:
-    """The sections of the supervisor itself."""
+    """The sections of the daemon itself."""
     return f"""\
 [unix_http_server]
 file={_plain(daemon.socket)}
@@ -85,7 +85,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def program(part: Part, layout: Layout, environment: Mapping[str, str]) -> str:
-    """The section of one part. Nothing starts by itself: `up` starts each when what it needs is healthy."""
+    """The section of one part. `up` starts each part when those that it needs are healthy."""
     assert part.command is not None  # noqa: S101  (render)
     command = " ".join(shlex.quote(word) for word in part.command)
     variables = {**environment, "PYTHONUNBUFFERED": "1", "ACKSTREAM_STAMP": part.stamp}
@@ -97,17 +97,17 @@ process_name={part.name}-%(process_num)d
 numprocs={part.count}
 priority={ORDER.index(part.name) * 10 + 10}
 autostart=false
-; Whatever ends is started again, unless it says that something must change before.
+; Every exit code restarts the process except the one that asks for a change first.
 autorestart=unexpected
 exitcodes={EXIT_CIRCUIT_OPEN}
-; Each failed start waits a second longer than the one before.
+; The pause before each restart is a second longer than the one before.
 startsecs=2
 startretries=1000000
 stopsignal=TERM
 stopwaitsecs={STOP_SECONDS[part.name]}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={_twice(str(layout.log(part.name, INSTANCE))).replace(INSTANCE, "%(process_num)d")}
+stdout_logfile={_log_name(str(layout.log(part.name, INSTANCE))).replace(INSTANCE, "%(process_num)d")}
 stdout_logfile_maxbytes={LOG_BYTES}
 stdout_logfile_backups={LOG_COPIES}
 environment={",".join(f"{key}={_value(value)}" for key, value in variables.items())}
@@ -115,20 +115,20 @@ environment={",".join(f"{key}={_value(value)}" for key, value in variables.items
 
 
 def _plain(text: str) -> str:
-    """`text` as a value: % begins a substitution, and a ; or # after a space a comment."""
+    """`text` as a value: % starts a substitution, and a ; or # after a space starts a comment."""
     if any(odd in text for odd in ("\n", " ;", " #", "%(here)s")):
         raise Failure(f"{text!r} cannot be used: choose one without line breaks, ' ;', ' #' and '%(here)s'")
     return text.replace("%", "%%")
 
 
-def _twice(text: str) -> str:
-    """`text` as the name of a log, in which the supervisor substitutes twice."""
+def _log_name(text: str) -> str:
+    """`text` as the name of a log, in which supervisord substitutes twice."""
     return _plain(text).replace("%", "%%")
 
 
 def _value(text: str) -> str:
     quote = "'" if '"' in text else '"'
-    # The supervisor strips every quote at both ends.
+    # supervisord strips every quote at both ends.
     if quote in text or text != text.strip("'\""):
-        raise Failure(f"the value {text!r} has quotes in a way that cannot be passed on: use the settings file for it")
+        raise Failure(f"the value {text!r} has quotes that supervisord cannot pass on: use the settings file for it")
     return f"{quote}{_plain(text)}{quote}"

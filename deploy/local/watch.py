@@ -1,4 +1,4 @@
-"""What is said of a part: its health, and the error that matters now. IO: probes, heartbeat files, logs."""
+"""The status of a part: its health and its last relevant error."""
 
 import time
 from pathlib import Path
@@ -11,22 +11,22 @@ from deploy.local.supervisor import Process
 from ingest.http import sockets
 from schemas.settings.config import Config
 
-# An error of a part that is well again is worth a line for so long.
+# How long the error of a healthy part is shown.
 RECENT_SECONDS = 600.0
-# The supervisor's word on a process that ended at once; the log says why.
+# The supervisor's text about a process that ended at once; the log has the reason.
 _SEE_LOG = "Exited too quickly"
 ALIVE = ("RUNNING", "STARTING")
 
 
 class Watch:
-    """Looks at the parts of one installation; `password` is that of our user of ClickHouse."""
+    """Observes the parts of one installation; `password` is that of our ClickHouse user."""
 
     def __init__(self, config: Config, layout: Layout, password: str) -> None:
         self._layout = layout
         self._probes = health.probes(config, password)
 
     def health(self, part: Part, mine: list[Process]) -> Health:
-        """How a part with the processes `mine` is."""
+        """The health of a part with the processes `mine`."""
         if part.command is not None:
             if not any(process.state in ALIVE for process in mine):
                 return "down"
@@ -38,7 +38,7 @@ class Watch:
         return "down" if part.command is None else "starting"
 
     def status(self, part: Part, mine: list[Process], lag: int | None) -> PartStatus:
-        """Everything that is told of a part."""
+        """The status of a part."""
         outside = part.command is None
         now = self.health(part, mine)
         error, at, log = self._recent(part, mine) if now == "ok" else self._newest(part, mine)
@@ -56,48 +56,50 @@ class Watch:
         )
 
     def why_unhealthy(self, part: Part, mine: list[Process], settings: Path) -> str:
-        """One sentence on a part that does not come up."""
+        """One sentence about a part that does not become healthy."""
         if part.command is None:
-            return f"{part.name} at {part.address} does not answer: start it, or mend its address in {shown(settings)}"
+            return (
+                f"{part.name} at {part.address} does not answer: start it, or correct its address in {shown(settings)}"
+            )
         error, _, log = self._newest(part, mine)
         log = log or self._layout.log(part.name, 0)
         cause = error or log_errors.last_line(log) or "its log is empty"
-        return f"{part.name} does not get healthy: {cause} ({shown(log)})"
+        return f"{part.name} does not become healthy: {cause} ({shown(log)})"
 
     def _process_ok(self, part: Part, process: Process) -> bool:
         if process.state not in ALIVE:
             return False
-        if part.name == "ingest":  # its probe is answered by any one of several processes
+        if part.name == "ingest":  # any one of several processes answers the probe
             return sockets.serving(self._layout.root, process.instance) == process.pid
         if part.name not in WORKERS:
             return True
         return health.beats(health.heartbeat(self._layout, part.name, process.instance), process.pid)
 
     def _recent(self, part: Part, mine: list[Process]) -> tuple[str | None, float | None, Path | None]:
-        """An error of the last minutes that a process has told since it runs, its time, the log."""
+        """The newest error of the last minutes since the start of its process, its time, and the log."""
         found = []
         for process in mine:
             log = self._layout.log(part.name, process.instance)
             since = max(process.since or time.time(), time.time() - RECENT_SECONDS)
-            if said := log_errors.last_error(log, since):
-                found.append((said.text, said.after, log))
+            if error := log_errors.last_error(log, since):
+                found.append((error.text, error.after, log))
         first = self._layout.log(part.name, mine[0].instance) if mine else None
-        return max(found, key=lambda told: told[1], default=(None, None, first))
+        return max(found, key=lambda each: each[1], default=(None, None, first))
 
     def _newest(self, part: Part, mine: list[Process]) -> tuple[str | None, float | None, Path | None]:
-        """The newest error of the processes that are not well (of all if each is), its time if it is known, the log."""
-        sick = [process for process in mine if not self._process_ok(part, process)] or mine
+        """The newest error of the unhealthy processes (of all if none is unhealthy), its time if known, and the log."""
+        unhealthy = [process for process in mine if not self._process_ok(part, process)] or mine
         found: list[tuple[float, str, float | None, Path]] = []
-        for process in sick:
+        for process in unhealthy:
             log = self._layout.log(part.name, process.instance)
             if process.trouble and not process.trouble.startswith(_SEE_LOG):
                 found.append((time.time(), process.trouble, None, log))
             beat = health.heartbeat(self._layout, part.name, process.instance) if part.name in WORKERS else {}
             if beat.get("last_error"):
                 found.append((float(beat.get("at") or 0), str(beat["last_error"]), float(beat.get("at") or 0), log))
-            elif said := log_errors.last_error(log):
-                found.append((said.after, said.text, said.after if said.stamped else None, log))
+            elif error := log_errors.last_error(log):
+                found.append((error.after, error.text, error.after if error.stamped else None, log))
         if not found:
-            return None, None, self._layout.log(part.name, sick[0].instance) if sick else None
-        _, text, at, log = max(found, key=lambda told: told[0])
+            return None, None, self._layout.log(part.name, unhealthy[0].instance) if unhealthy else None
+        _, text, at, log = max(found, key=lambda each: each[0])
         return text, at, log

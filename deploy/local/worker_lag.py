@@ -1,4 +1,4 @@
-"""How far the workers are behind, for commands. IO."""
+"""The lag of the workers in records, for commands."""
 
 import asyncio
 

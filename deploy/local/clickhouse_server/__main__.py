@@ -1,4 +1,4 @@
-"""Command line of the server: `python -m deploy.local.clickhouse_server --data DIR --port N --users FILE` (IO)."""
+"""Command line of the server: `python -m deploy.local.clickhouse_server --data DIR --port N --users FILE`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from deploy.local.clickhouse_server.auth import UsersFileError, load_users
 from deploy.local.clickhouse_server.engine import DataDirBusyError
 from deploy.local.clickhouse_server.errors import QueryError
 from deploy.local.clickhouse_server.server import ServerConfig, serve
+from schemas.process import logs
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -41,9 +42,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Serve until stopped; 0 after a clean stop, 1 with one sentence on stderr when it cannot start."""
     args = _arguments(argv)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    if args.access_log:
-        logging.getLogger("deploy.local.clickhouse_server.access").setLevel(logging.INFO)
+    logs.configure()
+    logging.getLogger("ackstream.clickhouse.access").setLevel(logging.INFO if args.access_log else logging.WARNING)
     config = ServerConfig(args.data, args.max_execution_time, args.max_memory_bytes, args.max_concurrent, args.grace)
     try:
         asyncio.run(serve(config, load_users(args.users), args.host, args.port, _announce))

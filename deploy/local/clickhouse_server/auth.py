@@ -1,4 +1,4 @@
-"""Users of the server: the users file and who is asking (file reading apart, pure)."""
+"""Users of the server: the users file and who is asking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import logging
 import secrets
 import stat
 from collections.abc import Mapping
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.clickhouse_server.errors import AUTHENTICATION_FAILED, QueryError
+from schemas.process.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger("clickhouse")
 
 
 class UsersFileError(Exception):
@@ -62,7 +62,7 @@ def load_users(path: Path) -> Users:
     except (OSError, ValueError) as error:
         raise UsersFileError(f"Cannot read the users file {path}: write one JSON object of users to it.") from error
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        log.warning("Other accounts can read %s: run chmod 600 on it.", path)
+        log.warning("users_file_readable_by_others", path=str(path), remedy="chmod 600")
     if not isinstance(raw, dict) or not raw:
         raise UsersFileError(f"{path} names no users: write {{NAME: {{password: ..., readonly: false}}}} to it.")
     return Users({name: _user(path, name, entry) for name, entry in raw.items()})

@@ -37,10 +37,11 @@ class BodyFeed(io.RawIOBase):
             self._pieces.put(b"")
 
     def readable(self) -> bool:
+        """True: io.BufferedReader asks."""
         return True
 
     def readinto(self, target: memoryview) -> int:  # type: ignore[override]
-        """Blocks until there is something; 0 at the end of the body, whole or not."""
+        """Blocks until bytes arrive; returns 0 at the end of the body, complete or not."""
         if not self._left and not self._over:
             self._left = self._pieces.get()
             self._over = not self._left

@@ -1,4 +1,4 @@
-"""Content-Encoding of requests and responses: gzip, deflate, zstd, lz4 frames (pure but for the wrapped stream)."""
+"""Content-Encoding of requests and responses: gzip, deflate, zstd, lz4 frames."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ _GZIP_LEVEL: Final = 3  # the engine's own default (http_zlib_compression_level)
 
 
 class Compressor(Protocol):
-    """Makes one compressed stream out of pieces; `flush` makes everything so far readable, `finish` ends it."""
+    """One compressed stream, made of pieces."""
 
-    def compress(self, data: bytes) -> bytes: ...
-    def flush(self) -> bytes: ...
-    def finish(self) -> bytes: ...
+    def compress(self, data: bytes) -> bytes:
+        """Takes `data`; returns compressed bytes that are ready."""
+
+    def flush(self) -> bytes:
+        """Returns all bytes that make the data so far readable."""
+
+    def finish(self) -> bytes:
+        """Ends the stream and returns its last bytes."""
 
 
 class _Zlib:

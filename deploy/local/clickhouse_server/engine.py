@@ -1,4 +1,4 @@
-"""The chDB engine of this process: opening, sessions, one-off questions, cancelling (IO).
+"""The chDB engine of this process: opening, sessions, one-off questions, cancelling.
 
 A session here is a chDB connection: opening one on an open engine costs about 0.4 ms, so every request gets its own
 and no setting outlives the request.

@@ -1,4 +1,4 @@
-"""Errors as ClickHouse reports them over HTTP: number, name, text and status (pure)."""
+"""Errors as ClickHouse reports them over HTTP: number, name, text and status."""
 
 from __future__ import annotations
 

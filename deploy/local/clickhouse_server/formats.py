@@ -1,4 +1,4 @@
-"""Content types of the engine's output formats (pure)."""
+"""Content types of the engine's output formats."""
 
 from __future__ import annotations
 

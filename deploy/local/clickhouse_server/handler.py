@@ -1,9 +1,8 @@
-"""ClickHouse's HTTP interface: from an aiohttp request to a running job and back to a response (IO)."""
+"""ClickHouse's HTTP interface: from an aiohttp request to a running job and back to a response."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import tempfile
 import time
@@ -29,9 +28,10 @@ from deploy.local.clickhouse_server.formats import content_type
 from deploy.local.clickhouse_server.job import QueryRequest
 from deploy.local.clickhouse_server.runner import Runner, Running
 from deploy.local.clickhouse_server.settings import bound_parameters, engine_settings
+from schemas.process.logs import get_logger
 
-access_log = logging.getLogger("deploy.local.clickhouse_server.access")
-log = logging.getLogger(__name__)
+access_log = get_logger("clickhouse.access")
+log = get_logger("clickhouse")
 
 _PIECE_BYTES = 256 * 1024
 _HELD_BYTES = 1024 * 1024  # so much of a result is held back before the status goes out: late errors get a status
@@ -197,7 +197,7 @@ async def _result(running: Running) -> None:
     except QueryError:
         raise
     except Exception as error:
-        log.error("A query ended with an unexpected %s.", type(error).__name__)
+        log.error("query_failed", exc_info=error)
         raise QueryError(
             UNKNOWN_EXCEPTION, "The server failed on this query; its log names the kind of error."
         ) from error
@@ -277,12 +277,12 @@ def _log_access(query_id: str, running: Running | None, status: int, error: Quer
     # No text of the query and no parameter: they may hold phone numbers.
     counts = running.job.counts if running else Counts()
     access_log.info(
-        "query_id=%s kind=%s status=%d code=%d ms=%.1f read_rows=%d written_rows=%d",
-        "".join(c for c in query_id if c.isalnum() or c in "-_")[:64],
-        running.job.kind if running else "none",
-        status,
-        error.code if error else 0,
-        (time.monotonic_ns() - began) / 1e6,
-        counts.read_rows,
-        counts.written_rows,
+        "query",
+        query_id="".join(c for c in query_id if c.isalnum() or c in "-_")[:64],
+        kind=running.job.kind if running else "none",
+        status=status,
+        code=error.code if error else 0,
+        ms=round((time.monotonic_ns() - began) / 1e6, 1),
+        read_rows=counts.read_rows,
+        written_rows=counts.written_rows,
     )

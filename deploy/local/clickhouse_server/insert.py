@@ -1,4 +1,4 @@
-"""Feeds an INSERT from a request body through a pipe, FROM INFILE (IO).
+"""Feeds an INSERT from a request body through a pipe, FROM INFILE.
 
 The engine has a streaming insert of its own, but that one answers success although a constraint, a view or the
 storage refused the block (chDB 4.4), so it may not be used for data somebody relies on. An INSERT from a file reports
@@ -8,7 +8,6 @@ every error, reads every format, and a pipe is a file that is never whole in mem
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import threading
 import time
@@ -17,8 +16,9 @@ from collections.abc import Callable, Iterator
 from deploy.local.clickhouse_server.engine import Counts, Session
 from deploy.local.clickhouse_server.errors import UNKNOWN_EXCEPTION, QueryError
 from deploy.local.clickhouse_server.statement import InsertHead
+from schemas.process.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger("clickhouse")
 
 PIPE_BYTES = 1024 * 1024  # the most that Linux grants without privileges; fewer wake-ups than with its usual 64 KiB
 _ABORT_WAIT_S = 5.0
@@ -30,7 +30,7 @@ def widen(pipe: int) -> None:
         try:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         except OSError:
-            log.debug("The pipe keeps its usual size.")
+            log.debug("pipe_keeps_its_size")
 
 
 class _Feeder(threading.Thread):
@@ -53,7 +53,7 @@ class _Feeder(threading.Thread):
         except QueryError as error:
             self._abort(error)
         except Exception as error:
-            log.error("Reading a body ended with an unexpected %s.", type(error).__name__)
+            log.error("body_not_read", exc_info=error)
             self._abort(QueryError(UNKNOWN_EXCEPTION, "The server failed to read the body."))
         finally:
             os.close(self._pipe)

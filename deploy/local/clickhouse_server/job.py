@@ -1,4 +1,4 @@
-"""One request's statement, run in a worker thread: settings, checks, then insert, stream or short answer (IO).
+"""One request's statement, run in a worker thread: settings, checks, then insert, stream or short answer.
 
 A SELECT writes its result INTO OUTFILE on a pipe: the engine then formats the whole result as one document in every
 format it has, and no more of it is in memory than the pipe holds. (Its streaming interface formats each block as a

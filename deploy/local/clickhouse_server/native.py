@@ -1,4 +1,4 @@
-"""One block in the Native layout of newer protocol revisions (pure).
+"""One block in the Native layout of newer protocol revisions.
 
 clickhouse-go reads its first query in the layout of the revision it asked for, and takes the server's own revision
 from that answer. The engine writes the layout of revision 0, so the greeting is written here and says revision 0:

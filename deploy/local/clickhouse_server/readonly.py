@@ -1,4 +1,4 @@
-"""What a read-only user may run, decided on the syntax tree of the engine's own parser (pure).
+"""What a read-only user may run, decided on the syntax tree of the engine's own parser.
 
 The session of such a user has readonly=1, which refuses writes and most table functions. Some doors stay open to it
 (scalar `file`, DESCRIBE of table functions, hidden parts of SHOW, other users' query texts), so the tree that

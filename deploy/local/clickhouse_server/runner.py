@@ -1,4 +1,4 @@
-"""Runs jobs in a bounded thread pool and ends them when nobody waits for them any more (IO)."""
+"""Runs jobs in a bounded thread pool and ends them when nobody waits for them any more."""
 
 from __future__ import annotations
 

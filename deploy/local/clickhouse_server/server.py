@@ -1,4 +1,4 @@
-"""The aiohttp application and its life: start, serve, stop on SIGTERM (IO)."""
+"""The aiohttp application and its life: start, serve, stop on SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which URL parameters are settings, and which of them a read-only user may choose (pure)."""
+"""Which URL parameters are settings, and which of them a read-only user may choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the parts of one SQL text that the HTTP layer has to know (pure).
+"""Find the parts of one SQL text that the HTTP layer has to know.
 
 Not a parser: it only tells comments, strings and quoted names from words, which is enough to find where the data of
 an INSERT begins and where a SELECT names its output format. What a statement may do is decided elsewhere, by the

@@ -1,1 +1,1 @@
-"""kafka."""
+"""A single Kafka broker on loopback: Java, jars, settings, storage."""

@@ -1,4 +1,4 @@
-"""A single Kafka node without Docker, on loopback: its settings (pure), its storage and its command line (IO).
+"""A single Kafka node on loopback without Docker: settings, storage, command line.
 
 The supervisor of the local stack and the tests start the same broker from here.
 """
@@ -37,7 +37,7 @@ JVM = (
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 
-# Standard output, which whoever starts the broker keeps and rotates; INFO of a broker is thousands of lines.
+# To standard output: the supervisor stores and rotates it. INFO would be thousands of lines.
 LOGGING = """\
 status = error
 appender.out.type = Console
@@ -69,7 +69,7 @@ def properties(log_dir: Path, port: int, controller_port: int) -> dict[str, str]
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(PRODUCE_MAX_BYTES),
         "replica.fetch.max.bytes": str(PRODUCE_MAX_BYTES),
-        # One node cannot keep the three copies that Kafka asks for by default; small counts keep the start short.
+        # One node cannot hold the three replicas of the default; few partitions keep the start short.
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "8",
         "transaction.state.log.replication.factor": "1",
@@ -80,12 +80,12 @@ def properties(log_dir: Path, port: int, controller_port: int) -> dict[str, str]
         "share.coordinator.state.topic.num.partitions": "2",
         # 3 s of waiting for more members at each first join otherwise.
         "group.initial.rebalance.delay.ms": "0",
-        # Ten years. After the default of 7 days a stack that was switched off would have forgotten how far it had read.
+        # Ten years. After the default of 7 days a stopped stack would lose its committed offsets.
         "offsets.retention.minutes": "5256000",
-        # After a crash the controller knows the node as alive and lets it in again only when this has passed (9 s).
+        # After a crash the controller rejects the node until this time has passed (default 9 s).
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
-        # Nobody else has a copy: a power cut may take this second, not the half minute the kernel keeps in memory.
+        # There is no replica: a power cut may lose one second, not the 30 s of the page cache.
         "log.flush.interval.ms": "1000",
         "log.flush.scheduler.interval.ms": "1000",
         # Of the heap above; holds the keys of any segment of a compacted topic (see deploy/admin/topics.py).
@@ -99,7 +99,7 @@ def render(settings: dict[str, str]) -> str:
 
 
 def command(folder: Path, binary: Path, jars: Path) -> list[str]:
-    """What starts the broker that `prepare` made ready in `folder`."""
+    """The command that starts the broker whose files `prepare` wrote into `folder`."""
     return [*_java(folder, binary, jars), "kafka.Kafka", str(folder / "server.properties")]
 
 
@@ -113,7 +113,7 @@ def prepare(folder: Path, port: int, controller_port: int, binary: Path, jars: P
 
 
 async def answers(bootstrap: str, seconds: float = 3.0) -> bool:
-    """Whether a broker answers there and is in service (registered and not fenced)."""
+    """Whether a broker answers and is in service (registered and not fenced)."""
     if not any(ports.accepts(host, port, seconds) for host, port in BrokerList(bootstrap).addresses):
         return False
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(seconds * 1000))
@@ -149,16 +149,16 @@ def _format(folder: Path, port: int, controller_port: int, binary: Path, jars: P
     ]
     done = subprocess.run(tool, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        lines = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
+        lines = (done.stderr + done.stdout).strip().splitlines() or ["no output"]
         raise Failure(f"{folder}: Kafka's storage could not be formatted: {lines[-1]}")
     settings.unlink()
     part.rename(folder / "log")
 
 
 class Broker:
-    """A broker of its own for one test run: free ports, storage in `folder`, `kill -9` at will.
+    """A broker for tests: free ports, storage in `folder`, can be killed.
 
-    `start` and `restart` return when it answers. Not for production: nobody restarts it.
+    `start` and `restart` return when it answers. Not for production: nothing restarts it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -169,10 +169,12 @@ class Broker:
 
     @property
     def pid(self) -> int:
+        """The process id; `start` comes first."""
         assert self._process is not None  # noqa: S101  (start comes first)
         return self._process.pid
 
     def start(self) -> Self:
+        """Starts the broker and waits until it answers. Raises RuntimeError with the end of its log."""
         found = java.find()
         class_path = jars.ensure(found)
         self._prepare(found.binary, class_path)
@@ -192,7 +194,7 @@ class Broker:
         self._wait_end()
 
     def stop(self) -> None:
-        """Ends it in order; nothing happens when it has ended already."""
+        """Stops it by SIGTERM; does nothing when it has ended already."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -201,7 +203,7 @@ class Broker:
                 self.kill()
 
     def restart(self) -> Self:
-        """Starts it again on the same ports and storage, after stopping it if it runs."""
+        """Stops it if it runs, then starts it on the same ports and storage."""
         self.stop()
         return self.start()
 

@@ -1,4 +1,4 @@
-"""The jars that the local Kafka broker runs from: copied once by Maven into the user's cache. IO: network, disk."""
+"""The jars of the local Kafka broker, copied once by Maven into the user's cache."""
 
 import hashlib
 import os
@@ -13,19 +13,19 @@ from schemas.errors import Failure
 
 POM = Path(__file__).with_name("pom.xml")
 MISSING = (
-    "Maven is missing, the local Kafka is fetched with it: run `apt-get install maven` or `brew install maven` "
-    "(or set kafka.local = false and kafka.bootstrap to a Kafka of yours)"
+    "Maven is missing; it fetches the local Kafka: run `apt-get install maven` or `brew install maven`, "
+    "or set kafka.local = false and kafka.bootstrap to your own Kafka"
 )
 
 
 def folder(env: Mapping[str, str] = os.environ) -> Path:
-    """Where the jars of the present pom belong: its content is in the name, a changed pom has another folder."""
+    """The folder of the jars; its name holds a hash of the pom, so a changed pom has another folder."""
     cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "ackstream" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 def ensure(java: Java, env: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the jars, fetched now if they are not there. Raises Failure that says what is missing."""
+    """The folder of the jars; fetches them if it does not exist. Raises Failure."""
     jars = folder(env)
     if jars.is_dir():
         return jars
@@ -41,9 +41,9 @@ def ensure(java: Java, env: Mapping[str, str] = os.environ) -> Path:
 
 
 def _fetch(maven: str, java: Java, env: Mapping[str, str], jars: Path) -> None:
-    """Copies into a folder beside `jars` and renames it: nobody ever sees half of them."""
+    """Copies into a folder beside `jars` and renames it, so that an incomplete folder is never used."""
     with tempfile.TemporaryDirectory(dir=jars.parent) as part:
-        # A pom of its own place: the plugin would otherwise create `target` in the checkout.
+        # A copy of the pom: beside the original the plugin would create `target` in the checkout.
         pom = shutil.copy(POM, part)
         copies = Path(part, "jars")
         command = [maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies"]

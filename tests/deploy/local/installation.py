@@ -1,4 +1,4 @@
-"""A stack of its own for a test: free ports, own settings file and data folder, run by the command line alone. IO."""
+"""A stack of its own for a test: free ports, own settings file and data folder, run by the command line alone."""
 
 import json
 import os

@@ -111,7 +111,7 @@ def test_a_foreign_service_that_does_not_answer_is_named(tmp_path: Path) -> None
 
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 5 * 1024**2))
-    with pytest.raises(Failure, match="5 MB of room"):
+    with pytest.raises(Failure, match="5 MB free"):
         preflight.room(tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_a_port_of_a_part_of_ours_is_not_taken_and_its_host_is_checked() -> None
         mine = Part("x", "", (), listeners=(Listener("127.0.0.1", port, "ingest.port", ""),))
         preflight.free_listeners([mine], {port})
         strange = Part("x", "", (), listeners=(Listener("192.0.2.1", port, "ingest.host", ""),))
-        with pytest.raises(Failure, match=r"192\.0\.2\.1 is no address of this machine"):
+        with pytest.raises(Failure, match=r"192\.0\.2\.1 is not an address of this machine"):
             preflight.free_listeners([strange], {port})
 
 

@@ -176,7 +176,7 @@ def test_an_up_that_cannot_work_stops_nothing(running: Installation) -> None:
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_INGEST_PORT=taken)
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_DASHBOARDS_PORT=taken)
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_KAFKA_CONTROLLER_PORT=taken)
-    assert "192.0.2.1 is no address of this machine" in running.refused(ACKSTREAM_INGEST_HOST="192.0.2.1")
+    assert "192.0.2.1 is not an address of this machine" in running.refused(ACKSTREAM_INGEST_HOST="192.0.2.1")
     assert "wa.raw has 2 partitions" in running.refused(ACKSTREAM_KAFKA_PARTITIONS="3")
     with running.settings(lambda text: text + '\n[sources.nobody]\nprovider = "nobody"\n'):
         assert "no provider 'nobody'" in running.refused()
@@ -246,7 +246,9 @@ def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Instal
     with (running.data / "run" / "ingest-1.lock").open("w") as place:
         fcntl.flock(place, fcntl.LOCK_EX)
         line = running.refused(ACKSTREAM_INGEST_PROCESSES="2")
-        assert line.startswith("ackstream: ingest does not get healthy: ackstream: instance 1 of ingest already runs")
+        assert line.startswith(
+            "ackstream: ingest does not become healthy: ackstream: instance 1 of ingest already runs"
+        )
         assert "ingest-1.log" in line
         status = json.loads(run({**running.env, "ACKSTREAM_INGEST_PROCESSES": "2"}, "status", "--json").stdout)
     found = {part["name"]: part for part in status["parts"]}
@@ -264,7 +266,7 @@ def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installat
     assert came_true(lambda: running.status()["normalise"]["last_error"] == why)
     assert came_true(lambda: running.pids()["normalise"] == [])
     line = running.refused()
-    assert line.startswith(f"ackstream: normalise does not get healthy: {why}")
+    assert line.startswith(f"ackstream: normalise does not become healthy: {why}")
     found = running.status()
     assert (found["normalise"]["health"], found["normalise"]["pids"]) == ("down", [])
     assert {part["health"] for name, part in found.items() if name != "normalise"} == {"ok"}
