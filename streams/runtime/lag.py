@@ -1,4 +1,4 @@
-"""How far the workers are behind, from Kafka itself, so also when none runs. IO: asks Kafka, reads single records."""
+"""The lag of the workers, read from Kafka itself, so that it is known even when no worker runs."""
 
 import asyncio
 import time
@@ -12,22 +12,22 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import DEAD, EVENTS, RAW, SENT, Topic
 
-# Consumer group of each stage and what it reads.
+# The consumer group of each stage and the topics that it reads, in the order of the pipeline.
 GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
     "normalise": ("ackstream-normalise", (RAW, SENT)),
     "load": ("ackstream-load", (EVENTS, DEAD)),
 }
-_READ_SECONDS = 5.0  # for the oldest record of every partition that is behind
+_READ_SECONDS = 5.0  # to read the oldest unprocessed record of every partition
 _POLL_MS = 200
-# Of one answer to a read: Kafka sends at least one batch of records, whatever its size.
+# Of one answer to a fetch: Kafka sends at least one batch of records, whatever its size.
 _READ_BYTES = 64 * 1024
 
 
 @dataclass(slots=True, frozen=True)
 class Behind:
-    """`records` that a stage has not processed yet, and the age of the oldest of them by Kafka's clock.
+    """How many `records` a stage has not processed yet, and the age of the oldest by Kafka's clock.
 
-    `oldest_seconds` is 0.0 when there are none, and None when the record could not be read in time.
+    `oldest_seconds` is 0.0 when there are none, None when that record could not be read in time.
     """
 
     records: int
@@ -35,9 +35,9 @@ class Behind:
 
 
 class Lags:
-    """Connections to Kafka that can be asked again and again; `open` and `close` them, or use `async with`.
+    """Measures the lag of every stage. `open` and `close` it, or use `async with`.
 
-    Methods raise KafkaError and OSError. Ask one question at a time.
+    Methods raise KafkaError and OSError, and are not to be called concurrently.
     """
 
     def __init__(self, bootstrap: str) -> None:
@@ -50,7 +50,7 @@ class Lags:
         )
 
     async def open(self) -> None:
-        """Connects; to be closed also when it fails."""
+        """Connects to Kafka. Call `close` even when it fails."""
         await self._admin.start()
         await self._consumer.start()
 
@@ -68,12 +68,12 @@ class Lags:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connections, started or not."""
+        """Closes the connections, open or not."""
         await self._consumer.stop()
         await self._admin.close()
 
     async def records(self) -> dict[str, int | None]:
-        """Records not yet processed, by stage; None when its topics do not exist."""
+        """The number of unprocessed records by stage; None when its topics do not exist."""
         found = {stage: await self._waiting(stage) for stage in GROUPS}
         return {
             stage: None if waiting is None else sum(end - first for first, end in waiting.values())
@@ -81,7 +81,7 @@ class Lags:
         }
 
     async def behind(self) -> dict[str, Behind | None]:
-        """The same with the age of the oldest of them."""
+        """The number of unprocessed records and the age of the oldest, by stage."""
         return {stage: await self._behind(stage) for stage in GROUPS}
 
     async def _behind(self, stage: str) -> Behind | None:
@@ -96,7 +96,7 @@ class Lags:
         return Behind(sum(end - first for first, end in waiting.values()), age)
 
     async def _waiting(self, stage: str) -> dict[TopicPartition, tuple[int, int]] | None:
-        """The offsets that a stage has still to read, by partition: the first, and the one after the last."""
+        """The unprocessed offsets of a stage, by partition: the first, and the one after the last."""
         group, topics = GROUPS[stage]
         found = await self._admin.describe_topics([topic.name for topic in topics])
         if any(topic["error_code"] for topic in found):
@@ -111,13 +111,13 @@ class Lags:
         waiting = {}
         for partition in partitions:
             position = committed[partition].offset if partition in committed else -1
-            # What was deleted after its retention cannot be processed any more.
+            # Records that retention has deleted cannot be processed any more.
             position = max(position, first[partition])
             waiting[partition] = position, max(end[partition], position)
         return waiting
 
     async def _oldest(self, late: Mapping[TopicPartition, int]) -> int | None:
-        """The earliest timestamp (ms) of the records at these offsets; None when not all answered in time."""
+        """The earliest timestamp (ms) of the records at these offsets; None when one was not read in time."""
         consumer = self._consumer
         stamps: dict[TopicPartition, int] = {}
         consumer.assign(list(late))
@@ -132,5 +132,5 @@ class Lags:
                 for partition, records in found.items():
                     stamps.setdefault(partition, records[0].timestamp)
         finally:
-            consumer.unsubscribe()  # else it would go on reading ahead
+            consumer.unsubscribe()  # otherwise the client keeps prefetching
         return min(stamps.values())

@@ -120,7 +120,7 @@ def diff(stack: Stack, name: str, code: int) -> Any:
 def test_a_killed_replay_goes_on_where_it_was_and_touches_nothing_but_its_tables(parts: Stack) -> None:
     before, ends = live(parts), topic_ends(parts)
     arguments = ("replay", "--from", "beginning", "--into", "slow", "--rate", "10")
-    parts._spawn("replay", "deploy.cli", *arguments)
+    parts.spawn("replay", "deploy.cli", *arguments)
     wait_until("some are done", lambda: (known := state(parts, "slow")) is not None and known.run.done > 0)
     parts.kill("replay")
     done = state(parts, "slow")

@@ -82,7 +82,7 @@ def status_of(stack: Stack) -> str | None:
 def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: Stack) -> None:
     kafka.start_clickhouse(tables=True)
     valve = Valve(kafka.broker.port)
-    kafka._spawn("load", "tests.e2e.valved_worker", str(valve.port), "0")
+    kafka.spawn("load", "tests.e2e.valved_worker", str(valve.port), "0")
     say(kafka, "sent", NOON)
     wait_until("the first owner writes", lambda: status_of(kafka) == "sent")
     valve.shut()

@@ -101,7 +101,7 @@ class Place(Stack):
         self.up().start("analytics")
         self._watcher.start()
 
-    def _spawn(self, part: str, module: str, *arguments: str) -> None:
+    def spawn(self, part: str, module: str, *arguments: str) -> None:
         role = part.partition("-")[0]
         links = {} if role == "clickhouse" else self._addresses["ingest" if role == "ingest" else "workers"]
         with (self.folder / f"{part}.log").open("ab") as log:

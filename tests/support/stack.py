@@ -136,16 +136,16 @@ class Stack:
         elif part == "clickhouse":
             self.start_clickhouse(tables=True)
         elif part in ("ingest", "dashboards"):
-            self._spawn(part, "deploy.cli", part)
+            self.spawn(part, "deploy.cli", part)
         else:
-            self._spawn(
+            self.spawn(
                 part, "deploy.cli", "worker", part.partition("-")[0], "--instance", part.partition("-")[2] or "0"
             )
 
     def start_clickhouse(self, *, tables: bool) -> None:
         """Starts ClickHouse and waits for it; `tables` = with the migrations applied."""
         data, users, port = self.folder / "clickhouse", self.folder / "users.json", str(self.ports["clickhouse"])
-        self._spawn(
+        self.spawn(
             "clickhouse", "deploy.local.clickhouse_server", "--data", str(data), "--users", str(users), "--port", port
         )
         wait_until("ClickHouse answers /ping", lambda: self._read(f"http://127.0.0.1:{port}/ping")[0] == 200)
@@ -249,7 +249,7 @@ class Stack:
         """What a part printed."""
         return (self.folder / f"{part}.log").read_text()
 
-    def _spawn(self, part: str, module: str, *arguments: str) -> None:
+    def spawn(self, part: str, module: str, *arguments: str) -> None:
         with (self.folder / f"{part}.log").open("ab") as log:
             self.processes[part] = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments], env=self.env, stdout=log, stderr=log
