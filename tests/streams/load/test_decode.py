@@ -1,4 +1,4 @@
-"""What stands on wa.events and is no event of ours is told from one that is; what is cut by a crash is made whole."""
+"""Records of wa.events that are not canonical events are recognised; a state that a crash cut off is completed."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _values = st.one_of(_leaves, st.lists(_leaves, max_size=2), st.dictionaries(st.s
 
 
 class Record:
-    """A record, as far as it is looked at."""
+    """A Kafka record, as far as it is decoded."""
 
     def __init__(self, value: Any, **headers: str) -> None:
         self.value = value
@@ -31,27 +31,27 @@ class Record:
 
 
 @given(events_of_few_messages())
-def test_every_event_of_our_own_is_one(told: dict[str, Any]) -> None:
-    assert decode(Record(orjson.dumps(told))) == (told, "")
+def test_every_event_of_the_normalise_stage_is_valid(valid: dict[str, Any]) -> None:
+    assert decode(Record(orjson.dumps(valid))) == (valid, "")
 
 
 @given(st.sampled_from([*sorted(GOOD), "to", "account", "template", "from_me", "historical", "latitude"]), _values)
-def test_whatever_passes_as_an_event_can_be_taken_into_the_states(name: str, value: Any) -> None:
+def test_every_valid_event_can_be_applied_to_the_states(name: str, value: Any) -> None:
     found, problem = decode(Record(orjson.dumps({**GOOD, name: value})))
     assert (found is None) == bool(problem)
     if found is not None:
         states, _ = apply_events([GOOD, found], lambda _: None, lambda _: [])
-        assert set(states) >= {said[0] for one in (GOOD, found) if (said := event_to_state(one)) is not None}
+        assert set(states) >= {unit[0] for one in (GOOD, found) if (unit := event_to_state(one)) is not None}
 
 
 @pytest.mark.parametrize("value", [None, b"", b" ", b"{", b"\xff", b"null", b"[]", b"5", b"{}", b"[" * 9999])
-def test_what_is_no_json_object_is_no_event(value: bytes | None) -> None:
+def test_a_record_that_is_not_a_json_object_is_not_an_event(value: bytes | None) -> None:
     found, problem = decode(Record(value))
     assert found is None
     assert problem
 
 
-def test_a_null_says_nothing() -> None:
+def test_null_fields_are_dropped() -> None:
     assert decode(Record(orjson.dumps({**GOOD, "error_code": None})))[0] == {
         name: value for name, value in GOOD.items() if name != "error_code"
     }
@@ -61,15 +61,15 @@ def test_a_null_says_nothing() -> None:
 def test_a_header_of_a_megabyte_makes_a_dead_letter_that_fits_its_topic(name: str) -> None:
     headers = {"source": "s", "provider": "meta", "received_at": "2026-11-20T12:00:00Z", "request_id": "r"}
     headers[name] = "h" * 2_000_000
-    told: Any = Record(b"{}", **headers)
-    events, (letter,) = normalise(headers_of(told), told.value, {"topic": "wa.raw", "partition": 0, "offset": 0})
+    record: Any = Record(b"{}", **headers)
+    events, (letter,) = normalise(headers_of(record), record.value, {"topic": "wa.raw", "partition": 0, "offset": 0})
     assert not events
     assert name in letter["detail"]
     assert sum(map(len, dead_letter_record(letter))) < DEAD.max_bytes // 2
 
 
-def test_the_mark_of_a_group_message_that_a_crash_took_from_the_changelog_is_made_again() -> None:
-    """The changelog got the member but not the mark on its parent; the batch is read again, then the disk is lost."""
+def test_the_mark_of_a_group_message_that_a_crash_kept_from_the_changelog_is_set_again() -> None:
+    """The changelog has the member but not the mark on its parent; the batch is read again, then the disk is lost."""
     read = event("status", message_id="g", status="read", participant="p", at=NOON + 1)
     cut = {key: dumps(state) for key, state in [event_to_state(read) or (b"", [])]}
     again, _ = apply_events([read], cut.get, lambda _: [])

@@ -1,4 +1,4 @@
-"""When the share of what is not understood says that the fault is ours, and when it does not."""
+"""When the failure rate of parsing proves that the fault is ours, and when it does not."""
 
 import random
 from pathlib import Path
@@ -8,124 +8,135 @@ import pytest
 
 from schemas.reasons import Reason
 from schemas.settings.config import Config, parse
-from streams.normalise.circuit_breaker import sentence
+from streams.normalise.circuit_breaker import SavedCircuit, sentence
 from streams.normalise.failure_rate import MIN_BODIES, PARSED_WITHIN_MS, RECENT, WINDOW, FailureRates, Trip
 
 NOON = 1_795_176_000_000
 
 
-class Seen:
-    """A tally and the ways to fill it."""
+class Worker:
+    """The failure rates of a worker, with a clock that moves a second a body."""
 
     def __init__(self, limit: float = 0.5) -> None:
-        self.shares = FailureRates(limit)
+        self.rates = FailureRates(limit)
         self.now = NOON
 
-    def say(self, source: str, bodies: int, *reasons: str, understood: bool | None = None, **headers: str) -> "Seen":
-        told = {"source": source, "provider": "meta", "auth": "hmac;key=1", **headers}
+    def add(self, source: str, bodies: int, *reasons: str, parsed: bool | None = None, **headers: str) -> "Worker":
+        """Adds bodies of a source with dead letters for these reasons; `parsed` = a body gave an event as well."""
+        texts = {"source": source, "provider": "meta", "auth": "hmac;key=1", **headers}
         for _ in range(bodies):
             self.now += 1000
             letters: list[dict[str, Any]] = [{"reason": reason} for reason in reasons]
-            gave = not reasons if understood is None else understood
-            self.shares.add({name: value.encode() for name, value in told.items()}, gave, letters, self.now)
+            gave_events = not reasons if parsed is None else parsed
+            self.rates.add({name: text.encode() for name, text in texts.items()}, gave_events, letters, self.now)
         return self
 
     @property
-    def broken(self) -> Trip | None:
-        return self.shares.trip()
+    def trip(self) -> Trip | None:
+        return self.rates.trip()
 
 
-def test_the_only_source_that_is_not_understood_any_more_stops_the_worker() -> None:
-    seen = Seen().say("shop", 50).say("shop", 49, Reason.UNKNOWN_SHAPE)
-    assert seen.broken is None
-    seen.say("shop", 1, Reason.UNKNOWN_SHAPE)
-    assert seen.broken == Trip("shop", "meta", 50, MIN_BODIES, "unknown_shape", 1, 0)
+def test_the_only_source_that_is_not_parsed_any_more_stops_the_worker() -> None:
+    worker = Worker().add("shop", 50).add("shop", 49, Reason.UNKNOWN_SHAPE)
+    assert worker.trip is None
+    worker.add("shop", 1, Reason.UNKNOWN_SHAPE)
+    assert worker.trip == Trip("shop", "meta", 50, MIN_BODIES, "unknown_shape", 1, 0)
 
 
-def test_too_few_bodies_say_nothing() -> None:
-    assert Seen().say("shop", MIN_BODIES - 1, Reason.PARSER_ERROR).broken is None
+def test_too_few_bodies_prove_nothing() -> None:
+    assert Worker().add("shop", MIN_BODIES - 1, Reason.PARSER_ERROR).trip is None
 
 
-def test_who_proves_nothing_stops_nothing_whatever_they_send() -> None:
+def test_unauthenticated_senders_stop_nothing_whatever_they_send() -> None:
     rng = random.Random(1)  # noqa: S311
-    seen = Seen(limit=0.01)
+    worker = Worker(limit=0.01)
     for _ in range(3000):
-        seen.say(rng.choice("abc"), 1, rng.choice(list(Reason)), auth="unsigned")
-    assert seen.broken is None
+        worker.add(rng.choice("abc"), 1, rng.choice(list(Reason)), auth="unsigned")
+    assert worker.trip is None
 
 
 @pytest.mark.parametrize("reason", [Reason.INVALID_JSON, Reason.TOO_LARGE, Reason.BAD_ENVELOPE])
-def test_what_is_theirs_says_nothing_about_us(reason: Reason) -> None:
-    assert Seen().say("shop", WINDOW, reason).broken is None
+def test_faults_of_the_sender_do_not_count(reason: Reason) -> None:
+    assert Worker().add("shop", WINDOW, reason).trip is None
 
 
-def test_what_users_say_about_sent_messages_is_not_counted() -> None:
-    assert Seen().say("shop", WINDOW, Reason.BAD_ELEMENT, kind="sent").broken is None
+def test_sent_records_do_not_count() -> None:
+    assert Worker().add("shop", WINDOW, Reason.BAD_ELEMENT, kind="sent").trip is None
 
 
-def test_a_body_with_a_sibling_that_is_understood_counts_only_when_a_parser_raised() -> None:
-    assert Seen().say("shop", WINDOW, Reason.BAD_ELEMENT, understood=True).broken is None
-    assert Seen().say("shop", WINDOW, Reason.PARSER_ERROR, understood=True).broken is not None
-    assert Seen().say("shop", WINDOW, Reason.UNKNOWN_PROVIDER).broken is not None
+def test_a_body_that_gave_an_event_counts_only_when_a_parser_raised() -> None:
+    assert Worker().add("shop", WINDOW, Reason.BAD_ELEMENT, parsed=True).trip is None
+    assert Worker().add("shop", WINDOW, Reason.PARSER_ERROR, parsed=True).trip is not None
+    assert Worker().add("shop", WINDOW, Reason.UNKNOWN_PROVIDER).trip is not None
 
 
 def test_one_hostile_source_does_not_stop_another_however_much_it_sends() -> None:
-    seen = Seen()
+    worker = Worker()
     for _ in range(20):
-        seen.say("good", 1).say("hostile", 1000, Reason.UNKNOWN_SHAPE)
-        assert seen.broken is None
+        worker.add("good", 1).add("hostile", 1000, Reason.UNKNOWN_SHAPE)
+        assert worker.trip is None
 
 
-def test_several_sources_are_outvoted_only_by_more() -> None:
-    seen = (
-        Seen()
-        .say("a", MIN_BODIES, Reason.PARSER_ERROR)
-        .say("b", MIN_BODIES, Reason.PARSER_ERROR)
-        .say("c", 1)
-        .say("d", 1)
-    )
-    assert seen.broken is None
-    seen.say("d", RECENT, Reason.PARSER_ERROR)  # too few to fail, and understood no more
-    broken = seen.broken
-    assert broken is not None
-    assert (broken.failing, broken.parsed) == (2, 1)
+def test_the_worker_stops_only_when_failing_sources_outnumber_parsed_ones() -> None:
+    worker = Worker().add("a", MIN_BODIES, Reason.PARSER_ERROR).add("b", MIN_BODIES, Reason.PARSER_ERROR)
+    worker.add("c", 1).add("d", 1)
+    assert worker.trip is None
+    worker.add("d", RECENT, Reason.PARSER_ERROR)  # too few to fail, and not parsed any more
+    trip = worker.trip
+    assert trip is not None
+    assert (trip.failing, trip.parsed) == (2, 1)
 
 
-def test_a_source_that_was_understood_yesterday_has_no_voice_today() -> None:
-    seen = Seen().say("quiet", 5).say("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
-    assert seen.broken is None
-    seen.now += PARSED_WITHIN_MS
-    assert seen.say("shop", 1, Reason.UNKNOWN_SHAPE).broken is not None
+def test_a_source_that_was_parsed_yesterday_has_no_vote_today() -> None:
+    worker = Worker().add("quiet", 5).add("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
+    assert worker.trip is None
+    worker.now += PARSED_WITHIN_MS
+    assert worker.add("shop", 1, Reason.UNKNOWN_SHAPE).trip is not None
 
 
-def test_a_source_that_fell_silent_a_day_ago_stops_nothing() -> None:
-    seen = Seen().say("other", 1).say("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
-    seen.now += PARSED_WITHIN_MS + 1000
-    assert seen.say("third", 1, Reason.UNKNOWN_SHAPE).broken is None
+def test_a_source_that_sent_nothing_for_a_day_stops_nothing() -> None:
+    worker = Worker().add("other", 1).add("shop", MIN_BODIES, Reason.UNKNOWN_SHAPE)
+    worker.now += PARSED_WITHIN_MS + 1000
+    assert worker.add("third", 1, Reason.UNKNOWN_SHAPE).trip is None
 
 
-def test_after_the_trouble_the_source_is_well_again() -> None:
-    seen = Seen().say("shop", WINDOW, Reason.UNKNOWN_SHAPE)
-    assert seen.broken is not None
-    assert seen.say("shop", WINDOW // 2 + 1).broken is None
+def test_a_source_that_is_parsed_again_does_not_fail_any_more() -> None:
+    worker = Worker().add("shop", WINDOW, Reason.UNKNOWN_SHAPE)
+    assert worker.trip is not None
+    assert worker.add("shop", WINDOW // 2 + 1).trip is None
 
 
-def test_zero_is_off_and_one_means_all() -> None:
-    assert Seen(limit=0).say("shop", WINDOW, Reason.PARSER_ERROR).broken is None
-    seen = Seen(limit=1).say("shop", 1).say("shop", WINDOW - 1, Reason.PARSER_ERROR)
-    assert seen.broken is None
-    assert seen.say("shop", 1, Reason.PARSER_ERROR).broken is not None
+def test_a_limit_of_zero_is_off_and_one_means_all_bodies() -> None:
+    assert Worker(limit=0).add("shop", WINDOW, Reason.PARSER_ERROR).trip is None
+    worker = Worker(limit=1).add("shop", 1).add("shop", WINDOW - 1, Reason.PARSER_ERROR)
+    assert worker.trip is None
+    assert worker.add("shop", 1, Reason.PARSER_ERROR).trip is not None
 
 
-def test_the_sentence_names_source_reason_and_both_ways_on() -> None:
-    told = sentence(Trip("shop", "meta", 120, 150, "parser_error", 2, 0))
+def test_the_sentence_names_the_source_the_reason_and_both_remedies() -> None:
+    text = sentence(Trip("shop", "meta", 120, 150, "parser_error", 2, 0))
     for part in ("shop (meta)", "120 of the last 150", "exit code 78", "dead retry --reason parser_error",
                  "streams.dead_share_limit = 0"):  # fmt: skip
-        assert part in told
-    assert len(told) < 400
+        assert part in text
+    assert len(text) < 400
 
 
-def test_the_default_is_half_and_shares_are_from_0_to_1() -> None:
+def test_the_default_limit_is_half_and_the_environment_can_switch_it_off() -> None:
     assert Config().streams.dead_share_limit == 0.5
     env = {"ACKSTREAM_STREAMS_DEAD_SHARE_LIMIT": "0"}
     assert parse("", Path("/nowhere/ackstream.toml"), env).streams.dead_share_limit == 0
+
+
+def test_a_saved_circuit_is_open_until_it_is_closed_or_the_settings_change(tmp_path: Path) -> None:
+    def config(limit: str) -> Config:
+        text = f'data_dir = "{tmp_path}"\n[streams]\ndead_share_limit = {limit}\n'
+        return parse(text, tmp_path / "ackstream.toml", {})
+
+    saved = SavedCircuit(config("0.5"))
+    assert saved.reason() is None
+    assert not saved.close()
+    saved.open("a reason")
+    assert SavedCircuit(config("0.5")).reason() == "a reason"
+    assert SavedCircuit(config("0.6")).reason() is None
+    assert saved.close()
+    assert saved.reason() is None

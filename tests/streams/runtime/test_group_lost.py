@@ -1,4 +1,4 @@
-"""aiokafka gives up its part in a group without a word; a worker has to notice, or it would stand still for ever."""
+"""aiokafka may leave its consumer group without any report; a worker must notice, or it would stop working."""
 
 import asyncio
 from types import SimpleNamespace
@@ -10,14 +10,14 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from streams.runtime.partition_batches import BatchConsumerThread
 
 
-async def test_a_worker_sees_that_its_group_has_lost_it() -> None:
-    """The same error as from a broker that comes back and names no broker yet: nobody to ask for the coordinator."""
+async def test_a_worker_notices_that_its_client_has_left_the_group() -> None:
+    """The same error as from a broker that comes back and lists no broker yet: no node can be asked."""
     client, subscriptions = AIOKafkaClient(bootstrap_servers="127.0.0.1:1"), SubscriptionState()
     subscriptions.register_fetch_waiters(set())
     consumer = SimpleNamespace(_coordinator=GroupCoordinator(client, subscriptions, group_id="g"))
     thread = object.__new__(BatchConsumerThread)
     thread._consumer = None
-    assert not thread.uncoordinated  # it has not begun
+    assert not thread.uncoordinated  # it has not started
     thread._consumer = consumer
     assert not thread.uncoordinated
     subscriptions.subscribe(topics={"t"})

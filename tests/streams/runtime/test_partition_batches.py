@@ -1,4 +1,4 @@
-"""Batches of a partition: cut without loss, committed only as an unbroken prefix."""
+"""Batches of a partition: split without loss, committed only as an unbroken prefix."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from streams.runtime.partition_batches import BATCH_BYTES, BATCH_RECORDS, Batch,
 
 
 class Record:
-    """What the consumer gets of one record, as far as batches look at it."""
+    """A Kafka record, as far as batches read it."""
 
     timestamp = 0
     timestamp_type = 0
@@ -21,7 +21,7 @@ class Record:
 
 
 def flight_of(sizes: list[int]) -> InFlight:
-    """One batch a size, offsets one after the other from 0."""
+    """Batches of these sizes with consecutive offsets from 0."""
     flight, offset = InFlight(), 0
     for size in sizes:
         flight.batches.append(Batch(TP("t", 0), [Record(offset + n) for n in range(size)], 1))
