@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from schemas.normalisation.sent_records import Record, read_line, refusal
+from schemas.normalisation.sent_records import Record, checked_line, refusal_reason
 from schemas.parsing.json_values import as_id, as_object
 
 # Of one line, in characters: a record needs a thousandth, and a file without line ends must not fill the memory.
@@ -74,7 +74,7 @@ def _ndjson(first: str, lines: Lines) -> Iterator[Row]:
 
 
 def _json_row(line: str, number: int) -> Row:
-    value, reason = read_line(line.strip(_BLANK).encode("utf-8", "surrogateescape"))
+    value, reason = checked_line(line.strip(_BLANK).encode("utf-8", "surrogateescape"))
     return Row(number, value if reason is None else None, reason, as_id(as_object(value).get("message_id")))
 
 
@@ -109,7 +109,7 @@ def _csv_row(header: list[str], cells: list[str], line: int) -> Row:
     record = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name and cell.strip()}
     if any(not cell.isascii() and _is_broken(cell) for cell in record.values()):
         return Row(line, None, _NOT_UTF8)
-    reason = refusal(record)
+    reason = refusal_reason(record)
     return Row(line, record if reason is None else None, reason, as_id(record.get("message_id")))
 
 

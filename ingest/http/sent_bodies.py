@@ -8,7 +8,7 @@ from ingest.http.refusals import NO_RAW_ANSWERS, RAW_IS_1
 from ingest.storage.record import RecordHeaders
 from schemas.http_errors import HttpError, bad_parameter
 from schemas.normalisation.raw_topic import SEND_RESPONSE, SENT
-from schemas.normalisation.sent_records import parse_send_response, refusal_of, split
+from schemas.normalisation.sent_records import facts_refusal_reason, parse_send_response, split
 from schemas.parsing.json_text import dumps
 from schemas.parsing.results import Rejected
 from schemas.providers.base import Provider
@@ -77,7 +77,7 @@ def read_sent_body(body: bytes, query: Mapping[str, str], provider: Provider) ->
     if raw != "1":
         return RAW_IS_1
     facts = {name: value.strip() for name, value in query.items() if name != "raw" and value.strip()}
-    problem = refusal_of(facts)
+    problem = facts_refusal_reason(facts)
     return read_send_response(body, facts, provider) if problem is None else bad_parameter(problem)
 
 

@@ -1,7 +1,7 @@
-"""What the platform would make of one request, without any service. Pure.
+"""What becomes of one HTTP request, authentication included, without any service.
 
-Facts that only our edge knows get placeholders: the request_id is "explain", and where no source of the settings is
-meant it is called like its provider.
+Facts that only the edge knows get placeholders: the request_id is "explain", and a request without a source of the
+settings has its provider's name as the source.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from schemas.authentication.policy import NO_CHECKS, Policy
 from schemas.authentication.request import Request
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.raw_topic import Event, normalise
 from schemas.parsing.times import to_iso
 from schemas.providers.base import Provider
@@ -21,7 +22,7 @@ _POSITION = {"topic": "wa.raw", "partition": 0, "offset": 0}
 
 @dataclass(slots=True, frozen=True)
 class Setup:
-    """How a source is set up, and from which address the request comes; by default as its provider alone."""
+    """The settings of a source, and the IP address of the request. By default a provider without any settings."""
 
     formats: Formats = field(default_factory=Formats)
     source: str = ""
@@ -43,38 +44,39 @@ def explain(
     verify_token: str | None = None,
     setup: Setup | None = None,
 ) -> dict[str, Any]:
-    """{"auth", "outcome", "response", "events", "dead"} for one request at `now` (ms). Raises ValueError for an unknown
-    provider, nothing else.
+    """{"auth", "outcome", "response", "events", "dead"} for one request at `now` (ms).
 
-    Header names may be in any case; without `query` that of `url` counts. Secrets and token that are given take the
-    place of those of the setup. Of a rejected request nothing is parsed, as at the edge.
+    Header names may be in any case. Without `query` that of `url` is used. `secrets` and `verify_token` replace those
+    of the setup. A rejected request is not parsed, as at the edge. Raises ValueError for an unknown provider.
     """
     setup = setup or Setup()
     source = setup.source or provider_name
     provider = setup.formats.of(source, provider_name)
     if provider is None:
-        raise ValueError(f"There is no provider of that name; use one of {', '.join(setup.formats.known)}.")
+        raise ValueError(f"There is no provider of this name; use one of {', '.join(setup.formats.known)}.")
     query = query or _query_of(url)
     lowered = {name.lower(): value for name, value in headers.items()}
     path_secret = setup.auth.path_secret(_tail_of(url, setup.source), provider.subpath)
     request = Request(lowered, body, method.upper(), query, url, now, path_secret or "", setup.address)
     if path_secret is None:
-        return _answer("reject", "reject")
+        return _result("reject", "reject")
     if request.method == "GET":
         tokens = [verify_token] if verify_token else setup.verify_tokens
         return _handshake(provider, request, tokens, setup.auth)
     auth = setup.auth.verify(request, provider.verify, secrets or setup.secrets).auth
     if auth == "reject":
-        return _answer(auth, "reject")
+        return _result(auth, "reject")
     record = {"source": source, "provider": provider.name, "received_at": to_iso(now), "request_id": "explain"}
-    return _understood(auth, *normalise(record, body, _POSITION, setup.formats))
+    return _normalised(auth, *normalise(record, body, _POSITION, setup.formats))
 
 
-def _understood(auth: str, events: Sequence[Event], dead: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _normalised(auth: str, events: Sequence[Event], dead: Sequence[DeadLetter]) -> dict[str, Any]:
     return {
-        **_answer(auth, "accepted" if events else "quarantine"),
+        **_result(auth, "accepted" if events else "quarantine"),
         "events": [event.fields for event in events],
-        "dead": [{"index": one["raw"]["index"], "reason": one["reason"], "detail": one["detail"]} for one in dead],
+        "dead": [
+            {"index": letter["raw"]["index"], "reason": letter["reason"], "detail": letter["detail"]} for letter in dead
+        ],
     }
 
 
@@ -83,12 +85,12 @@ def _query_of(url: str) -> dict[str, str]:
         return {}
     try:
         return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-    except ValueError:  # no URL, so no query
+    except ValueError:  # not a URL
         return {}
 
 
 def _tail_of(url: str, source: str) -> str:
-    """What follows the source's name in its address; a proxy may take away what comes before /webhooks."""
+    """The part of a source's address after its name; a proxy may remove what precedes /webhooks."""
     if not source:
         return ""
     try:
@@ -99,10 +101,10 @@ def _tail_of(url: str, source: str) -> str:
 
 
 def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Policy) -> dict[str, Any]:
-    answer_to = provider.challenge if auth.admits_handshake(request) else None
-    response = answer_to(request.query, tokens) if answer_to is not None else None
-    return _answer("reject", "reject") if response is None else {**_answer("ok", "challenge"), "response": response}
+    challenge = provider.challenge if auth.admits_handshake(request) else None
+    response = challenge(request.query, tokens) if challenge is not None else None
+    return _result("reject", "reject") if response is None else {**_result("ok", "challenge"), "response": response}
 
 
-def _answer(auth: str, outcome: str) -> dict[str, Any]:
+def _result(auth: str, outcome: str) -> dict[str, Any]:
     return {"auth": auth, "outcome": outcome, "response": None, "events": [], "dead": []}

@@ -7,8 +7,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
-from schemas.normalisation.raw_topic import resolved
-from schemas.normalisation.sent_topic import resolved_records
+from schemas.normalisation import raw_topic, sent_topic
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.providers import registry
 from schemas.settings.config import Config
 from schemas.topics import DEAD, EVENTS, RAW, SENT
@@ -37,7 +37,7 @@ class Normaliser:
         self.events = 0
         self.dead = 0
 
-    def take(self, record: ConsumerRecord) -> list[dict[str, Any]]:
+    def take(self, record: ConsumerRecord) -> list[DeadLetter]:
         """Adds the events and dead letters of one record to the batches; returns the dead letters."""
         events, letters = parse_record(record, self._config, self._formats)
         for event in events:
@@ -51,9 +51,9 @@ class Normaliser:
     def resolve(self, record: ConsumerRecord, indexes: Iterable[int]) -> None:
         """Adds the letters that replace the dead letters of these elements, which are events now."""
         if record.topic == SENT.name:
-            letters = resolved_records(sent_record(record), self._config, indexes)
+            letters = sent_topic.resolved_letters(sent_record(record), self._config, indexes)
         else:
-            letters = resolved(headers_of(record), position_of(record), indexes)
+            letters = raw_topic.resolved_letters(headers_of(record), position_of(record), indexes)
         for letter in letters:
             self._add_letter(letter)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.events import FIELDS, Arrival, finish
 from schemas.normalisation import raw_topic as module
+from schemas.normalisation.dead_letters import MAX_EXCERPT, excerpt
 from schemas.normalisation.raw_topic import normalise
-from schemas.normalisation.redact import LIMIT, excerpt
 from schemas.parsing.results import Parsed
 from schemas.providers.base import Provider
 from schemas.providers.registry import Formats, built_in
@@ -164,7 +164,7 @@ def test_an_excerpt_shows_structure_alone() -> None:
 )
 def test_an_excerpt_has_no_digits_and_an_end(value: Any) -> None:
     shown = excerpt(value)
-    assert len(shown) <= LIMIT
+    assert len(shown) <= MAX_EXCERPT
     assert not any(character.isdigit() for character in shown)
 
 

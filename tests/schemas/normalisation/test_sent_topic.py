@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.normalisation.raw_topic import normalise
-from schemas.normalisation.sent_topic import Record, named_sources, normalise_record, resolved_records
+from schemas.normalisation.sent_topic import SentRecord, named_sources, normalise_record, resolved_letters
 from schemas.settings.config import Config, parse
 from tests.support.examples import faults
 
@@ -21,8 +21,10 @@ POSITION = {"topic": "wa.sent", "partition": 3, "offset": 77}
 ONE = {"message_id": "wamid.A", "to": "+5511955554444", "template": "oferta", "sent_at": "2026-11-20T11:59:00Z"}
 
 
-def record(value: Any, timestamp_ms: int | None = NOON, **headers: str) -> Record:
-    return Record(headers, value if isinstance(value, bytes) else json.dumps(value).encode(), POSITION, timestamp_ms)
+def record(value: Any, timestamp_ms: int | None = NOON, **headers: str) -> SentRecord:
+    return SentRecord(
+        headers, value if isinstance(value, bytes) else json.dumps(value).encode(), POSITION, timestamp_ms
+    )
 
 
 def read(value: Any, *, config: Config = CONFIG, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -96,9 +98,9 @@ def test_without_a_time_in_kafka_nobody_can_say_when_it_came(timestamp_ms: int |
 
 def test_what_is_resolved_keeps_its_source_and_its_place() -> None:
     value = [{**ONE, "source": "shop"}, {**ONE, "source": "desk"}]
-    [letter] = resolved_records(record(value), CONFIG, [1])
+    [letter] = resolved_letters(record(value), CONFIG, [1])
     assert (letter["reason"], letter["source"], letter["raw"]) == ("resolved", "desk", {**POSITION, "index": 1})
-    assert [letter["raw"] for letter in resolved_records(record(b""), CONFIG, [9])] == [{**POSITION, "index": 9}]
+    assert [letter["raw"] for letter in resolved_letters(record(b""), CONFIG, [9])] == [{**POSITION, "index": 9}]
 
 
 _values = st.recursive(
