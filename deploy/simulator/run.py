@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.simulator.facts import Account
-from deploy.simulator.post import Poster, ticking
+from deploy.simulator.facts import Account, Request
+from deploy.simulator.poster import Poster
+from deploy.simulator.provider_delivery import ProviderRun
 from deploy.simulator.running_truth import Book
 from deploy.simulator.stats import Stats
 from deploy.simulator.stream import Part, Script, Stream
@@ -71,21 +72,37 @@ def simulate(script: Script, orders: Orders, truth: Path | None) -> Stats:
 
 async def _posted(stream: Stream, orders: Orders, write: Callable[[Line], None]) -> Stats:
     book = Book(write)
-    poster = Poster(orders.base_url, book, stream.script.speed, orders.give_up)
+    run = ProviderRun(book, stream.script.speed, orders.give_up)
+    poster = Poster(orders.base_url, run.deliver, on_late=run.late)
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, poster.stopped.set)
     began = time.time_ns() // 1_000_000
-    ticker = asyncio.create_task(ticking(poster, orders.every, orders.tell))
+    ticker = asyncio.create_task(_report(run.stats, orders))
     try:
-        await poster.run(_parts(stream), orders.drain_seconds)
+        await poster.run(schedule(_parts(stream), book), orders.drain_seconds)
     finally:
         ticker.cancel()
         with suppress(asyncio.CancelledError):
             await ticker
     book.close(began, time.time_ns() // 1_000_000)
-    orders.tell(poster.stats)
-    return poster.stats
+    orders.tell(run.stats)
+    return run.stats
+
+
+async def _report(stats: Stats, orders: Orders) -> None:
+    """Reports the progress every `orders.every` seconds until it is cancelled."""
+    while True:
+        await asyncio.sleep(orders.every)
+        orders.tell(stats)
+
+
+async def schedule(parts: AsyncIterator[Part], book: Book) -> AsyncIterator[tuple[float, Request]]:
+    """The requests of all parts with their seconds of the run; `book` learns what to expect of a part first."""
+    async for part in parts:
+        book.expect(part.expected)
+        for at, request in part.due:
+            yield at, request
 
 
 async def _parts(stream: Stream) -> AsyncIterator[Part]:

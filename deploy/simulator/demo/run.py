@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from deploy.simulator.demo import compare, post, report
+from deploy.simulator.demo import compare, delivery, report
 from deploy.simulator.demo.compare import Difference, Posted, Totals
 from deploy.simulator.demo.tables import Tables
 from deploy.simulator.facts import Account, Answer
@@ -57,9 +57,9 @@ class Demo:
 
     def run(self, rate: float | None) -> bool:
         """Posts everything and prints the verdict; True when every number equals the truth. Raises PostError."""
-        asyncio.run(post.check_ready(self.base_url))
+        asyncio.run(delivery.check_ready(self.base_url))
         if self.tables.count_units(self.traffic.prefixes):
-            raise post.PostError(
+            raise delivery.PostError(
                 f"the tables already hold run {self.traffic.run}: leave out --run, or give another one"
             )
         before = self.tables.totals()
@@ -67,7 +67,9 @@ class Demo:
         with self._progress() as progress:
             task = progress.add_task("posting", total=len(self.traffic.requests))
             answers = asyncio.run(
-                post.post_all(self.base_url, self.traffic.requests, rate, lambda count: progress.advance(task, count))
+                delivery.DemoRun(self.base_url, lambda count: progress.advance(task, count)).post(
+                    self.traffic.requests, rate
+                )
             )
             posted = Posted(began, _now())
             self._wait(progress, before)

@@ -18,7 +18,9 @@ from aiohttp import web
 from deploy.cli.main import cli
 from deploy.simulator import truth_file
 from deploy.simulator.facts import Fact, Request
-from deploy.simulator.post import RETRIES, Poster, pause
+from deploy.simulator.poster import Poster
+from deploy.simulator.provider_delivery import RETRIES, ProviderRun, pause
+from deploy.simulator.run import schedule
 from deploy.simulator.running_truth import Book
 from deploy.simulator.stats import AnswerTimes
 from deploy.simulator.stream import Part
@@ -53,16 +55,17 @@ async def parts(due: list[tuple[float, Request]]) -> AsyncIterator[Part]:
 
 async def posted(
     url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: bool
-) -> tuple[Poster, list[Line]]:
+) -> tuple[ProviderRun, list[Line]]:
     lines: list[Line] = []
-    poster = Poster(url, Book(lines.append), speed=36_000, **more)
-    running = asyncio.create_task(poster.run(parts(due), drain))
+    run = ProviderRun(Book(lines.append), speed=36_000, **more)
+    poster = Poster(url, run.deliver, on_late=run.late)
+    running = asyncio.create_task(poster.run(schedule(parts(due), run.book), drain))
     if stop_on is not None:
         await stop_on.wait()
         poster.stopped.set()
     await running
-    poster.book.close(0, 0)
-    return poster, lines
+    run.book.close(0, 0)
+    return run, lines
 
 
 async def test_a_slow_edge_does_not_slow_the_schedule() -> None:
@@ -78,9 +81,9 @@ async def test_a_slow_edge_does_not_slow_the_schedule() -> None:
         return web.Response()
 
     async with serving(handler) as url:
-        poster, _ = await posted(url, [(number / 1000, request(number)) for number in range(150)])
-    assert poster.stats.answered == 150
-    assert poster.stats.retries == 0
+        run, _ = await posted(url, [(number / 1000, request(number)) for number in range(150)])
+    assert run.stats.answered == 150
+    assert run.stats.retries == 0
 
 
 async def test_nothing_is_posted_before_it_is_due() -> None:
@@ -106,9 +109,9 @@ async def test_every_answer_but_200_is_tried_again_with_the_same_bytes() -> None
         return web.Response(status=answers[len(tries) - 1])
 
     async with serving(handler) as url:
-        poster, lines = await posted(url, [(0.0, request(0))])
+        run, lines = await posted(url, [(0.0, request(0))])
     assert seen == {b'{"n":0}': ["1"] * 7}
-    assert poster.stats.others == Counter(["503", "401", "302", "429", "500", "204"])
+    assert run.stats.others == Counter(["503", "401", "302", "429", "500", "204"])
     # A 5xx may have been stored all the same, a refusal was not.
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 3)]
 
@@ -125,8 +128,8 @@ async def test_a_cut_answer_may_be_stored_and_is_tried_again() -> None:
         return web.Response()
 
     async with serving(handler) as url:
-        poster, lines = await posted(url, [(0.0, request(0))])
-    assert (poster.stats.answered, poster.stats.retries) == (1, 1)
+        run, lines = await posted(url, [(0.0, request(0))])
+    assert (run.stats.answered, run.stats.retries) == (1, 1)
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 2)]
 
 
@@ -139,9 +142,9 @@ async def test_who_gives_up_does_so_after_metas_last_try() -> None:
         return web.Response(status=503)
 
     async with serving(handler) as url:
-        poster, lines = await posted(url, [(0.0, request(0))], give_up=True)
+        run, lines = await posted(url, [(0.0, request(0))], give_up=True)
     assert tries == len(RETRIES) + 1
-    assert (poster.stats.given_up, poster.stats.waiting, poster.stats.answered) == (1, 0, 0)
+    assert (run.stats.given_up, run.stats.waiting, run.stats.answered) == (1, 0, 0)
     assert [line.sure for line in lines if isinstance(line, Expected)] == [False]
 
 
@@ -159,18 +162,18 @@ async def test_what_has_no_answer_at_the_end_is_possible_and_what_was_never_sent
 
     due = [(0.0, request(0)), (0.0, request(1))] + ([(600.0, request(2))] if stops else [])
     async with serving(handler) as url:
-        poster, lines = await posted(url, due, drain=2.0, stop_on=arrived if stops else None)
+        run, lines = await posted(url, due, drain=2.0, stop_on=arrived if stops else None)
     rows = {line.unit.message_id: line.sure for line in lines if isinstance(line, Expected)}
     assert rows["m0"]
     assert rows.keys() <= {"m0", "m1"}
     assert not rows.get("m1", False)
     assert ("m1" in rows) or not arrived.is_set()
-    assert poster.stats.sent == 2
+    assert run.stats.sent == 2
 
 
 async def test_an_edge_that_is_not_there_stored_nothing(unused_tcp_port_factory: Callable[[], int]) -> None:
-    poster, lines = await posted(f"http://127.0.0.1:{unused_tcp_port_factory()}", [(0.0, request(0))], drain=0.3)
-    assert poster.stats.others.keys() == {"no connection"}
+    run, lines = await posted(f"http://127.0.0.1:{unused_tcp_port_factory()}", [(0.0, request(0))], drain=0.3)
+    assert run.stats.others.keys() == {"no connection"}
     assert [line for line in lines if isinstance(line, Expected | Deliveries)] == []
 
 

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from deploy.simulator.demo import post
-from deploy.simulator.facts import Fact, Request
+from deploy.simulator.demo import delivery
+from deploy.simulator.facts import Answer, Fact, Request
 
 FACT = Fact("sent", "s", 1, 0, message_id="m", origin="api")
 HOOK = Request("/webhooks/s", b"{}", (("X-Proof", "1"),), 0)
@@ -30,6 +30,16 @@ async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]
         await runner.cleanup()
 
 
+async def posted(
+    url: str,
+    requests: tuple[Request, ...],
+    rate: float | None,
+    progress: Callable[[int], object],
+    give_up_seconds: float = delivery.GIVE_UP_SECONDS,
+) -> list[Answer]:
+    return await delivery.DemoRun(url, progress, give_up_seconds).post(requests, rate)
+
+
 async def test_bytes_headers_and_query_arrive_as_they_are() -> None:
     seen: list[tuple[str, str, bytes, str]] = []
 
@@ -39,7 +49,7 @@ async def test_bytes_headers_and_query_arrive_as_they_are() -> None:
 
     asked = Request("/webhooks/s?a=1%2B2&hub.challenge=7", b'{"a":"\\u00e9"}', (("X-Proof", "1"),), 0)
     async with serving(handler) as url:
-        (answer,) = await post.post_all(url, (asked,), None, lambda _: None)
+        (answer,) = await posted(url, (asked,), None, lambda _: None)
     assert seen == [("POST", "/webhooks/s?a=1%2B2&hub.challenge=7", b'{"a":"\\u00e9"}', "1")]
     assert (answer.status, answer.request_id, answer.tries, answer.problem) == (200, "abc", 1, "")
 
@@ -54,7 +64,7 @@ async def test_a_busy_edge_is_asked_again_after_the_time_that_it_names(status: i
         return web.Response(status=status if busy else 200, headers={"Retry-After": "1"})
 
     async with serving(handler) as url:
-        (answer,) = await post.post_all(url, (HOOK,), None, lambda _: None)
+        (answer,) = await posted(url, (HOOK,), None, lambda _: None)
     assert (answer.status, answer.tries) == (200, 2)
     assert times[1] - times[0] >= 1
 
@@ -71,7 +81,7 @@ async def test_a_broken_connection_is_tried_again() -> None:
         return web.Response()
 
     async with serving(handler) as url:
-        (answer,) = await post.post_all(url, (HOOK,), None, lambda _: None)
+        (answer,) = await posted(url, (HOOK,), None, lambda _: None)
     assert (answer.status, answer.tries, answer.problem) == (200, 2, "")
 
 
@@ -81,7 +91,7 @@ async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
 
     forged = Request("/webhooks/s", b"", (), 0, answer=401)
     async with serving(handler) as url:
-        answers = await post.post_all(url, (HOOK, forged), None, lambda _: None)
+        answers = await posted(url, (HOOK, forged), None, lambda _: None)
     problems = {answer.request.answer: answer.problem for answer in answers}
     assert problems == {200: "POST /webhooks/s answered 401 instead of 200", 401: ""}
 
@@ -101,7 +111,7 @@ async def test_the_answer_to_sent_records_is_read(said: dict[str, object], good:
 
     asked = Request("/sent/s", b"[]", (), 0, facts=(FACT,), refused=(1,))
     async with serving(handler) as url:
-        (answer,) = await post.post_all(url, (asked,), None, lambda _: None)
+        (answer,) = await posted(url, (asked,), None, lambda _: None)
     assert (answer.problem == "") is good
 
 
@@ -112,7 +122,7 @@ async def test_the_rate_is_an_upper_bound() -> None:
     heard: list[int] = []
     async with serving(handler) as url:
         began = time.monotonic()
-        await post.post_all(url, (HOOK,) * 11, 50.0, heard.append)
+        await posted(url, (HOOK,) * 11, 50.0, heard.append)
     assert time.monotonic() - began >= 0.2
     assert sum(heard) == 11
 
@@ -125,27 +135,26 @@ async def test_many_requests_are_under_way_at_once_and_no_more_than_agreed() -> 
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
-        if under_way == post.CONCURRENCY:
+        if under_way == delivery.CONCURRENCY:
             full.set()
         await asyncio.wait_for(full.wait(), 10)
         under_way -= 1
         return web.Response()
 
     async with serving(handler) as url:
-        answers = await post.post_all(url, (HOOK,) * (2 * post.CONCURRENCY), None, lambda _: None)
-    assert len(answers) == 2 * post.CONCURRENCY
-    assert most == post.CONCURRENCY
+        answers = await posted(url, (HOOK,) * (2 * delivery.CONCURRENCY), None, lambda _: None)
+    assert len(answers) == 2 * delivery.CONCURRENCY
+    assert most == delivery.CONCURRENCY
 
 
-async def test_an_edge_that_stays_away_ends_the_demo_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(post, "GIVE_UP_SECONDS", 0.1)
+async def test_an_edge_that_stays_away_ends_the_demo_with_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can take the port
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(post.PostError, match="stopped answering: see `make status`"):
-            await post.post_all(url, (HOOK,) * 3, None, lambda _: None)
-        with pytest.raises(post.PostError, match="start the stack with `make up`"):
-            await post.check_ready(url)
+        with pytest.raises(delivery.PostError, match="stopped answering: see `make status`"):
+            await posted(url, (HOOK,) * 3, None, lambda _: None, give_up_seconds=0.1)
+        with pytest.raises(delivery.PostError, match="start the stack with `make up`"):
+            await delivery.check_ready(url)
 
 
 async def test_an_edge_that_cannot_store_is_not_posted_to() -> None:
@@ -153,5 +162,5 @@ async def test_an_edge_that_cannot_store_is_not_posted_to() -> None:
         return web.Response(status=503)
 
     async with serving(handler) as url:
-        with pytest.raises(post.PostError, match="cannot store"):
-            await post.check_ready(url)
+        with pytest.raises(delivery.PostError, match="cannot store"):
+            await delivery.check_ready(url)
