@@ -22,7 +22,7 @@ option = $${$(1):+$(2) "$$$(1)"}
 VARIABLES := SQL FORMAT ID PHONE FROM TO SOURCE MESSAGES DURATION RATE SEED TRUTH FAULTS MINUTES JSON YES KEEP FILE ARGS TOPIC INTO SWAP DROP RESUME RESTART FAST WAIT REPAIR
 $(foreach name,$(VARIABLES),$(eval $(call pass,$(name))))
 
-.PHONY: help setup packages-up packages-test up status down clean demo simulate chaos query message check replay diff sent test lint bench bench-panels screenshots grafana lock
+.PHONY: help setup packages-up packages-test up status down clean demo simulate chaos query message check replay diff sent test test-fast fuzz lint bench bench-panels screenshots grafana lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -72,7 +72,13 @@ sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjs
 	@$(BIN)/ackstream sent $(call option,SOURCE,--source) -- $${FILE:+"$$FILE"}
 
 test: packages-test $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $$ARGS
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $$ARGS
+
+test-fast: $(DEV) ## Run the tests that need no service, in less than a minute (ARGS=tests/schemas)
+	@$(BIN)/python -m pytest --numprocesses 2 -m 'not service and not fuzz' $$ARGS
+
+fuzz: packages-test $(DEV) ## Search with random inputs until one fails (MINUTES=5 ARGS=tests/schemas)
+	@$(BIN)/python -m tests.support.fuzz $(call option,MINUTES,--minutes) $$ARGS
 
 chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
 	@$(BIN)/python -m tests.faults $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)
@@ -103,7 +109,11 @@ packages-up:
 	@sh deploy/local/setup.sh packages up
 
 packages-test:
-	@case "$$ARGS" in '' | *dashboards*) what=test ;; *) what=up ;; esac; sh deploy/local/setup.sh packages $$what
+	@case "$$ARGS" in \
+	'' | *dashboards*) sh deploy/local/setup.sh packages test ;; \
+	*schemas*) ;; \
+	*) sh deploy/local/setup.sh packages up ;; \
+	esac
 
 $(BIN)/python:
 	@sh deploy/local/setup.sh create

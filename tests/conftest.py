@@ -1,73 +1,41 @@
-"""Fixtures of all tests. Services are real and are started from tests/support alone."""
+"""Set-up of all tests: a clean environment, Hypothesis profiles, which tests need services, their order."""
 
 import os
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support.clickhouse import Server
-from tests.support.engine import Engine
-from tests.support.stack import Stack
+from tests.support.environment import remove_settings
 
-_LONG = {"analytics", "chaos", "check", "demo", "e2e", "stack"}
+# Before the fixtures are imported: the metrics library reads its variables at import.
+remove_settings(os.environ)
+
+pytest_plugins = ["tests.support.fixtures"]
 
 # Hypothesis profiles: `default` runs with the other tests; `--hypothesis-profile fuzz` searches for a long time.
 # Neither has a deadline for an example, because the machine may be busy.
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 
+# A test gets the marker `service` when it uses one of these fixtures or its file names one of these classes: they start
+# a broker, an engine, a browser or a process of the product. Other tests that start something carry the marker in
+# their file.
+SERVICE_FIXTURES = {"bare_kafka", "engine", "kafka", "server", "stack", "start", "tables", "watched"}
+SERVICE_CLASSES = {"Broker", "Browser", "Edge", "Engine", "Installation", "Server", "Site", "Stack", "StartEdge"}
+# The longest files, in this order: xdist hands out whole files, and one begun last leaves the other processes idle.
+LONGEST_FIRST = ("e2e", "simulator", "analytics", "reconcile", "local", "page")
 
-def pytest_configure() -> None:
-    # A test's broker lives for seconds: of the 10 s of CPU until it answers, Java's second compiler takes 4.
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
-
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folders of long files first: xdist hands out whole files, and one begun last lets the other process wait."""
-    items.sort(key=lambda item: not _LONG & set(item.path.parts))
+    """Marks tests that need services and puts the folders of long files first."""
+    for item in items:
+        names = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+        if SERVICE_FIXTURES & set(getattr(item, "fixturenames", ())) or SERVICE_CLASSES & set(names):
+            item.add_marker("service")
+    items.sort(key=rank)
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """The whole way, up and ready, of this test alone. Its logs are shown when the test fails."""
-    whole = Stack(tmp_path)
-    try:
-        yield whole.up()
-    finally:
-        end(whole)
-
-
-@pytest.fixture
-def bare_kafka(tmp_path: Path) -> Iterator[Stack]:
-    """The same with Kafka alone up; the test starts what else it wants."""
-    whole = Stack(tmp_path)
-    try:
-        whole.start("kafka")
-        yield whole
-    finally:
-        end(whole)
-
-
-def end(whole: Stack) -> None:
-    whole.down()
-    for log in sorted(whole.folder.glob("*.log")):
-        sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")
-
-
-@pytest.fixture(scope="module")
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield Engine(server)
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def engine(_engine: Engine) -> Engine:
-    """The product's tables, empty, on an engine that the tests of a file share."""
-    _engine.clear()
-    return _engine
+def rank(item: pytest.Item) -> int:
+    """The place of the test's folder in LONGEST_FIRST."""
+    return next((place for place, name in enumerate(LONGEST_FIRST) if name in item.path.parts), len(LONGEST_FIRST))

@@ -27,8 +27,8 @@ from streams.replay.shadow.database import KEPT, database_of, tables
 from streams.replay.sinks import ToStreams, ToTables
 from streams.runtime.lag import GROUPS
 from streams.runtime.progress import NoProgress
-from tests.conftest import end
 from tests.support import cli
+from tests.support.fixtures import end
 from tests.support.stack import Stack, put, wait_until
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z

@@ -16,9 +16,9 @@ from schemas.topics import EVENTS, MESSAGES, STATE
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
 from streams.runtime.fence import RENEW_SECONDS, Claim, Fence, FencedBatch
 from streams.runtime.records import partition_of
-from tests.conftest import end
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event
+from tests.support.fixtures import end
 from tests.support.stack import Stack, wait_until
 
 KEY = orjson.dumps(["shop", "m"])

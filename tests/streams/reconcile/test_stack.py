@@ -22,10 +22,10 @@ from streams.reconcile.run import Report
 from streams.replay.retry import Place, retry
 from streams.runtime.clickhouse import connect
 from streams.runtime.progress import NoProgress
-from tests.conftest import end
 from tests.e2e.test_dead import mended
 from tests.e2e.test_pipeline import START, signed
 from tests.support import cli
+from tests.support.fixtures import end
 from tests.support.stack import TOKEN, Stack, put, wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
