@@ -1,4 +1,4 @@
-"""Every dashboard in the order of the menu: what the page, Grafana and the checks are built from. Pure."""
+"""Every dashboard in the order of the menu: what the page, Grafana and the checks are built from."""
 
 from typing import Final
 

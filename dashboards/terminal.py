@@ -1,24 +1,23 @@
-"""Query results as a table for people. Pure but for the width of the terminal, which the caller gives."""
+"""Query results as a table on a terminal."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-MAX_ROWS = 1000  # a person does not read more; the other formats print all
+MAX_ROWS = 1000  # nobody reads more on a terminal; the other formats print all rows
 
 
 def console() -> Console:
-    """The screen; where there is none, lines as wide as a row needs, which nothing breaks."""
+    """A console as wide as the terminal; when output is redirected, long lines that are not wrapped."""
     return Console(width=None if sys.stdout.isatty() else 400, soft_wrap=not sys.stdout.isatty())
 
 
-def cell(value: Any) -> str:
-    """How one value is shown: rates with four digits, times with milliseconds in UTC, nothing for NULL."""
+def cell(value: object) -> str:
+    """One value as text: fractions with up to four decimals, times in ISO form with milliseconds, '' for NULL."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -32,13 +31,13 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A table of at most MAX_ROWS rows; numbers stand right."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table of the first MAX_ROWS rows; columns of numbers are aligned to the right."""
     shown = [row for row, _ in zip(rows, range(MAX_ROWS), strict=False)]
-    made = Table(header_style="bold", pad_edge=False)
-    for place, name in enumerate(columns):
-        numeric = any(isinstance(row[place], int | float) for row in shown)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    result = Table(header_style="bold", pad_edge=False)
+    for position, name in enumerate(columns):
+        numeric = any(isinstance(row[position], int | float) for row in shown)
+        result.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in shown:
-        made.add_row(*(Text(cell(value)) for value in row))
-    return made
+        result.add_row(*(Text(cell(value)) for value in row))
+    return result

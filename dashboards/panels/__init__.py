@@ -1,1 +1,1 @@
-"""The panels, one module a dashboard; each defines `DASHBOARD`. Pure."""
+"""The panels of every dashboard: one module per dashboard, which defines `DASHBOARD`, and modules of parts."""

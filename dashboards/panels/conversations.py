@@ -1,4 +1,4 @@
-"""Conversations: how fast customers are answered, who still waits, whose window is about to close. Pure."""
+"""Conversations: how fast customers get a response, who is waiting for one, and whose 24 h window closes soon."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,48 +6,50 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
-from dashboards.panels.waiting import EXPIRING, EXPIRING_COUNT, UNANSWERED, UNANSWERED_COUNT
+from dashboards.panels.factories import CHANGE, Term, previous, share_stat
+from dashboards.panels.open_chats import EXPIRING, EXPIRING_COUNT, UNANSWERED, UNANSWERED_COUNT
 
-# An answer within five minutes keeps a customer who is still looking at the chat; the share beside it says how many.
+# Within five minutes the customer is usually still in the chat.
 TARGET_MS: Final = 300_000
 _TARGET: Final = "5 minutes"
-_SLOW_MS: Final = 3_600_000
+_HOUR_MS: Final = 3_600_000
 _DAY_SECONDS: Final = 86_400
 
-_WHAT: Final = (
-    "A conversation begins with a customer's message that no other of theirs precedes within 24 hours unanswered; its "
-    "answer is your first message within 24 hours that did not fail, by API, app or bot. Direct chats only; of the "
-    "filters only the source applies."
+_DEFINITION: Final = (
+    "A conversation begins with a customer's message, unless the same customer wrote an unanswered message in the 24 "
+    "hours before. The response is your first message within the next 24 hours that did not fail, from API, app or "
+    "bot. Direct chats only; only the source filter applies."
 )
-_CHANGE: Final = "The change is against the period of the same length just before."
-_NOW: Final = sql.is_now("slot")
+_CURRENT: Final = sql.in_current_period("slot")
 _IN_TARGET: Final = f"arrayCount(x -> x <= {TARGET_MS}, response_ms)"
 _RANGE: Final = f"{sql.in_range('slot')} AND {sql.SOURCES}"
-_BOTH: Final = f"{sql.in_both_periods('slot')} AND {sql.SOURCES}"
+_CONVERSATIONS: Final = Term("conversations", "Conversations", "turns.turns")
 
 
-def _open(seconds: int, which: str = "1") -> str:
-    """1 while a conversation of these may still get its answer within so many seconds."""
-    return f"toUInt8(maxIf(slot, {which}) + toIntervalSecond({sql.SLOT_SECONDS + seconds}) > now('UTC'))"
+def _open_until(seconds: int) -> str:
+    """When the response time of the conversations of a slot is over."""
+    return f"slot + toIntervalSecond({sql.SLOT_SECONDS + seconds})"
 
 
-def _percentile(level: str, which: str = "1") -> str:
-    """Exact, in ms; NULL where nothing was answered."""
-    return f"if(sumIf(turns.answered, {which}) = 0, NULL, quantileExactLowArrayIf({level})(response_ms, {which}))"
+def _percentile(level: str, condition: str = "1") -> str:
+    """Aggregate over `turns`: exact percentile in ms; NULL when no conversation was answered."""
+    return (
+        f"if(sumIf(turns.answered, {condition}) = 0, NULL, quantileExactLowArrayIf({level})(response_ms, {condition}))"
+    )
 
 
-def _response(identifier: str, title: str, level: str, *, meaning: str, remediation: str, limit: int) -> Panel:
+def _response_stat(identifier: str, title: str, level: str, *, meaning: str, remediation: str, limit: int) -> Panel:
     return Panel(
         id=identifier,
         title=title,
         kind="stat",
         sql=f"""SELECT
-    {_percentile(level, _NOW)} AS response,
-    {_percentile(level, f"NOT {_NOW}")} AS response_before
+    {_percentile(level, _CURRENT)} AS response,
+    {_percentile(level, f"NOT {_CURRENT}")} AS response_before
 FROM turns
-WHERE {_BOTH}""",
-        columns=(Column("response", title, "ms"), Column("response_before", "Period before", "ms", "before")),
-        meaning=f"{meaning} {_WHAT} {_CHANGE}",
+WHERE {sql.in_both_periods("slot")} AND {sql.SOURCES}""",
+        columns=(Column("response", title, "ms"), previous("response_before", "ms")),
+        meaning=f"{meaning} {_DEFINITION} {CHANGE}",
         remediation=remediation,
         layer="rollup",
         width=3,
@@ -55,81 +57,65 @@ WHERE {_BOTH}""",
     )
 
 
-def _share(
-    identifier: str, title: str, part: tuple[str, str], seconds: int, *, meaning: str, remediation: str
-) -> Panel:
-    """A share of conversations; `part` = its title and an expression over a row of `turns`."""
-    return Panel(
-        id=identifier,
-        title=title,
-        kind="stat",
-        sql=f"""WITH
-    sumIf({part[1]}, NOT {_NOW}) AS part_before,
-    sumIf(turns.turns, NOT {_NOW}) AS whole_before
-SELECT
-    {sql.share("part", "conversations")} AS rate,
-    sumIf({part[1]}, {_NOW}) AS part,
-    sumIf(turns.turns, {_NOW}) AS conversations,
-    {sql.share("part_before", "whole_before")} AS rate_before,
-    {_open(seconds, _NOW)} AS provisional
-FROM turns
-WHERE {_BOTH}""",
-        columns=(
-            Column("rate", title, "share"),
-            Column("part", part[0], role="numerator"),
-            Column("conversations", "Conversations", role="denominator"),
-            Column("rate_before", "Period before", "share", "before"),
-            columns.PROVISIONAL,
-        ),
-        meaning=f"{meaning} {_WHAT} {_CHANGE}",
+def _answered_stat(identifier: str, title: str, part: Term, seconds: int, *, meaning: str, remediation: str) -> Panel:
+    """A share of all conversations; those of the last `seconds` can still be answered in time."""
+    return share_stat(
+        identifier,
+        title,
+        part,
+        _CONVERSATIONS,
+        meaning=f"{meaning} {_DEFINITION}",
         remediation=remediation,
-        layer="rollup",
-        width=3,
+        table="turns",
+        condition=sql.SOURCES,
+        settled_at=_open_until(seconds),
     )
 
 
 _STATS: Final = (
-    _response(
+    _response_stat(
         "first-response",
-        "First response, median",
+        "First response time, median",
         "0.5",
         meaning="Half of the answered conversations were answered at least this fast.",
-        remediation="Above 1 hour: look at the hours below; most often nobody answers at night or at the weekend.",
-        limit=_SLOW_MS,
+        remediation="Above 1 hour: check the heatmap of hours below; usually nobody answers at night or at the "
+        "weekend.",
+        limit=_HOUR_MS,
     ),
-    _response(
+    _response_stat(
         "first-response-p90",
-        "First response, 90th percentile",
+        "First response time, 90th percentile",
         "0.9",
         meaning="Nine of ten answered conversations were answered at least this fast.",
-        remediation="Above 12 hours: the slowest tenth nearly misses the 24 h window. Hand over at shift ends, or let "
-        "a bot acknowledge.",
-        limit=12 * _SLOW_MS,
+        remediation="Above 12 hours: the slowest tenth is close to the end of the 24 h window. Hand open chats over at "
+        "the end of a shift, or let a bot confirm receipt.",
+        limit=12 * _HOUR_MS,
     ),
-    _share(
+    _answered_stat(
         "within-target",
         f"Answered within {_TARGET}",
-        (f"Within {_TARGET}", _IN_TARGET),
+        Term("in_target", f"Answered within {_TARGET}", _IN_TARGET),
         TARGET_MS // 1000,
-        meaning=f"Conversations answered within {_TARGET} / all that began, unanswered ones included.",
-        remediation="Falls: more people write than can be answered; the heatmap shows the hours that need somebody.",
+        meaning=f"Conversations answered within {_TARGET} / all conversations, unanswered ones included.",
+        remediation="Falls: more people write than your team can answer. The heatmap shows the hours that need more "
+        "agents.",
     ),
-    _share(
+    _answered_stat(
         "answered",
-        "Answered at all",
-        ("Answered", "turns.answered"),
+        "Answered within 24 hours",
+        Term("answered", "Answered within 24 hours", "turns.answered"),
         _DAY_SECONDS,
-        meaning="Conversations answered within 24 hours / all that began. Provisional while the youngest can still be "
+        meaning="Conversations answered within 24 hours / all conversations. Provisional while the latest can still be "
         "answered in time.",
-        remediation="Below 90 %: every tenth customer gets nothing. The list of those who wait now is below.",
+        remediation="Below 90 %: more than one customer in ten gets no answer. Unanswered chats lists who is waiting.",
     ),
 )
 
 _RESPONSE_OVER_TIME: Final = Panel(
     id="response-over-time",
-    title="First response over time",
+    title="First response time over time",
     kind="line",
-    sql=f"""SELECT at, ['Median', '90th percentile'][place] AS series, percentiles[place] AS response
+    sql=f"""SELECT at, ['Median', '90th percentile'][position] AS series, percentiles[position] AS response
 FROM
 (
     SELECT {sql.bucket("slot")} AS at, quantilesExactLowArray(0.5, 0.9)(response_ms) AS percentiles
@@ -137,15 +123,16 @@ FROM
     WHERE {_RANGE} AND turns.answered > 0
     GROUP BY at
 )
-ARRAY JOIN [1, 2] AS place
+ARRAY JOIN [1, 2] AS position
 ORDER BY at, series""",
     columns=(
-        Column("at", "Began at", "time", "x"),
+        Column("at", "Started at", "time", "x"),
         Column("series", "Percentile", "text", "series"),
-        Column("response", "First response", "ms"),
+        Column("response", "First response time", "ms"),
     ),
-    meaning=f"By the time at which the customer began. Answered conversations only. {_WHAT}",
-    remediation="A step up: compare with the number of conversations; either more came in or fewer people answered.",
+    meaning=f"Median and 90th percentile by the start of the conversation. Answered conversations only. {_DEFINITION}",
+    remediation="A step up: compare with the number of conversations; either more customers wrote or fewer agents "
+    "answered.",
     layer="rollup",
 )
 
@@ -153,24 +140,24 @@ _TARGET_OVER_TIME: Final = Panel(
     id="target-over-time",
     title=f"Answered within {_TARGET}, over time",
     kind="line",
-    sql=f"""SELECT {sql.bucket("slot")} AS at, {sql.share("part", "conversations")} AS rate,
-    sum({_IN_TARGET}) AS part,
+    sql=f"""SELECT {sql.bucket("slot")} AS at, {sql.share("in_target", "conversations")} AS rate,
+    sum({_IN_TARGET}) AS in_target,
     sum(turns.turns) AS conversations,
-    {_open(TARGET_MS // 1000)} AS provisional
+    toUInt8(max({_open_until(TARGET_MS // 1000)}) > now('UTC')) AS provisional
 FROM turns
 WHERE {_RANGE}
 GROUP BY at
 ORDER BY at""",
     columns=(
-        Column("at", "Began at", "time", "x"),
-        Column("rate", f"Within {_TARGET}", "share"),
-        Column("part", f"Within {_TARGET}", role="numerator"),
+        Column("at", "Started at", "time", "x"),
+        Column("rate", f"Within {_TARGET} / all", "share"),
+        Column("in_target", f"Answered within {_TARGET}", role="numerator"),
         Column("conversations", "Conversations", role="denominator"),
         columns.PROVISIONAL,
     ),
-    meaning=f"Conversations answered within {_TARGET} / all that began, by the time at which they began.",
-    remediation="Falls on certain days only: those need another shift plan; falls from one day on: find out what "
-    "changed.",
+    meaning=f"Conversations answered within {_TARGET} / all conversations, by the start of the conversation.",
+    remediation="Falls on certain days only: change the shift plan of those days. Falls from one day on: find out what "
+    "changed then.",
     layer="rollup",
 )
 
@@ -181,22 +168,23 @@ _VOLUME: Final = Panel(
     sql=f"""SELECT at, series, conversations
 FROM
 (
-    SELECT {sql.bucket("slot")} AS at, sum(turns.answered) AS answered, sum(turns.turns) AS begun
+    SELECT {sql.bucket("slot")} AS at, sum(turns.answered) AS answered, sum(turns.turns) AS started
     FROM turns
     WHERE {_RANGE}
     GROUP BY at
 )
 ARRAY JOIN
     ['Answered', 'Not answered'] AS series,
-    [toInt64(answered), begun - answered] AS conversations
+    [toInt64(answered), started - answered] AS conversations
 ORDER BY at, series""",
     columns=(
-        Column("at", "Began at", "time", "x"),
-        Column("series", "Answer", "text", "series"),
+        Column("at", "Started at", "time", "x"),
+        Column("series", "Answered or not", "text", "series"),
         Column("conversations", "Conversations"),
     ),
-    meaning=f"Conversations by the time at which the customer began. {_WHAT}",
-    remediation="“Not answered” grows: customers are lost; the newest of them may still be waiting, see below.",
+    meaning=f"Conversations by their start. {_DEFINITION}",
+    remediation="“Not answered” grows: you lose customers. The most recent ones may still be waiting, see Unanswered "
+    "chats.",
     layer="rollup",
 )
 
@@ -205,8 +193,8 @@ _HEATMAP: Final = Panel(
     title=f"Answered within {_TARGET}, by hour",
     kind="heatmap",
     sql=f"""SELECT {sql.hour("slot")} AS hour, {sql.weekday("slot")} AS weekday,
-    {sql.share("part", "conversations")} AS rate,
-    sum({_IN_TARGET}) AS part,
+    {sql.share("in_target", "conversations")} AS rate,
+    sum({_IN_TARGET}) AS in_target,
     sum(turns.turns) AS conversations
 FROM turns
 WHERE {_RANGE}
@@ -215,18 +203,19 @@ ORDER BY weekday, hour""",
     columns=(
         Column("hour", "Hour of the first message", role="x"),
         Column("weekday", "Weekday, 1 = Monday", role="y"),
-        Column("rate", f"Within {_TARGET}", "share"),
-        Column("part", f"Within {_TARGET}", role="numerator"),
+        Column("rate", f"Within {_TARGET} / all", "share"),
+        Column("in_target", f"Answered within {_TARGET}", role="numerator"),
         Column("conversations", "Conversations", role="denominator"),
     ),
-    meaning=f"Conversations answered within {_TARGET} / all that began in the weekday and hour of the chosen zone.",
-    remediation="Pale cells with many conversations: put somebody, or a bot, there first.",
+    meaning=f"Conversations answered within {_TARGET} / all conversations that started in the weekday and hour of the "
+    "chosen time zone.",
+    remediation="Pale cells with many conversations: add agents, or a bot, in those hours first.",
     layer="rollup",
 )
 
 _BY_SOURCE: Final = Panel(
     id="conversations-by-source",
-    title="By source and number",
+    title="Conversations by source and sender number",
     kind="table",
     sql=f"""SELECT source, account,
     sum(turns.turns) AS conversations,
@@ -242,19 +231,19 @@ GROUP BY source, account
 ORDER BY conversations DESC, source, account
 LIMIT 300""",
     columns=(
-        columns.text("source", "Source"),
-        columns.text("account", "Number"),
+        columns.SOURCE,
+        columns.SENDER,
         columns.count("conversations", "Conversations"),
         columns.count("answered", "Answered"),
-        Column("answered_rate", "Answered / all", "share", "cell"),
-        columns.count("in_target", f"Within {_TARGET}"),
-        Column("target_rate", f"Within {_TARGET} / all", "share", "cell"),
-        Column("median", "Median", "ms", "cell"),
-        Column("p90", "90th percentile", "ms", "cell"),
+        columns.share("answered_rate", "Answered / all"),
+        columns.count("in_target", f"Answered within {_TARGET}"),
+        columns.share("target_rate", f"Within {_TARGET} / all"),
+        columns.milliseconds("median", "Response time, median"),
+        columns.milliseconds("p90", "Response time, 90th percentile"),
     ),
-    meaning=f"The 300 numbers of yours with the most conversations. {_WHAT}",
-    remediation="One with none answered: its answers go out over a source that is not connected here, or nobody reads "
-    "it.",
+    meaning=f"Your 300 numbers with the most conversations. {_DEFINITION}",
+    remediation="A number without any answer: its answers go out through a source that is not connected to Ackstream, "
+    "or nobody reads its messages.",
     layer="rollup",
 )
 

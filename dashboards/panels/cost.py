@@ -1,4 +1,4 @@
-"""Cost: what is billed, what is free, and money where the rate card has prices. Pure."""
+"""Cost: billable and free messages, and amounts of money where the rate card has prices."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -7,30 +7,32 @@ from typing import Final
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.charges import CURRENCY, MONTH, MONTHS, UNPRICED, charged, priced
-from dashboards.panels.free import ALLOWANCE, FREE, FREE_BY_TYPE
+from dashboards.panels.factories import CHANGE, previous
+from dashboards.panels.free_messages import ALLOWANCE, FREE, FREE_BY_TYPE
 from schemas.settings.costs import FREE_SERVICE_MESSAGES
 
-_NOW: Final = sql.is_now("slot")
+_CURRENT: Final = sql.in_current_period("slot")
 _STEP: Final = f"{sql.bucket('slot')} AS step"
 _BILLABLE: Final = (
-    "Billable: delivered, the provider names a pricing type that is not free, and for service messages beyond the "
-    f"first {FREE_SERVICE_MESSAGES:,} of the number and month. Groups count by member, as they are billed."
+    "Billable: delivered with a pricing type that is not free; service messages only beyond the first "
+    f"{FREE_SERVICE_MESSAGES:,} of the number and month. Group messages count once for each member, as they are billed."
 )
-_MONEY: Final = "Volume × the price of the rate card (settings, [costs]) that was valid on the UTC day of sending."
-_CHANGE: Final = "The change is against the period of the same length just before."
+_MONEY: Final = (
+    "Billable messages × the price on the rate card (settings, [costs]) that was valid on the UTC day of sending."
+)
 
-_BILLED: Final = Panel(
+_BILLABLE_COUNT: Final = Panel(
     id="billable",
     title="Billable messages",
     kind="stat",
     sql=f"""SELECT
-    sumIf(messages, {_NOW}) AS billable,
-    sumIf(messages, NOT {_NOW}) AS billable_before
-FROM ({charged(sql.BEFORE)})""",
-    columns=(Column("billable", "Billable"), Column("billable_before", "Period before", role="before")),
-    meaning=f"{_BILLABLE} {_CHANGE}",
-    remediation="Rises faster than what you send: a template has changed its category, or replies are past the free "
-    "ones.",
+    sumIf(messages, {_CURRENT}) AS billable,
+    sumIf(messages, NOT {_CURRENT}) AS billable_before
+FROM ({charged(sql.PREVIOUS_START)})""",
+    columns=(Column("billable", "Billable"), previous("billable_before")),
+    meaning=f"{_BILLABLE} {CHANGE}",
+    remediation="Rises faster than your sends: a template was moved to another category, or replies exceed the free "
+    "service messages.",
     layer="rollup",
     width=3,
 )
@@ -40,25 +42,25 @@ _COST: Final = Panel(
     title="Cost",
     kind="stat",
     sql=f"""SELECT
-    sumIf(cost, is_now) AS amount,
-    sumIf(cost, NOT is_now) AS amount_before,
+    sumIf(cost, is_current) AS amount,
+    sumIf(cost, NOT is_current) AS amount_before,
     {CURRENCY} AS currency
-FROM ({priced(f"{_NOW} AS is_now", sql.BEFORE)})""",
+FROM ({priced(f"{_CURRENT} AS is_current", sql.PREVIOUS_START)})""",
     columns=(
         Column("amount", "Cost", "money"),
-        Column("amount_before", "Period before", "money", "before"),
+        previous("amount_before", "money"),
         columns.text("currency", "Currency"),
     ),
-    meaning=f"{_MONEY} Messages without a price are left out and counted beside this. {_CHANGE}",
-    remediation="Above your budget: see which campaign and country it comes from, below. Empty: the rate card has no "
-    "price.",
+    meaning=f"{_MONEY} Messages without a price are not included; the panel beside this one counts them. {CHANGE}",
+    remediation="Above your budget: the tables below show which campaign and country cause it. Empty: the rate card "
+    "has no price.",
     layer="rollup",
     width=3,
 )
 
 _UNPRICED: Final = Panel(
     id="unpriced",
-    title="Without a price",
+    title="Billable without a price",
     kind="stat",
     sql=f"""SELECT
     if((SELECT count() FROM rate_card) = 0, NULL, {sql.share("unpriced", "billable")}) AS rate,
@@ -66,15 +68,14 @@ _UNPRICED: Final = Panel(
     sum(messages) AS billable
 FROM ({priced("1 AS one")})""",
     columns=(
-        Column("rate", "Without a price", "share"),
+        Column("rate", "Without a price / billable", "share"),
         Column("unpriced", "Without a price", role="numerator"),
         Column("billable", "Billable", role="denominator"),
     ),
-    meaning="Billable messages for which the rate card has no price on their day / billable. No share while the card "
-    "is empty.",
-    remediation="Above 0: the cost is too low by these. Add the missing category or country, or one with country = "
-    '"*", to '
-    "[[costs.rates]] in the settings and run `make up`; the table of months names them.",
+    meaning="Billable messages for which the rate card has no price on the day of sending / all billable messages. "
+    "Empty while the rate card is empty.",
+    remediation="Above 0: the cost shown is too low by these messages. Add the missing category or country, or a rate "
+    'with country = "*", to [[costs.rates]] in the settings and run `make up`; the table by month names them.',
     layer="rollup",
     width=3,
     threshold=Threshold("rate", "above", 0),
@@ -82,7 +83,7 @@ FROM ({priced("1 AS one")})""",
 
 
 def _over_time(identifier: str, title: str, value: Column, rows: str, *, meaning: str, remediation: str) -> Panel:
-    """A stack by category of the sum of the column `value` of `rows`, which have the start of their step as well."""
+    """The sum of the column `value` of `rows` by their column `step` and by category."""
     return Panel(
         id=identifier,
         title=title,
@@ -103,14 +104,14 @@ ORDER BY at, series""",
     )
 
 
-_BILLED_OVER_TIME: Final = _over_time(
+_BILLABLE_OVER_TIME: Final = _over_time(
     "billable-over-time",
     "Billable messages over time",
     Column("messages", "Billable"),
     f"SELECT {_STEP}, category, messages FROM ({charged()})",
-    meaning=f"By the time of sending and the category of the bill. {_BILLABLE}",
-    remediation="A category that you did not plan: the provider has re-categorised a template; see Senders for its "
-    "notice.",
+    meaning=f"By time of sending and billed category. {_BILLABLE}",
+    remediation="A category that you did not plan for: the provider has changed the category of a template; Senders "
+    "shows its notice.",
 )
 
 _COST_OVER_TIME: Final = _over_time(
@@ -118,8 +119,15 @@ _COST_OVER_TIME: Final = _over_time(
     "Cost over time",
     Column("cost", "Cost", "money"),
     priced(_STEP),
-    meaning=f"{_MONEY} Messages without a price are left out.",
-    remediation="A step up without more messages: a new price version, or a dearer category.",
+    meaning=f"{_MONEY} Messages without a price are not included.",
+    remediation="A step up without more messages: a new price is valid, or messages moved to a more expensive "
+    "category.",
+)
+
+_PRICES: Final = (
+    columns.money("amount", "Cost"),
+    columns.text("currency", "Currency"),
+    columns.count("unpriced", "Without a price"),
 )
 
 _BILL: Final = Panel(
@@ -139,19 +147,17 @@ ORDER BY month DESC, billable DESC, category, country
 LIMIT 1000""",
     columns=(
         columns.text("month", "Month"),
-        columns.text("category", "Category"),
-        columns.text("country", "Country"),
+        columns.CATEGORY,
+        columns.COUNTRY,
         columns.count("billable", "Billable"),
-        Column("lowest_price", "Lowest price", "money", "cell"),
-        Column("highest_price", "Highest price", "money", "cell"),
-        Column("amount", "Cost", "money", "cell"),
-        columns.text("currency", "Currency"),
-        columns.count("unpriced", "Without a price"),
+        columns.money("lowest_price", "Lowest price"),
+        columns.money("highest_price", "Highest price"),
+        *_PRICES,
     ),
-    meaning=f"The volumes that a bill is made of. {_BILLABLE} {MONTHS} The country is that of the customer's calling "
-    "code. Two prices: the card changed within the month. At most 1,000 rows.",
-    remediation="Differs from the provider's bill: it counts days in the account's time zone, and messages whose "
-    "status never came here are on it; compare the silent share in Senders.",
+    meaning=f"The volumes behind a bill. {_BILLABLE} {MONTHS} The country is that of the customer's calling code. The "
+    "lowest and the highest price differ when a new price became valid within the month. At most 1,000 rows.",
+    remediation="Differs from the provider's bill: the bill counts days in the account's time zone, and includes "
+    "messages whose status never arrived here; see messages without a final status in Senders.",
     layer="rollup",
     width=12,
 )
@@ -170,17 +176,15 @@ GROUP BY campaign, template, category
 ORDER BY amount IS NULL, amount DESC, billable DESC, campaign, template, category
 LIMIT 100""",
     columns=(
-        columns.text("campaign", "Campaign"),
-        columns.text("template", "Template"),
-        columns.text("category", "Category"),
+        columns.CAMPAIGN,
+        columns.TEMPLATE,
+        columns.CATEGORY,
         columns.count("billable", "Billable"),
-        Column("amount", "Cost", "money", "cell"),
-        columns.text("currency", "Currency"),
-        columns.count("unpriced", "Without a price"),
+        *_PRICES,
     ),
-    meaning=f"The 100 dearest pairs of campaign and template. {_MONEY} Campaign and template come from the sent "
-    "record; messages without one stand together.",
-    remediation="Dear and hardly read (compare with Delivery): stop it or aim it better.",
+    meaning=f"The 100 most expensive combinations of campaign, template and category. {_MONEY} Campaign and template "
+    "come from the sent record; messages without one have empty names.",
+    remediation="Expensive and rarely read (compare with Delivery): stop the campaign or select its audience better.",
     layer="rollup",
 )
 
@@ -196,31 +200,31 @@ FROM rate_card
 ORDER BY category, country, rate_card.valid_from DESC
 LIMIT 5000""",
     columns=(
-        columns.text("category", "Category"),
-        columns.text("country", "Country"),
-        columns.text("begins", "From"),
-        Column("price", "Price", "money", "cell"),
+        columns.CATEGORY,
+        columns.COUNTRY,
+        columns.text("begins", "Valid from"),
+        columns.money("price", "Price"),
         columns.text("currency", "Currency"),
-        columns.count("in_force", "In force today"),
+        columns.count("in_force", "Valid today"),
     ),
-    meaning="The prices of the settings ([[costs.rates]]), every version; country * stands for those that no rate "
-    "names. Range and filters do not apply.",
-    remediation="Empty: no money is shown anywhere, volumes alone. Your contract or the provider's price list has "
-    "them.",
+    meaning="All versions of the prices in the settings ([[costs.rates]]). Country * applies to all countries without "
+    "a rate of their own. The range and the filters do not apply.",
+    remediation="Empty: no amounts of money are shown, only volumes. Take the prices from your contract or the "
+    "provider's price list.",
     layer="live",
 )
 
 DASHBOARD: Final = Dashboard(
     id="cost",
     title="Cost",
-    purpose="What will the bill say, what drives it, and how many free messages are left?",
+    purpose="What will the bill be, what causes it, and how many free messages are left?",
     panels=(
         _COST,
-        _BILLED,
+        _BILLABLE_COUNT,
         _UNPRICED,
         FREE,
         _COST_OVER_TIME,
-        _BILLED_OVER_TIME,
+        _BILLABLE_OVER_TIME,
         _BILL,
         _CAMPAIGNS,
         ALLOWANCE,

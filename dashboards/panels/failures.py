@@ -1,4 +1,4 @@
-"""Failures: what failed, why, and what to do about it. Pure."""
+"""Failures: which messages failed, why, and what to do about it."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,35 +6,35 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
+from dashboards.panels.factories import ONE_TO_ONE, Term, share_stat
 from dashboards.panels.failure_samples import SAMPLES
-from dashboards.panels.shapes import ONE_TO_ONE, share_stat
 from schemas.error_codes import action_sql, class_sql, title_sql
 
 _CODE: Final = ("provider", "error_code")
 _CLASS: Final = class_sql(*_CODE)
 _RANGE: Final = f"{sql.in_range('slot')} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"
 
-_FAILURE_SHARE: Final = share_stat(
+_FAILURE_RATE: Final = share_stat(
     "failure-share",
-    "Failed / sent",
-    ("failed", "Failed", "outbound.failed"),
-    ("sent", "Sent", "outbound.sent"),
-    meaning="Messages that failed and reached no phone of the person / sent, by the time of sending. Late failures "
-    f"come in for up to 30 days. {ONE_TO_ONE}",
-    remediation="Above 10 %: the first rows of the codes beside it say what to do.",
+    "Failure rate",
+    Term("failed", "Failed", "outbound.failed"),
+    Term("sent", "Sent", "outbound.sent"),
+    meaning="Messages that failed and reached no phone / sent, by time of sending. Failures can arrive up to 30 days "
+    f"after sending. {ONE_TO_ONE}",
+    remediation="Above 10 %: start with the first rows of the table of error codes.",
     threshold=Threshold("rate", "above", 0.1),
 )
 
 
-def _danger(identifier: str, title: str, wanted: str, *, meaning: str, remediation: str) -> Panel:
-    """A number of failures that should be nought."""
+def _class_count(identifier: str, title: str, error_class: str, *, meaning: str, remediation: str) -> Panel:
+    """The number of failures of one class of error codes; red when there is any."""
     return Panel(
         id=identifier,
         title=title,
         kind="stat",
         sql=f"""SELECT sum(outbound.failed) AS failures
 FROM outbound
-WHERE {sql.in_range("slot")} AND {sql.FILTERS} AND outbound.failed > 0 AND {_CLASS} = '{wanted}'""",
+WHERE {sql.in_range("slot")} AND {sql.FILTERS} AND outbound.failed > 0 AND {_CLASS} = '{error_class}'""",
         columns=(Column("failures", title),),
         meaning=meaning,
         remediation=remediation,
@@ -44,41 +44,43 @@ WHERE {sql.in_range("slot")} AND {sql.FILTERS} AND outbound.failed > 0 AND {_CLA
     )
 
 
-_DANGERS: Final = (
-    _danger(
+_CLASS_COUNTS: Final = (
+    _class_count(
         "account-danger",
-        "Account in danger",
+        "Account problems",
         "account",
-        meaning="Failures whose code speaks of the account: locked, payment, registration, access, a country that is "
-        "closed to it. Groups included.",
-        remediation="Any: the codes below name it. Act today, such an account soon sends nothing.",
+        meaning="Failures whose error code is about the account: locked, payment, registration, access, or a country "
+        "to which it may not send. Group messages included.",
+        remediation="Above 0: the table of error codes names the problem. Act today: such an account is soon unable to "
+        "send.",
     ),
-    _danger(
+    _class_count(
         "unknown-code-count",
-        "Unknown codes",
+        "Failures with an unknown code",
         "unknown",
-        meaning="Failures with a code that is in none of the lists known here. Groups included. Nothing is dropped: "
-        "the table of unknown codes shows them as they came.",
-        remediation="Any: look the codes up at the provider; a new one often announces a new rule.",
+        meaning="Failures whose error code is not in Ackstream's list. Group messages included. The table of unknown "
+        "error codes shows every code as the provider reported it.",
+        remediation="Above 0: look the codes up in the provider's documentation; a new code often means a new rule.",
     ),
-    _danger(
+    _class_count(
         "no-code-count",
-        "Without a code",
+        "Failures without a code",
         "none",
-        meaning="Failures for which the provider gave no code at all. Groups included.",
-        remediation="Any: open the newest failing messages, and see whether the sender is connected.",
+        meaning="Failures for which the provider gave no error code. Group messages included.",
+        remediation="Above 0: open the latest failed messages, and check in Senders whether the sender is connected.",
     ),
 )
 
 
-def _codes(identifier: str, title: str, units: str, *, meaning: str, remediation: str, width: int) -> Panel:
+def _codes(identifier: str, title: str, units: str, *, meaning: str, remediation: str) -> Panel:
+    """Failures by error code, with class, meaning and action."""
     return Panel(
         id=identifier,
         title=title,
         kind="table",
         sql=f"""SELECT
-    error_code AS code, provider, {title_sql(*_CODE)} AS says, class, {action_sql(*_CODE)} AS action,
-    failures, {sql.share("failures", "all_failures")} AS part, all_failures
+    error_code AS code, provider, {title_sql(*_CODE)} AS description, class, {action_sql(*_CODE)} AS action,
+    failures, {sql.share("failures", "all_failures")} AS failure_share, all_failures
 FROM
 (
     SELECT provider, error_code, {_CLASS} AS class, sum(outbound.failed) AS failures,
@@ -90,44 +92,43 @@ FROM
 ORDER BY failures DESC, code, provider
 LIMIT 200""",
         columns=(
-            columns.text("code", "Code"),
+            columns.text("code", "Error code"),
             columns.text("provider", "Provider"),
-            columns.text("says", "Says"),
-            columns.text("class", "Class"),
+            columns.text("description", "Description"),
+            columns.text("class", "Error class"),
             columns.text("action", "What to do"),
             columns.count("failures", "Failures"),
-            Column("part", "Of all failures", "share", "cell"),
+            columns.share("failure_share", "Share of all failures"),
             columns.count("all_failures", "All failures"),
         ),
         meaning=meaning,
         remediation=remediation,
         layer="rollup",
-        width=width,
+        width=12,
     )
 
 
 _CODES: Final = _codes(
     "failure-codes",
-    "Codes and what to do",
+    "Error codes and what to do",
     sql.ONE_TO_ONE,
-    meaning="Failures by the code of the first failure of each message, with its class and what to do about it. A "
-    f"code means what the provider that sent it says; the same number of two providers has two rows. {ONE_TO_ONE}",
-    remediation="Start with the first row: its class says who must act, its last words what to do.",
-    width=12,
+    meaning="Failed messages by the error code of their first failure, with the class of the code and what to do. The "
+    f"same code from two providers has two rows, because each provider defines its own codes. {ONE_TO_ONE}",
+    remediation="Start with the first row: the class says who must act, the last sentence says what to do.",
 )
 
 _GROUP_CODES: Final = _codes(
     "group-failure-codes",
-    "Groups: codes",
+    "Error codes of group messages",
     sql.GROUPS,
-    meaning="The same for messages to groups, one count for each member to whom it failed.",
-    remediation="One code for all members: the group, or our place in it; else the numbers of those members.",
-    width=12,
+    meaning="Failed group messages by error code, one count for each member that the message failed to reach.",
+    remediation="One code for all members: check the group and our membership in it. Otherwise check the numbers of "
+    "those members.",
 )
 
 _TREND: Final = Panel(
     id="failure-trend",
-    title="Failures by class over time",
+    title="Failures by error class over time",
     kind="stack",
     sql=f"""SELECT {sql.bucket("slot")} AS at, {_CLASS} AS class, sum(outbound.failed) AS failures
 FROM outbound
@@ -136,20 +137,20 @@ GROUP BY at, class
 ORDER BY at, class""",
     columns=(
         Column("at", "Sent at", "time", "x"),
-        Column("class", "Class", "text", "series"),
+        Column("class", "Error class", "text", "series"),
         Column("failures", "Failures"),
     ),
-    meaning="When the messages went out that failed, by class: number, policy, retry, window, account, template, "
-    f"content, identity, unknown, or none where the provider gave no code. {ONE_TO_ONE}",
-    remediation="One class appears at once: account or template, act now; retry, slow down; window, send a template "
-    "instead.",
+    meaning="Failed messages by time of sending and class of the error code: number, policy, retry, window, account, "
+    f"template, content, identity, unknown, or none when the provider gave no code. {ONE_TO_ONE}",
+    remediation="A class appears suddenly. Account or template: act now. Retry: send more slowly. Window: send a "
+    "template instead.",
     layer="rollup",
     width=12,
 )
 
 _UNKNOWN: Final = Panel(
     id="unknown-codes",
-    title="Unknown codes",
+    title="Unknown error codes",
     kind="table",
     sql=f"""SELECT error_code AS code, provider, sum(outbound.failed) AS failures, min(slot) AS first_sent,
     arrayStringConcat(arraySort(groupUniqArray(10)(toString(source))), ', ') AS sources
@@ -159,25 +160,26 @@ GROUP BY code, provider
 ORDER BY failures DESC, code, provider
 LIMIT 200""",
     columns=(
-        columns.text("code", "Code"),
+        columns.text("code", "Error code"),
         columns.text("provider", "Provider"),
         columns.count("failures", "Failures"),
-        Column("first_sent", "First sent", "time", "cell"),
+        columns.time("first_sent", "First sent"),
         columns.text("sources", "Sources"),
     ),
-    meaning="Codes that are in none of the lists known here, as they came, groups included. First sent is exact to a "
-    "quarter of an hour; up to ten sources are named.",
-    remediation="Any row: look the code up at the provider, and pass it on so that the list here grows.",
+    meaning="Error codes that are not in Ackstream's list, as the provider reported them, group messages included. "
+    "First sent is rounded down to 15 minutes; up to ten sources are named.",
+    remediation="Any row: look the code up in the provider's documentation, and report it so that it is added to the "
+    "list.",
     layer="rollup",
     threshold=Threshold("failures", "above", 0),
 )
 
 
-def _split(identifier: str, title: str, key: Column, *, meaning: str, remediation: str) -> Panel:
-    """Failures by a column of `outbound`, the most frequent code beside them."""
+def _breakdown(key: Column, *, meaning: str, remediation: str) -> Panel:
+    """Failures by a column of `outbound`, with the most frequent error code."""
     return Panel(
-        id=identifier,
-        title=title,
+        id=f"failures-by-{key.name}",
+        title=f"Failures by {key.name}",
         kind="table",
         sql=f"""SELECT
     {key.name},
@@ -202,63 +204,54 @@ LIMIT 100""",
         columns=(
             key,
             columns.count("failed", "Failed"),
-            columns.count("sent", "Sent"),
-            Column("failure_rate", "Failed / sent", "share", "cell"),
-            columns.text("main_code", "Main code"),
-            columns.count("main_failed", "Of it"),
+            columns.SENT,
+            columns.share("failure_rate", "Failed / sent"),
+            columns.text("main_code", "Most frequent code"),
+            columns.count("main_failed", "Failed with that code"),
             columns.PROVISIONAL,
         ),
-        meaning=meaning,
+        meaning=f"{meaning}, with the most frequent error code of each. {ONE_TO_ONE}",
         remediation=remediation,
         layer="rollup",
     )
 
 
-_MAIN: Final = "with the code that stands behind most of them"
-
-_SPLITS: Final = (
-    _split(
-        "failures-by-template",
-        "By template",
-        columns.text("template", "Template"),
-        meaning=f"The 100 templates with most failures, {_MAIN}. {ONE_TO_ONE}",
-        remediation="132 and three more figures: mend the template. 131049: Meta caps marketing for each person, send "
-        "less.",
+_BREAKDOWNS: Final = (
+    _breakdown(
+        columns.TEMPLATE,
+        meaning="The 100 templates with the most failures",
+        remediation="A code of six digits that begins with 132: correct the template. 131049: Meta limits marketing "
+        "messages per person, send fewer.",
     ),
-    _split(
-        "failures-by-campaign",
-        "By campaign",
-        columns.text("campaign", "Campaign"),
-        meaning=f"The 100 campaigns with most failures, {_MAIN}. {ONE_TO_ONE}",
-        remediation="131026 in front: the list of this campaign is old; clean it with Numbers before it is used again.",
+    _breakdown(
+        columns.CAMPAIGN,
+        meaning="The 100 campaigns with the most failures",
+        remediation="Mostly 131026: the recipient list of this campaign is out of date. Clean it with Numbers before "
+        "the next send.",
     ),
-    _split(
-        "failures-by-source",
-        "By source",
-        columns.text("source", "Source"),
-        meaning=f"The 100 sources with most failures, {_MAIN}. {ONE_TO_ONE}",
-        remediation="One source alone: its account, payment or connection; see Senders.",
+    _breakdown(
+        columns.SOURCE,
+        meaning="The 100 sources with the most failures",
+        remediation="One source only: check its account, payment and connection; see Senders.",
     ),
-    _split(
-        "failures-by-country",
-        "By country",
-        columns.text("country", "Country"),
-        meaning=f"The country of the recipient's calling code, {_MAIN}. {ONE_TO_ONE}",
-        remediation="130497: this account may not write to people in that country.",
+    _breakdown(
+        columns.COUNTRY,
+        meaning="The 100 countries (of the recipient's calling code) with the most failures",
+        remediation="130497: this account may not send to people in that country.",
     ),
 )
 
 DASHBOARD: Final = Dashboard(
     id="failures",
     title="Failures",
-    purpose="What failed, why, and who has to do what about it?",
+    purpose="Which messages failed, why, and who has to do what about it?",
     panels=(
-        _FAILURE_SHARE,
-        *_DANGERS,
+        _FAILURE_RATE,
+        *_CLASS_COUNTS,
         _CODES,
         _TREND,
         _UNKNOWN,
-        *_SPLITS,
+        *_BREAKDOWNS,
         _GROUP_CODES,
         SAMPLES,
     ),

@@ -1,4 +1,4 @@
-"""Overview: did it arrive, was it read, is anything odd. Pure."""
+"""Overview: were messages delivered and read, and do all numbers agree with each other."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
-from dashboards.panels.shapes import ONE_TO_ONE, count_stat, rates_table, share_stat
+from dashboards.panels.factories import ONE_TO_ONE, Term, count_stat, previous, rates_table, share_stat
 from schemas.error_codes import own_fault_sql, policy_sql
 
 _COUNTS: Final = (
@@ -14,90 +14,91 @@ _COUNTS: Final = (
         "sent",
         "Sent",
         "outbound.sent",
-        meaning="Every message that was handed to a provider in this range, those still waiting and those that failed "
-        f"included; backfilled history is not. {ONE_TO_ONE}",
-        remediation="None although you sent: look at Pipeline for lag and at Senders for the last webhook of the "
-        "source.",
+        meaning="Messages handed to a provider in this range, queued and failed messages included, imported history "
+        f"excluded. {ONE_TO_ONE}",
+        remediation="0 although you sent messages: check the lag in Pipeline and the last webhook of the source in "
+        "Senders.",
     ),
     count_stat(
         "delivered",
         "Delivered",
         "outbound.delivered",
-        meaning="Messages sent in this range that have reached a phone since, whenever that was. Read implies "
-        "delivered.",
-        remediation="Falls while sent does not: open Failures for the codes, then Senders for a disconnected number.",
+        meaning="Messages sent in this range that have reached a phone of the recipient until now. A message that was "
+        "read counts as delivered.",
+        remediation="Falls while sent stays the same: check the error codes in Failures, then the connection of the "
+        "sender number in Senders.",
     ),
     count_stat(
         "read",
         "Read",
         "outbound.read",
-        meaning="Messages sent in this range that were read or played since. A lower bound: people can switch "
-        "receipts off.",
-        remediation="Falls while delivered does not: compare templates and sending hours in Delivery.",
+        meaning="Messages sent in this range that were read or played until now. This is a lower bound: people can "
+        "switch read receipts off.",
+        remediation="Falls while delivered stays the same: compare templates and sending hours in Delivery.",
     ),
     count_stat(
         "failed",
         "Failed",
         "outbound.failed",
-        meaning="Messages sent in this range that failed and never reached any phone. A failure followed by a "
-        "delivery to another device of the person counts as delivered.",
-        remediation="Rises: Failures lists the codes and what to do about each.",
+        meaning="Messages sent in this range that failed and reached no phone. A failure on one device followed by a "
+        "delivery to another device of the recipient counts as delivered.",
+        remediation="Rises: Failures lists the error codes and what to do about each.",
     ),
     count_stat(
         "pending",
         "Pending",
-        "outbound.sent - outbound.delivered - outbound.failed",
-        meaning="Sent minus delivered minus failed: the phone is off, or the provider's word is still to come.",
-        remediation="Stays high for days: Senders shows whether webhooks are missing; otherwise those numbers may be "
-        "dead.",
+        sql.PENDING,
+        meaning="Sent minus delivered minus failed: the phone is off, or the provider has not reported a status yet.",
+        remediation="Stays high for days: check in Senders whether webhooks are missing. If they are not, the numbers "
+        "may be unreachable.",
     ),
 )
+
+_DELIVERED: Final = Term("delivered", "Delivered", "outbound.delivered")
+_SENT: Final = Term("sent", "Sent", "outbound.sent")
+_EXCLUDED: Final = f"{policy_sql('error_code')} OR {own_fault_sql('error_code')}"
 
 _SHARES: Final = (
     share_stat(
         "delivery-rate",
         "Delivery rate",
-        ("delivered", "Delivered", "outbound.delivered"),
-        ("sent", "Sent", "outbound.sent"),
-        meaning="Delivered / sent, by the time of sending. Provisional while any message is younger than its time to "
-        f"live (authentication 10 minutes, others 30 days): it can still change then. {ONE_TO_ONE}",
-        remediation="Compare with list health: when that is fine, policy limits or our own faults hold the messages "
-        "back; when it is low too, clean the list (Numbers).",
+        _DELIVERED,
+        _SENT,
+        meaning="Delivered / sent, by time of sending. Provisional while a message is younger than its time to live "
+        f"(authentication 10 minutes, all others 30 days), because its status can still change. {ONE_TO_ONE}",
+        remediation="Compare with deliverability. Deliverability is good: policy limits or mistakes on our side stop "
+        "the messages, see Failures. Deliverability is low too: clean the recipient list, see Numbers.",
     ),
     share_stat(
         "read-rate",
         "Read rate",
-        ("read", "Read", "outbound.read"),
-        ("delivered", "Delivered", "outbound.delivered"),
-        meaning="Read or played / delivered, by the time of sending. A lower bound: who switches receipts off reads "
-        f"unseen. Meta stops counting after 7 days, this does not. {ONE_TO_ONE}",
-        remediation="Low against the period before: send fewer and better aimed messages; try another hour (heatmap in "
-        "Delivery) or template.",
+        Term("read", "Read", "outbound.read"),
+        _DELIVERED,
+        meaning="Read or played / delivered, by time of sending. This is a lower bound: people can switch read "
+        f"receipts off. Meta stops counting reads after 7 days, this rate does not. {ONE_TO_ONE}",
+        remediation="Lower than in the previous period: send fewer messages to a better selected audience; try another "
+        "template or sending hour (heatmap in Delivery).",
     ),
     share_stat(
-        "list-health",
-        "List health",
-        ("delivered", "Delivered", "outbound.delivered"),
-        (
-            "deliverable",
-            "Sent, without policy and own faults",
-            f"outbound.sent - if({policy_sql('error_code')} OR {own_fault_sql('error_code')}, outbound.failed, 0)",
-        ),
-        meaning="Delivered / sent without failures that say nothing about the number: Meta's holdout, its cap on "
-        "marketing and opt-outs, and our own faults (payment, a closed 24 h window, templates). "
-        "How good the addresses are.",
-        remediation="Below 85 %: stop sending to numbers without a sign of life; Numbers lists them with the evidence.",
+        "deliverability",
+        "Deliverability",
+        _DELIVERED,
+        Term("deliverable", "Sent, exclusions removed", f"outbound.sent - if({_EXCLUDED}, outbound.failed, 0)"),
+        meaning="Delivered / sent without the failures that are not caused by the recipient's number: Meta's "
+        "experiment holdout, its marketing limit per person, opt-outs, and mistakes on our side (payment, closed 24 h "
+        "window, templates). It measures the quality of the recipient list.",
+        remediation="Below 85 %: stop sending to unreachable numbers; Numbers lists them.",
         threshold=Threshold("rate", "below", 0.85),
     ),
     share_stat(
         "orphan-share",
         "Without a sent record",
-        ("orphan", "Without a sent record", "outbound.orphan"),
-        ("sent", "Sent", "outbound.sent"),
-        meaning="Messages known from statuses alone / sent. They count in every rate, but have no campaign and no "
-        "template. 100 % is normal for a source whose sends are reported nowhere.",
-        remediation="Rises: the sender has stopped reporting what it sends (POST /sent) or reports other ids than the "
-        "statuses carry; Senders tells these two apart.",
+        Term("orphan", "Without a sent record", "outbound.orphan"),
+        _SENT,
+        meaning="Messages that are known from statuses only / sent. They count in every rate, but have no campaign and "
+        "no template. 100 % is normal for a source whose sends are not reported.",
+        remediation="Rises: the sending application has stopped reporting (POST /sent), or it reports message ids that "
+        "the statuses do not carry. Senders shows which of the two it is.",
     ),
 )
 
@@ -126,9 +127,9 @@ ORDER BY at, series""",
         Column("denominator", "Denominator", role="denominator"),
         columns.PROVISIONAL,
     ),
-    meaning="Both rates by the time of sending, so a late read raises the day on which the message went out. Points "
-    f"marked as provisional can still change. {ONE_TO_ONE}",
-    remediation="A step down that begins at one moment: look in Failures and Senders for what changed then.",
+    meaning="Delivery rate and read rate by time of sending: a late read raises the point of the hour, day or month in "
+    f"which the message was sent. Provisional points can still change. {ONE_TO_ONE}",
+    remediation="A sudden step down: check in Failures and Senders what changed at that time.",
     layer="rollup",
 )
 
@@ -153,9 +154,9 @@ ORDER BY at, series""",
         Column("series", "Status", "text", "series"),
         Column("messages", "Messages"),
     ),
-    meaning="What has become of the messages sent in each hour, day or month of the chosen zone. The three parts add "
-    f"up to sent. {ONE_TO_ONE}",
-    remediation="A hole: nothing was sent, or nothing was reported; Senders shows the last webhook of each source.",
+    meaning="Present status of the messages sent in each hour, day or month of the chosen time zone. Delivered, failed "
+    f"and pending add up to sent. {ONE_TO_ONE}",
+    remediation="A gap: nothing was sent, or nothing was reported. Senders shows the last webhook of each source.",
     layer="rollup",
 )
 
@@ -169,11 +170,11 @@ WHERE {sql.in_range("slot")} AND {sql.ONE_TO_ONE} AND campaign != '' AND {sql.FI
 GROUP BY campaign
 ORDER BY began DESC, campaign
 LIMIT 200""",
-    columns=(columns.text("campaign", "Campaign"), Column("began", "First sent", "time", "cell"), *columns.RATES),
-    meaning="The 200 campaigns that began last, counted from their messages in this range. First sent is exact to a "
-    f"quarter of an hour. Messages without a campaign are in Delivery, by template. {ONE_TO_ONE}",
-    remediation="One far below its siblings: open Failures with this campaign chosen. Compare only what is not "
-    "provisional.",
+    columns=(columns.CAMPAIGN, columns.time("began", "First sent"), *columns.RATES),
+    meaning="The 200 most recently started campaigns, with their messages in this range. First sent is rounded down to "
+    f"15 minutes. For messages without a campaign see Delivery, by template. {ONE_TO_ONE}",
+    remediation="One campaign far below the others: open Failures and select this campaign. Compare campaigns only "
+    "once they are no longer provisional.",
     layer="rollup",
     width=12,
 )
@@ -183,14 +184,14 @@ _RECEIVED: Final = Panel(
     title="Received",
     kind="stat",
     sql=f"""SELECT
-    sumIf(inbound.messages, {sql.is_now("slot")}) AS received,
-    sumIf(inbound.messages, NOT {sql.is_now("slot")}) AS received_before
+    sumIf(inbound.messages, {sql.in_current_period("slot")}) AS received,
+    sumIf(inbound.messages, NOT {sql.in_current_period("slot")}) AS received_before
 FROM inbound
 WHERE {sql.in_both_periods("slot")} AND {sql.ONE_TO_ONE} AND {sql.SOURCES}""",
-    columns=(Column("received", "Received"), Column("received_before", "Period before", role="before")),
-    meaning="Messages from customers, direct chats only. Template and campaign are not asked: an answer carries "
-    "neither.",
-    remediation="None while customers are writing: Senders shows whether the source is connected and sends webhooks.",
+    columns=(Column("received", "Received"), previous("received_before")),
+    meaning="Messages from customers in direct chats. The filters for template and campaign do not apply: inbound "
+    "messages carry neither.",
+    remediation="0 while customers are writing: check in Senders whether the source is connected and sends webhooks.",
     layer="rollup",
     width=2,
 )
@@ -210,25 +211,25 @@ ORDER BY at, series""",
         Column("series", "Chat", "text", "series"),
         Column("received", "Messages"),
     ),
-    meaning="Messages from customers by the time at which they were written. Of the filters only the source applies.",
-    remediation="A hole at an hour that is usually busy: look at Senders.",
+    meaning="Messages from customers by the time at which they were written. Only the source filter applies.",
+    remediation="A gap at an hour that is usually busy: check the last webhook of each source in Senders.",
     layer="rollup",
 )
 
 _GROUPS: Final = rates_table(
     "groups",
-    "Groups",
-    columns.text("source", "Source"),
+    "Group messages",
+    columns.SOURCE,
     units=sql.GROUPS,
-    meaning="Messages to groups, apart from one-to-one: a message counts once for each member whose status is known, "
-    "and once as a whole while none is.",
-    remediation="Delivered stays at nothing: not every provider tells the statuses of members; ask it before anything "
-    "else.",
+    meaning="Messages to groups, by source. A message counts once for each member whose status is known, and once in "
+    "total while no member's status is known.",
+    remediation="Delivered stays 0: ask the provider whether it reports the statuses of group members; not every "
+    "provider does.",
 )
 
-_CONSERVATION: Final = Panel(
-    id="conservation",
-    title="Conservation",
+_RECONCILIATION: Final = Panel(
+    id="status-reconciliation",
+    title="Status reconciliation",
     kind="table",
     sql=f"""SELECT
     toInt64(sent) - delivered - failed - pending AS residual,
@@ -239,16 +240,16 @@ _CONSERVATION: Final = Panel(
 FROM outbound
 WHERE {sql.in_range("slot")} AND {sql.FILTERS}""",
     columns=(
-        columns.count("residual", "Residual"),
+        columns.count("residual", "Difference"),
         columns.SENT,
         columns.count("delivered", "Delivered"),
         columns.count("failed", "Failed"),
         columns.count("pending", "Pending"),
     ),
-    meaning="Sent minus delivered, failed and pending, each counted by itself from the rows of single messages, groups "
-    "included. It must be 0: every message is in exactly one state.",
-    remediation="Not 0: the tables are wrong, not your messages. Do not decide from these numbers; see the log of the "
-    "analytics worker and report it.",
+    meaning="Sent minus delivered, failed and pending, group messages included. Each of the four is counted on its "
+    "own from single messages. The difference must be 0, because every message has exactly one of the three statuses.",
+    remediation="Not 0: the tables are wrong, your messages are not affected. Make no decisions with these numbers; "
+    "check the log of the analytics worker and report the problem.",
     layer="rollup",
     threshold=Threshold("residual", "above", 0),
 )
@@ -256,7 +257,7 @@ WHERE {sql.in_range("slot")} AND {sql.FILTERS}""",
 DASHBOARD: Final = Dashboard(
     id="overview",
     title="Overview",
-    purpose="Did what we sent arrive, was it read, and is anything broken?",
+    purpose="Were our messages delivered and read, and is anything broken?",
     panels=(
         *_COUNTS,
         _RECEIVED,
@@ -266,6 +267,6 @@ DASHBOARD: Final = Dashboard(
         _CAMPAIGNS,
         _INBOUND_OVER_TIME,
         _GROUPS,
-        _CONSERVATION,
+        _RECONCILIATION,
     ),
 )

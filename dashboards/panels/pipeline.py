@@ -1,4 +1,4 @@
-"""Pipeline: is everything stored, understood and up to date. Pure."""
+"""Pipeline: is everything that was received stored, parsed and up to date."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,29 +6,29 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
-from dashboards.panels.dead import DEAD_COUNT, DEAD_NEWEST, DEAD_OVER_TIME
-from dashboards.panels.ledger import LEDGER, RESIDUAL
+from dashboards.panels import dead_letters
+from dashboards.panels.reconciliation import LEDGER, RESIDUAL
 
 _PRESENT: Final = "The present moment, whatever range is chosen."
 _SAMPLED: Final = f"{sql.in_range('slot')} AND {sql.SOURCES}"
 _RECENT: Final = "at >= now64(3, 'UTC') - toIntervalMinute(10)"
-# What is answered so is our own trouble: the provider did nothing wrong and has to send the body again.
+# Outcomes that are our fault: the provider did nothing wrong and has to send the body again.
 _OUR_FAULT: Final = "part IN ('not_stored', 'overloaded', 'internal')"
 
 # --- the present moment ---
 
 _STORE: Final = Panel(
     id="store-up",
-    title="Bodies are stored",
+    title="Kafka accepts bodies",
     kind="stat",
     sql=f"""SELECT if(count() = 0, NULL, toUInt8(argMax(value, at))) AS up
 FROM samples
 WHERE name = 'store_up' AND {_RECENT}""",
     columns=(Column("up", "1 = yes"),),
-    meaning="1 while Kafka acknowledges bodies in time, 0 while providers are told 503 or the edge does not answer at "
-    f"all; empty when nothing was sampled for 10 minutes. {_PRESENT}",
-    remediation="0: `make status` says whether Kafka or the edge is down. Providers repeat for hours to days, not for "
-    "ever. Empty: the analytics worker is not running.",
+    meaning="1 while Kafka acknowledges bodies in time; 0 while providers get 503 or ingest does not answer; empty "
+    f"without a sample in the last 10 minutes. {_PRESENT}",
+    remediation="0: `make status` shows whether Kafka or ingest is down. Providers repeat webhooks for hours to days, "
+    "not for ever. Empty: the analytics worker is not running.",
     layer="samples",
     width=2,
     threshold=Threshold("up", "below", 1),
@@ -36,7 +36,7 @@ WHERE name = 'store_up' AND {_RECENT}""",
 
 _STAGES: Final = Panel(
     id="stages",
-    title="Work waiting, by stage",
+    title="Backlog by stage",
     kind="table",
     sql=f"""SELECT part AS stage,
     toUInt64(argMaxIf(value, at, name = 'lag_records')) AS records,
@@ -49,21 +49,21 @@ GROUP BY stage
 ORDER BY stage""",
     columns=(
         columns.text("stage", "Stage"),
-        columns.count("records", "Records waiting"),
-        Column("oldest", "Age of the oldest", "seconds", "cell"),
-        Column("sampled_at", "Sampled", "time", "cell"),
+        columns.count("records", "Backlog, records"),
+        columns.seconds("oldest", "Age of the oldest record"),
+        columns.time("sampled_at", "Sampled at"),
     ),
-    meaning="Records in Kafka that a stage has not finished, and how old the oldest of them is. normalise: bodies into "
+    meaning="Records in Kafka that a stage has not finished, and the age of the oldest one. normalise: bodies into "
     f"events; load: events into ClickHouse. {_PRESENT}",
-    remediation="Older than a minute: that stage stands still or is too slow. See its log (`make status` names it); "
-    "more workers: [streams] in the settings.",
+    remediation="Older than a minute: the stage has stopped or is too slow. Check its log (`make status` names the "
+    "file); for more workers see [streams] in the settings.",
     layer="samples",
     threshold=Threshold("oldest", "above", 60),
 )
 
 _LAYERS: Final = Panel(
     id="layers",
-    title="Freshness of what dashboards read",
+    title="Freshness of the dashboards",
     kind="table",
     sql="""SELECT layer, nullIf(at, toDateTime64(0, 3, 'UTC')) AS complete_until,
     if(complete_until IS NULL, NULL, lag_seconds) AS lag, pending
@@ -72,14 +72,14 @@ ORDER BY layer
 LIMIT 20""",
     columns=(
         columns.text("layer", "Layer"),
-        Column("complete_until", "Complete until", "time", "cell"),
-        Column("lag", "Lag", "seconds", "cell"),
-        columns.count("pending", "Waiting"),
+        columns.time("complete_until", "Complete until"),
+        columns.seconds("lag", "Lag"),
+        columns.count("pending", "Backlog"),
     ),
-    meaning="How far the copy and the rollups follow the tables that are loaded, and when the last sample was taken; "
-    f"empty: never. `messages` and `delivery_rates` do not depend on them and are exact at once. {_PRESENT}",
-    remediation="More than a minute and growing: the analytics worker is behind or down; see its log. After a replay "
-    "of millions some minutes are normal.",
+    meaning="How far the copy and the rollups are behind the loaded tables, and when the last sample was taken; empty: "
+    f"never. `messages` and `delivery_rates` do not depend on them and are always exact. {_PRESENT}",
+    remediation="More than a minute and rising: the analytics worker is slow or down; check its log. After a replay of "
+    "millions of messages a lag of some minutes is normal.",
     layer="live",
     threshold=Threshold("lag", "above", 60),
 )
@@ -88,7 +88,7 @@ LIMIT 20""",
 
 _REFUSED: Final = Panel(
     id="refused-share",
-    title="Refused by our fault",
+    title="Requests refused with 5xx",
     kind="stat",
     sql=f"""SELECT {sql.share("refused", "requests")} AS rate,
     toUInt64(sumIf(total, {_OUR_FAULT})) AS refused,
@@ -100,10 +100,10 @@ WHERE name = 'requests' AND {_SAMPLED}""",
         Column("refused", "Refused", role="numerator"),
         Column("requests", "Requests", role="denominator"),
     ),
-    meaning="Requests answered 503 or 500 (not_stored, overloaded, internal) / all requests to /webhooks and /sent. "
-    "What passed while the analytics worker was away is not in it.",
-    remediation="Above 1 %: Kafka is slow or away, or bursts exceed max_in_flight_bytes. Providers send these bodies "
-    "again.",
+    meaning="Requests answered with 503 or 500 (not_stored, overloaded, internal) / all requests to /webhooks and "
+    "/sent. Requests during a downtime of the analytics worker are not included.",
+    remediation="Above 1 %: Kafka is slow or unreachable, or bursts exceed max_in_flight_bytes. Providers send these "
+    "bodies again.",
     layer="samples",
     width=3,
     threshold=Threshold("rate", "above", 0.01),
@@ -119,20 +119,20 @@ WHERE name = 'requests' AND {_SAMPLED}
 GROUP BY at, series
 ORDER BY at, series""",
     columns=(
-        Column("at", "At", "time", "x"),
+        Column("at", "Time", "time", "x"),
         Column("series", "Outcome", "text", "series"),
         Column("requests", "Requests"),
     ),
-    meaning="Requests to /webhooks and /sent by what they were answered; stored = 200. Counted from the edge's own "
-    "counters every 10 seconds.",
+    meaning="Requests to /webhooks and /sent by outcome; stored = answered with 200. Sampled from the counters of "
+    "ingest every 10 seconds.",
     remediation="bad_credentials: the secret of a source differs from the provider's. unknown_source: a webhook "
-    "address with a wrong name. not_stored, overloaded: see the lag beside it.",
+    "address names a source that does not exist. not_stored, overloaded: check the backlog.",
     layer="samples",
 )
 
 
 def _sampled_line(identifier: str, title: str, name: str, value: Column, *, meaning: str, remediation: str) -> Panel:
-    """A line a stage: the highest sample of each step, whole where it is a count."""
+    """One line per stage: the highest sample of each step, as an integer for counts."""
     highest = "toUInt64(max(highest))" if value.unit == "count" else "toFloat64(max(highest))"
     return Panel(
         id=identifier,
@@ -143,7 +143,7 @@ FROM sample_slots
 WHERE name = '{name}' AND {sql.in_range("slot")}
 GROUP BY at, series
 ORDER BY at, series""",
-        columns=(Column("at", "At", "time", "x"), Column("series", "Stage", "text", "series"), value),
+        columns=(Column("at", "Time", "time", "x"), Column("series", "Stage", "text", "series"), value),
         meaning=meaning,
         remediation=remediation,
         layer="samples",
@@ -152,34 +152,36 @@ ORDER BY at, series""",
 
 _LAG: Final = _sampled_line(
     "lag-over-time",
-    "Records waiting over time",
+    "Backlog over time",
     "lag_records",
     Column("records", "Records"),
-    meaning="The most records that waited for each stage in each step. A burst is no trouble as long as it goes away.",
-    remediation="Grows without end: more comes in than the stage can do; add workers ([streams] in the settings).",
+    meaning="The largest backlog of each stage in each hour, day or month. A peak during a burst is normal, as long as "
+    "it falls again.",
+    remediation="Rises without end: more data arrives than the stage can process; add workers ([streams] in the "
+    "settings).",
 )
 
 _OLDEST: Final = _sampled_line(
     "oldest-over-time",
-    "Oldest unfinished record over time",
+    "Age of the oldest record over time",
     "oldest_unfinished_seconds",
     Column("oldest", "Age", "seconds"),
-    meaning="The highest age that the oldest unfinished record of each stage reached in each step. It sees what an "
-    "average hides: one record that is stuck.",
+    meaning="The highest age of the oldest unfinished record of each stage. It shows what an average hides: a single "
+    "record that is stuck.",
     remediation="A straight line upwards: one record or partition is stuck; the log of that stage names it.",
 )
 
 _LATENCY: Final = Panel(
     id="queryable-after",
-    title="POST to queryable, 95th percentile",
+    title="Ingest latency, p95",
     kind="stat",
     sql=f"""SELECT if(count() = 0, NULL, quantileExactWeighted(0.95)(ms, deliveries)) AS p95
 FROM latency
 WHERE {sql.in_range("slot")} AND {sql.SOURCES}""",
     columns=(Column("p95", "95th percentile", "ms"),),
-    meaning="From the arrival of a body to its events in ClickHouse, for 95 of 100 events; at most 2.5 % off. Repeats "
-    "and replays do not count.",
-    remediation="Above 10 seconds: see which stage waits, and whether ClickHouse is busy.",
+    meaning="Time from the arrival of a body to its events in ClickHouse, 95th percentile, with an error of at most "
+    "2.5 %. Repeated deliveries and replays are not included.",
+    remediation="Above 10 seconds: check which stage has a backlog, and whether ClickHouse is busy.",
     layer="rollup",
     width=2,
     threshold=Threshold("p95", "above", 10_000),
@@ -187,9 +189,10 @@ WHERE {sql.in_range("slot")} AND {sql.SOURCES}""",
 
 _LATENCY_OVER_TIME: Final = Panel(
     id="queryable-over-time",
-    title="POST to queryable over time",
+    title="Ingest latency over time",
     kind="line",
-    sql=f"""SELECT at, ['Median', '95th percentile', '99th percentile'][place] AS series, percentiles[place] AS latency
+    sql=f"""SELECT at, ['Median', '95th percentile', '99th percentile'][position] AS series,
+    percentiles[position] AS latency
 FROM
 (
     SELECT {sql.bucket("slot")} AS at, quantilesExactWeighted(0.5, 0.95, 0.99)(ms, deliveries) AS percentiles
@@ -197,16 +200,17 @@ FROM
     WHERE {sql.in_range("slot")} AND {sql.SOURCES}
     GROUP BY at
 )
-ARRAY JOIN [1, 2, 3] AS place
+ARRAY JOIN [1, 2, 3] AS position
 ORDER BY at, series""",
     columns=(
         Column("at", "Received at", "time", "x"),
         Column("series", "Percentile", "text", "series"),
         Column("latency", "Latency", "ms"),
     ),
-    meaning="From the arrival of a body to its events in ClickHouse, by the time of arrival; at most 2.5 % off.",
-    remediation="The 99th percentile alone rises: restarts or single slow inserts. All rise: the pipeline is at its "
-    "limit.",
+    meaning="Time from the arrival of a body to its events in ClickHouse, by time of arrival, with an error of at most "
+    "2.5 %.",
+    remediation="Only the 99th percentile rises: restarts or single slow inserts. All rise: the pipeline has reached "
+    "its capacity.",
     layer="rollup",
 )
 
@@ -224,15 +228,15 @@ ORDER BY at, series""",
         Column("series", "Kind", "text", "series"),
         Column("events", "Events"),
     ),
-    meaning="Every event of every body that was understood and inserted, repeats included, by its arrival: messages, "
-    "statuses, notices of the system, echoes of what a phone sent, and what came through /sent.",
-    remediation="One kind stops while others go on: that event is no longer subscribed to at the provider.",
+    meaning="Events of all bodies that were parsed and loaded, repeated deliveries included, by arrival: messages, "
+    "statuses, system events, echoes of messages sent from a phone, and records from /sent.",
+    remediation="One kind stops while others continue: the subscription to that event has ended at the provider.",
     layer="rollup",
 )
 
 _REPEATS: Final = Panel(
     id="repeats-share",
-    title="Repeats / events",
+    title="Repeated deliveries / events",
     kind="line",
     sql=f"""SELECT {sql.bucket("slot")} AS at, source AS series, {sql.share("repeats", "events")} AS rate,
     sum(arrivals.repeats) AS repeats,
@@ -244,25 +248,25 @@ ORDER BY at, series""",
     columns=(
         Column("at", "Received at", "time", "x"),
         Column("series", "Source", "text", "series"),
-        Column("rate", "Repeats / events", "share"),
-        Column("repeats", "Repeats", role="numerator"),
+        Column("rate", "Repeated / events", "share"),
+        Column("repeats", "Repeated deliveries", role="numerator"),
         Column("events", "Events", role="denominator"),
     ),
-    meaning="Events that had been delivered before, on the same UTC day or the day before / all. They change no number "
-    "anywhere; some providers tell everything two or three times.",
-    remediation="Rises suddenly: the provider does not get its 200 in time; see the requests by outcome.",
+    meaning="Events that had already been delivered on the same UTC day or the day before / all events. Repeated "
+    "deliveries change no other number; some providers deliver everything two or three times.",
+    remediation="Rises suddenly: the provider does not get its 200 in time; check the requests by outcome.",
     layer="rollup",
 )
 
 DASHBOARD: Final = Dashboard(
     id="pipeline",
     title="Pipeline",
-    purpose="Is everything stored, understood and up to date?",
+    purpose="Is everything that was received stored, parsed and up to date?",
     panels=(
         _STORE,
         _REFUSED,
         _LATENCY,
-        DEAD_COUNT,
+        dead_letters.COUNT,
         RESIDUAL,
         _STAGES,
         _LAYERS,
@@ -272,8 +276,8 @@ DASHBOARD: Final = Dashboard(
         _OLDEST,
         _LATENCY_OVER_TIME,
         _REPEATS,
-        DEAD_OVER_TIME,
+        dead_letters.OVER_TIME,
         LEDGER,
-        DEAD_NEWEST,
+        dead_letters.LATEST,
     ),
 )

@@ -1,6 +1,5 @@
 """Each rule on the real engine, over data made by hand: bad when it says, quiet when not."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -9,30 +8,14 @@ import pytest
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
 from dashboards.alerts.words import row
-from tests.dashboards.panels.conftest import Tables
 from tests.dashboards.panels.model import utc
-from tests.support.clickhouse import Server
+from tests.dashboards.panels.tables import Tables
 from tests.support.events import DAY, NOON, event
 
 MINUTE, HOUR = 60_000, 3_600_000
 BY_ID = {rule.id: rule for rule in RULES}
 Events = list[dict[str, Any]]
 Fates = list[str | None]
-
-
-@pytest.fixture(scope="module")
-def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    server = Server(tmp_path_factory.mktemp("rules") / "data")
-    try:
-        yield Tables(server)
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def tables(_tables: Tables) -> Tables:
-    _tables.clear()
-    return _tables
 
 
 def look(tables: Tables, name: str, now: int = NOON) -> dict[tuple[str, ...], tuple[float, str]]:

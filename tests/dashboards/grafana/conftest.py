@@ -1,12 +1,11 @@
-"""Known data on the real engine, and the shipped files. IO."""
+"""Known data on a real ClickHouse, and the shipped files."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dashboards.grafana.provision import shipped
-from tests.dashboards.panels.conftest import Tables
+from tests.dashboards.panels.tables import Tables
 from tests.support.clickhouse import Server
 from tests.support.events import DAY, NOON, event
 
@@ -44,16 +43,12 @@ def messages() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    """The messages above, loaded as the product loads them."""
-    server = Server(tmp_path_factory.mktemp("grafana") / "data")
-    try:
-        made = Tables(server)
-        made.load(messages())
-        yield made
-    finally:
-        server.kill()
+@pytest.fixture(scope="session")
+def tables(clickhouse: Server) -> Tables:
+    """The messages above, loaded as the product loads them. No test changes them."""
+    made = Tables(clickhouse, "grafana_test")
+    made.load(messages())
+    return made
 
 
 @pytest.fixture(scope="session")

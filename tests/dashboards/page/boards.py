@@ -4,7 +4,7 @@
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
-from dashboards.panels.shapes import count_stat, rates_table, share_stat
+from dashboards.panels.factories import count_stat, rates_table, share_stat
 
 _WHERE = f"WHERE {sql.in_range('slot')} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"
 _WORDS = {"meaning": "What it means, in a sentence.", "remediation": "What to do about it, in a sentence."}

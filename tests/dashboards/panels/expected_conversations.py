@@ -96,14 +96,14 @@ def _is_open(found: Iterable[Turn], ms: int, now: int) -> int:
     return int(any((turn.slot + QUARTER + ms) // 1000 > now // 1000 for turn in found))
 
 
-def _share(wanted: Callable[[Turn], bool], ms: int) -> Answer:
+def _share(name: str, wanted: Callable[[Turn], bool], ms: int) -> Answer:
     def rows(units: list[Unit], q: Question) -> list[Row]:
         now, earlier = _of(units, q), _of(units, q, before=True)
         part = sum(map(wanted, now))
         return [
             {
                 "rate": share(part, len(now)),
-                "part": part,
+                name: part,
                 "conversations": len(now),
                 "rate_before": share(sum(map(wanted, earlier)), len(earlier)),
                 "provisional": _is_open(now, ms, q.now),
@@ -135,7 +135,7 @@ def _response_over_time(units: list[Unit], q: Question) -> list[Row]:
 
 def _in_target(found: list[Turn]) -> Row:
     part = sum(turn.in_target for turn in found)
-    return {"rate": share(part, len(found)), "part": part, "conversations": len(found)}
+    return {"rate": share(part, len(found)), "in_target": part, "conversations": len(found)}
 
 
 def _target_over_time(units: list[Unit], q: Question) -> list[Row]:
@@ -241,8 +241,8 @@ def _expiring_count(units: list[Unit], q: Question) -> list[Row]:
 EXPECTED: dict[str, Answer] = {
     "first-response": _response(0.5),
     "first-response-p90": _response(0.9),
-    "within-target": _share(lambda turn: turn.in_target, _TARGET),
-    "answered": _share(lambda turn: turn.response is not None, _DAY),
+    "within-target": _share("in_target", lambda turn: turn.in_target, _TARGET),
+    "answered": _share("answered", lambda turn: turn.response is not None, _DAY),
     "response-over-time": _response_over_time,
     "target-over-time": _target_over_time,
     "conversations-over-time": _volume,

@@ -195,7 +195,7 @@ def _free_share(units: list[Unit], q: Question) -> list[Row]:
 def _free_by_type(units: list[Unit], q: Question) -> list[Row]:
     delivered = [unit for unit in q.sent(units, groups=None) if unit.delivered]
     counts = Counter(
-        (_month(u.slot), u.pricing_category, u.pricing_type or "not told") for u in delivered if not _pays(u)
+        (_month(u.slot), u.pricing_category, u.pricing_type or "not reported") for u in delivered if not _pays(u)
     )
     for unit in filter(_pays, delivered):
         counts[_month(unit.slot), unit.pricing_category, "first 1,000 of the month"] += 1

@@ -85,10 +85,10 @@ def _durations(units: list[Unit], q: Question) -> list[Row]:
 
 def _durations_over_time(units: list[Unit], q: Question) -> list[Row]:
     return [
-        {"at": at, "series": f"{round(level * 100)} %", "duration": percentile(level, timed)}
+        {"at": at, "series": series, "duration": percentile(level, timed)}
         for at, inside in sorted(by(q.sent(units), q.bucket_of).items())
         if (timed := _timed(inside, "delivered"))
-        for level in _LEVELS.values()
+        for series, level in (("95th percentile", 0.95), ("99th percentile", 0.99), ("Median", 0.5))
     ]
 
 

@@ -27,9 +27,9 @@ def _codes(*, groups: bool) -> Answer:
         for (code, provider), failures in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
             known = classify(provider, code)
             rows.append({
-                "code": code, "provider": provider,
-                "says": known.title, "class": known.error_class, "action": known.action,
-                "failures": failures, "part": share(failures, len(failed)), "all_failures": len(failed),
+                "code": code, "provider": provider, "description": known.title, "class": known.error_class,
+                "action": known.action, "failures": failures, "failure_share": share(failures, len(failed)),
+                "all_failures": len(failed),
             })  # fmt: skip
         return rows
 

@@ -126,7 +126,7 @@ def _list(units: list[Unit], q: Question) -> list[Row]:
             "sends": number.sends,
             "first_evidence_at": utc(number.first),
             "last_evidence_at": utc(number.last),
-            "last_sign_at": None if number.last_sign is None else utc(number.last_sign),
+            "last_activity_at": None if number.last_sign is None else utc(number.last_sign),
             "source": number.source,
             "country": number.country,
         }

@@ -65,7 +65,7 @@ def _inbound_over_time(units: list[Unit], q: Question) -> list[Row]:
     return [{"at": at, "series": series, "received": len(inside)} for (at, series), inside in sorted(found.items())]
 
 
-def _conservation(units: list[Unit], q: Question) -> list[Row]:
+def _reconciliation(units: list[Unit], q: Question) -> list[Row]:
     found = q.sent(units, groups=None)
     counts = {word: sum(getattr(unit, word) for unit in found) for word in ("delivered", "failed", "pending")}
     return [{"residual": 0, "sent": len(found), **counts}]
@@ -80,12 +80,12 @@ EXPECTED: dict[str, Answer] = {
     "received": _received,
     "delivery-rate": share_stat("delivered", "sent", lambda unit: unit.delivered, everything),
     "read-rate": share_stat("read", "delivered", lambda unit: unit.read, lambda unit: unit.delivered),
-    "list-health": share_stat("delivered", "deliverable", lambda unit: unit.delivered, _deliverable),
+    "deliverability": share_stat("delivered", "deliverable", lambda unit: unit.delivered, _deliverable),
     "orphan-share": share_stat("orphan", "sent", lambda unit: unit.orphan, everything),
     "rates-over-time": _rates_over_time,
     "volumes-over-time": _volumes_over_time,
     "campaigns": _campaigns,
     "inbound-over-time": _inbound_over_time,
     "groups": rates_table("source", groups=True),
-    "conservation": _conservation,
+    "status-reconciliation": _reconciliation,
 }

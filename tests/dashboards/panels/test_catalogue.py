@@ -10,7 +10,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from dashboards import catalogue
 from dashboards.catalogue import DASHBOARDS
 from dashboards.panel import PARAMETERS, Column, Dashboard, Panel
-from tests.dashboards.panels.conftest import Tables
+from tests.dashboards.panels.tables import Tables
+from tests.support.clickhouse import Server
 from tests.support.events import NOON, event
 
 PANELS = [panel for dashboard in DASHBOARDS for panel in dashboard.panels]
@@ -124,8 +125,8 @@ def test_the_layer_is_where_it_reads(panel: Panel) -> None:
 
 
 @each_panel
-def test_the_answer_has_the_columns_and_their_units_even_when_it_is_empty(tables: Tables, panel: Panel) -> None:
-    answer = tables.ask(panel)
+def test_the_answer_has_the_columns_and_their_units_even_when_it_is_empty(empty_tables: Tables, panel: Panel) -> None:
+    answer = empty_tables.ask(panel)
     assert answer.columns == tuple(column.name for column in panel.columns)
     for column, kind in zip(panel.columns, answer.types, strict=True):
         plain = re.sub(r"^Nullable\((.*)\)$", r"\1", kind)
@@ -149,62 +150,62 @@ HOSTILE = [
 ]
 
 
-def _told(tables: Tables) -> None:
-    """One message of each fate, and one answer."""
-    fates = [("a", "delivered", None), ("b", "failed", "131026"), ("c", "failed", "70007"), ("d", "read", None)]
+@pytest.fixture(scope="module")
+def filled(clickhouse: Server) -> Tables:
+    """One message of each status, and one inbound message. No test changes them."""
+    tables = Tables(clickhouse, "hostile_test")
+    statuses = [("a", "delivered", None), ("b", "failed", "131026"), ("c", "failed", "70007"), ("d", "read", None)]
     events = [
-        event("sent", message_id=name, at=NOON, template="t", campaign="c", to="+4915550002") for name, *_ in fates
+        event("sent", message_id=name, at=NOON, template="t", campaign="c", to="+4915550002") for name, *_ in statuses
     ]
     events += [
-        event("status", message_id=name, status=fate, at=NOON + 5000, error_code=code) for name, fate, code in fates
+        event("status", message_id=name, status=status, at=NOON + 5000, error_code=code)
+        for name, status, code in statuses
     ]
     tables.load([*events, event("inbound", message_id="i", type="text", at=NOON, **{"from": "+4915550002"})])
+    return tables
 
 
-def _state(tables: Tables) -> Any:
+def _state(filled: Tables) -> Any:
     """Everything that a statement could have changed: tables and their rows."""
-    return tables.engine.rows(
+    return filled.engine.rows(
         "SELECT name, engine, total_rows FROM system.tables WHERE database = currentDatabase() ORDER BY name"
     )
 
 
-def test_hostile_names_are_names_of_nobody(tables: Tables) -> None:
-    _told(tables)
-    before = _state(tables)
+def test_hostile_names_are_names_of_nobody(filled: Tables) -> None:
+    before = _state(filled)
     for panel in PANELS:
         if "{sources:" in panel.sql:
-            nobody = tables.rows(panel, sources=["nobody"], templates=["nobody"], campaigns=["nobody"])
-            assert tables.rows(panel, sources=HOSTILE, templates=HOSTILE, campaigns=HOSTILE) == nobody, panel.id
-    assert _state(tables) == before
+            nobody = filled.rows(panel, sources=["nobody"], templates=["nobody"], campaigns=["nobody"])
+            assert filled.rows(panel, sources=HOSTILE, templates=HOSTILE, campaigns=HOSTILE) == nobody, panel.id
+    assert _state(filled) == before
 
 
 @pytest.mark.parametrize("name", ["sources", "templates", "campaigns"])
-def test_one_hostile_name_hides_no_other_filter(tables: Tables, name: str) -> None:
-    _told(tables)
+def test_one_hostile_name_hides_no_other_filter(filled: Tables, name: str) -> None:
     sent, ours = catalogue.panel("sent"), {"sources": "shop", "templates": "t", "campaigns": "c"}[name]
     for text in HOSTILE:
-        assert tables.row(sent, **{name: [text]})["messages"] == 0
-        assert tables.row(sent, **{name: [text, ours]})["messages"] == 4
+        assert filled.row(sent, **{name: [text]})["messages"] == 0
+        assert filled.row(sent, **{name: [text, ours]})["messages"] == 4
 
 
-def test_a_hostile_zone_is_no_zone_and_a_hostile_bucket_a_day(tables: Tables) -> None:
-    _told(tables)
-    before = _state(tables)
+def test_a_hostile_zone_is_no_zone_and_a_hostile_bucket_a_day(filled: Tables) -> None:
+    before = _state(filled)
     for panel, text in zip(PANELS, cycle(HOSTILE), strict=False):
         if "{bucket:" in panel.sql:
-            assert tables.rows(panel, bucket=text) == tables.rows(panel, bucket="day"), panel.id
+            assert filled.rows(panel, bucket=text) == filled.rows(panel, bucket="day"), panel.id
         if "{zone:" in panel.sql:
             with pytest.raises(DatabaseError, match="time zone"):
-                tables.rows(panel, zone=text)
-    assert _state(tables) == before
+                filled.rows(panel, zone=text)
+    assert _state(filled) == before
 
 
 @pytest.mark.parametrize("name", ["from", "to", "mask"])
-def test_a_hostile_moment_or_mask_is_refused(tables: Tables, name: str) -> None:
-    _told(tables)
-    before = _state(tables)
+def test_a_hostile_moment_or_mask_is_refused(filled: Tables, name: str) -> None:
+    before = _state(filled)
     for panel, text in zip(PANELS, cycle(HOSTILE), strict=False):
         if f"{{{name}:" in panel.sql:
             with pytest.raises(DatabaseError):
-                tables.rows(panel, **{name: text})
-    assert _state(tables) == before
+                filled.rows(panel, **{name: text})
+    assert _state(filled) == before

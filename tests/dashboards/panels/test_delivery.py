@@ -3,10 +3,10 @@
 from typing import Any
 
 from dashboards.catalogue import panel
-from tests.dashboards.panels.conftest import Tables
-from tests.dashboards.panels.crowd import ms
+from tests.dashboards.panels.messages import HOUR, MINUTE, SECOND, delivered, failed, message
 from tests.dashboards.panels.model import utc
-from tests.dashboards.panels.told import HOUR, MINUTE, SECOND, delivered, failed, message
+from tests.dashboards.panels.random_data import ms
+from tests.dashboards.panels.tables import Tables
 from tests.support.events import DAY, NOON, event
 
 

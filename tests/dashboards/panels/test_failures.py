@@ -3,10 +3,10 @@
 from typing import Any
 
 from dashboards.catalogue import panel
-from tests.dashboards.panels.conftest import Tables
-from tests.dashboards.panels.crowd import ms
+from tests.dashboards.panels.messages import HOUR, MINUTE, SECOND, delivered, failed, message
 from tests.dashboards.panels.model import utc
-from tests.dashboards.panels.told import HOUR, MINUTE, SECOND, delivered, failed, message
+from tests.dashboards.panels.random_data import ms
+from tests.dashboards.panels.tables import Tables
 from tests.support.events import DAY, NOON, event
 
 STATS = ("account-danger", "unknown-code-count", "no-code-count")
@@ -37,7 +37,7 @@ def test_codes_with_their_class_and_share_of_all(tables: Tables) -> None:
         *delivered("there"),
         *message("found", failed=NOON + 1, delivered=NOON + 2, code="131031"),
     ])  # fmt: skip
-    assert rows(tables, "failure-codes", "code", "class", "failures", "part", "all_failures") == [
+    assert rows(tables, "failure-codes", "code", "class", "failures", "failure_share", "all_failures") == [
         ("131026", "number", 2, 2 / 6, 6),
         ("", "none", 1, 1 / 6, 6),
         ("131049", "policy", 1, 1 / 6, 6),
@@ -45,9 +45,9 @@ def test_codes_with_their_class_and_share_of_all(tables: Tables) -> None:
         ("70007", "unknown", 1, 1 / 6, 6),
     ]
     assert all(action.strip() for (action,) in rows(tables, "failure-codes", "action"))
-    says = dict(rows(tables, "failure-codes", "code", "says"))
-    assert "undeliverable" in says["131026"]
-    assert says["70007"] == ""
+    descriptions = dict(rows(tables, "failure-codes", "code", "description"))
+    assert "undeliverable" in descriptions["131026"]
+    assert descriptions["70007"] == ""
     assert rows(tables, "failure-share", "rate", "failed", "sent") == [(6 / 8, 6, 8)]
     assert stats(tables) == [0, 2, 1]
 
@@ -117,8 +117,7 @@ def test_samples_are_the_hundred_sent_last_with_people_left_out(tables: Tables) 
     tables.load([
         one for n in range(103)
         for one in failed(f"m{n:03}", "131026", NOON + n * MINUTE, title="No luck", to="+5511955550001")
-    ])  # fmt: skip
-    tables.load(failed("another day", "131026", NOON - DAY))
+    ], failed("another day", "131026", NOON - DAY))  # fmt: skip
     found = tables.rows(panel("failure-samples"))
     assert [row["message"] for row in found] == [f"m{n:03}" for n in range(102, 2, -1)]
     assert found[0] == {

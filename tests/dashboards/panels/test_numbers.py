@@ -3,15 +3,16 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards import catalogue
 from dashboards.panels import numbers
-from tests.dashboards.panels.conftest import Row, Tables, utc
 from tests.dashboards.panels.expected import Question
 from tests.dashboards.panels.expected_numbers import EXPECTED
-from tests.dashboards.panels.model import QUARTER, units
+from tests.dashboards.panels.model import QUARTER, units, utc
+from tests.dashboards.panels.random_data import random_search
+from tests.dashboards.panels.tables import Row, Tables
 from tests.support.events import DAY, event
 
 BRAZIL, GERMANY, TWICE = "+5511955550001", "+4915550002", "+12125550003"
@@ -49,8 +50,9 @@ def test_three_failures_over_a_week_are_sure_and_a_millisecond_less_is_not(table
     tables.load(
         *(failed(f"a{n}", old + n * 7 * DAY // 2) for n in range(3)),
         *(failed(f"b{n}", old + n * (7 * DAY // 2) - (n == 2), to=GERMANY) for n in range(3)),
+        failed("c1", old, to=TWICE),
+        failed("c2", old + 30 * DAY, to=TWICE),
     )
-    tables.load(failed("c1", old, to=TWICE), failed("c2", old + 30 * DAY, to=TWICE))
     found = listed(tables, mask=0)
     assert [(row["number"], row["confidence"], row["undeliverable"]) for row in found] == [
         (BRAZIL, "high", 3),
@@ -59,7 +61,7 @@ def test_three_failures_over_a_week_are_sure_and_a_millisecond_less_is_not(table
     ]
     assert found[0] == {
         "number": BRAZIL, "confidence": "high", "undeliverable": 3, "silent": 0, "sends": 3,
-        "first_evidence_at": utc(old), "last_evidence_at": utc(old + 7 * DAY), "last_sign_at": None,
+        "first_evidence_at": utc(old), "last_evidence_at": utc(old + 7 * DAY), "last_activity_at": None,
         "source": "shop", "country": "BR",
     }  # fmt: skip
 
@@ -70,30 +72,35 @@ def test_a_repeat_of_the_same_failure_is_no_second_piece(tables: Tables, old: in
     assert listed(tables) == []
 
 
-@pytest.mark.parametrize(
-    ("after", "counts"),
-    [
-        (event("status", status="read", message_id="m3", to=BRAZIL), False),
-        (event("status", status="played", message_id="m3", to=BRAZIL), False),
-        (event("inbound", type="text", message_id="i1", **{"from": BRAZIL}), False),
-        (event("status", status="delivered", message_id="m3", to=BRAZIL), True),
-        # Our own reading of a message says nothing about the customer.
-        (event("status", status="read", from_me=False, message_id="i1"), True),
-        (event("inbound", type="text", message_id="i1", **{"from": GERMANY}), True),
-        (event("inbound", type="text", message_id="i1", source="crm", **{"from": BRAZIL}), True),
-    ],
-)
-def test_a_reading_or_a_message_clears_what_came_before(
-    tables: Tables, old: int, after: dict[str, Any], counts: bool
-) -> None:
+# What happens after three failures (kind of event and its facts), and whether the failures still count.
+AFTERWARDS: list[tuple[str, dict[str, Any], bool]] = [
+    ("status", {"status": "read", "message_id": "m3", "to": BRAZIL}, False),
+    ("status", {"status": "played", "message_id": "m3", "to": BRAZIL}, False),
+    ("inbound", {"type": "text", "message_id": "i1", "from": BRAZIL}, False),
+    ("status", {"status": "delivered", "message_id": "m3", "to": BRAZIL}, True),
+    # Our own reading of a message proves nothing about the customer.
+    ("status", {"status": "read", "from_me": False, "message_id": "i1"}, True),
+    ("inbound", {"type": "text", "message_id": "i1", "from": GERMANY}, True),
+    ("inbound", {"type": "text", "message_id": "i1", "from": BRAZIL, "source": "crm"}, True),
+]
+
+
+def test_a_read_or_a_message_discards_the_failures_before_it(tables: Tables, old: int) -> None:
     later = old + 8 * DAY
-    after = {**after, "occurred_at": utc(later).isoformat(), "received_at": utc(later).isoformat()}
-    tables.load([found for n in range(3) for found in failed(f"f{n}", old + n * 3 * DAY)], [after])
-    assert bool(listed(tables)) is counts
-    tables.load(failed("again1", later + DAY))
-    assert len(listed(tables)) == int(counts), "one piece after the clearing is none"
-    tables.load(failed("again2", later + 2 * DAY))
-    assert listed(tables)[0]["undeliverable"] == (5 if counts else 2)
+    cases = {f"shop-{number}": case for number, case in enumerate(AFTERWARDS)}
+    before = [one for source in cases for n in range(3) for one in failed(f"f{n}", old + n * 3 * DAY, source=source)]
+    after = [
+        event(kind, at=later, received=later, **{"source": source, **facts})
+        for source, (kind, facts, _) in cases.items()
+    ]
+    tables.load(before, after)
+    still_listed = {source for source, (*_, counts) in cases.items() if counts}
+    assert {row["source"] for row in listed(tables)} == still_listed
+    tables.load([one for source in cases for one in failed("again1", later + DAY, source=source)])
+    assert {row["source"] for row in listed(tables)} == still_listed, "a single failure afterwards does not count"
+    tables.load([one for source in cases for one in failed("again2", later + 2 * DAY, source=source)])
+    found = {row["source"]: row["undeliverable"] for row in listed(tables)}
+    assert found == {source: 5 if source in still_listed else 2 for source in cases}
 
 
 def test_a_delivery_since_says_that_the_number_exists(tables: Tables, old: int) -> None:
@@ -104,7 +111,7 @@ def test_a_delivery_since_says_that_the_number_exists(tables: Tables, old: int) 
     shared = {"message_id": "m", "to": BRAZIL}
     tables.load([event("sent", at=at - HOUR, **shared), event("status", at=at, status="delivered", **shared)])
     (row,) = listed(tables)
-    assert (row["confidence"], row["last_sign_at"], row["sends"]) == ("low", utc(at), 4)
+    assert (row["confidence"], row["last_activity_at"], row["sends"]) == ("low", utc(at), 4)
     assert tables.row(catalogue.panel("numbers-high")) == {"numbers": 0}
 
 
@@ -118,19 +125,24 @@ def test_silence_alone_is_low_until_it_is_five_messages(tables: Tables, old: int
 
 def test_a_message_is_silent_only_beyond_its_time_to_live(tables: Tables) -> None:
     now = tables.now()
-    for category, to, age in (("marketing", BRAZIL, 30 * DAY), ("authentication_otp", GERMANY, 600_000)):
-        tables.load(silent(f"{to}1", now - age - HOUR, to=to, category=category))
-        tables.load(silent(f"{to}2", now - age + 300_000, to=to, category=category))
+    tables.load([
+        one
+        for category, to, age in (("marketing", BRAZIL, 30 * DAY), ("authentication_otp", GERMANY, 600_000))
+        for number, at in enumerate((now - age - HOUR, now - age + 300_000), 1)
+        for one in silent(f"{to}{number}", at, to=to, category=category)
+    ])  # fmt: skip
     assert listed(tables) == []
-    tables.load(silent(f"{BRAZIL}3", now - 30 * DAY - 1000, to=BRAZIL))
-    tables.load(silent(f"{GERMANY}3", now - 601_000, to=GERMANY, category="authentication"))
+    tables.load(
+        silent(f"{BRAZIL}3", now - 30 * DAY - 1000, to=BRAZIL),
+        silent(f"{GERMANY}3", now - 601_000, to=GERMANY, category="authentication"),
+    )
     assert [(row["silent"], row["confidence"]) for row in listed(tables)] == [(2, "low"), (2, "low")]
 
 
 def test_what_does_not_blame_the_number_is_no_evidence(tables: Tables, old: int) -> None:
-    tables.load(*(failed(f"m{code}", old + place, code) for place, code in enumerate(("131049", "130472", "131047"))))
+    others = [failed(f"m{code}", old + place, code) for place, code in enumerate(("131049", "130472", "131047"))]
     group = [failed(f"g{n}", old + n, is_group=True, participant=BRAZIL, to=BRAZIL) for n in range(3)]
-    tables.load(*group)
+    tables.load(*others, *group)
     assert listed(tables) == []
 
 
@@ -193,7 +205,7 @@ def test_the_model_knows_every_panel() -> None:
     assert EXPECTED.keys() == {panel.id for panel in numbers.DASHBOARD.panels}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@random_search(3)
 @given(events=st.lists(_events(), min_size=8, max_size=60), asked=_questions())
 def test_panels_answer_what_plain_python_counts(
     tables: Tables, events: list[dict[str, Any]], asked: dict[str, Any]
@@ -207,6 +219,6 @@ def test_panels_answer_what_plain_python_counts(
 
 
 @pytest.mark.parametrize("identifier", sorted(EXPECTED))
-def test_nothing_is_an_answer_too(tables: Tables, identifier: str) -> None:
-    question = Question(start=0, end=_MOMENT, now=tables.now())
-    assert tables.rows(catalogue.panel(identifier), start=0, end=_MOMENT) == EXPECTED[identifier]([], question)
+def test_nothing_is_an_answer_too(empty_tables: Tables, identifier: str) -> None:
+    question = Question(start=0, end=_MOMENT, now=empty_tables.now())
+    assert empty_tables.rows(catalogue.panel(identifier), start=0, end=_MOMENT) == EXPECTED[identifier]([], question)

@@ -6,10 +6,10 @@ import pytest
 
 from dashboards.catalogue import panel
 from dashboards.panel import Panel
-from tests.dashboards.panels.conftest import Tables
-from tests.dashboards.panels.crowd import ms
+from tests.dashboards.panels.messages import HOUR, MINUTE, delivered, failed, message
 from tests.dashboards.panels.model import QUARTER, utc
-from tests.dashboards.panels.told import HOUR, MINUTE, delivered, failed, message
+from tests.dashboards.panels.random_data import ms
+from tests.dashboards.panels.tables import Tables
 from tests.support.events import DAY, NOON, event
 
 COUNTS = ("sent", "delivered", "read", "failed", "pending")
@@ -35,11 +35,17 @@ def line(tables: Tables, wanted: Panel, value: str, **asked: Any) -> dict[tuple[
 
 def test_nothing_at_all(tables: Tables) -> None:
     assert counts(tables) == [(0, 0)] * 5
-    for name in ("delivery-rate", "read-rate", "list-health", "orphan-share"):
+    for name in ("delivery-rate", "read-rate", "deliverability", "orphan-share"):
         assert rate(tables, name) == (None, 0, 0, None)
     for name in ("rates-over-time", "volumes-over-time", "campaigns", "inbound-over-time", "groups"):
         assert tables.rows(panel(name)) == []
-    assert tables.row(panel("conservation")) == {"residual": 0, "sent": 0, "delivered": 0, "failed": 0, "pending": 0}
+    assert tables.row(panel("status-reconciliation")) == {
+        "residual": 0,
+        "sent": 0,
+        "delivered": 0,
+        "failed": 0,
+        "pending": 0,
+    }
 
 
 def test_one_message(tables: Tables) -> None:
@@ -65,7 +71,13 @@ def test_every_fate_once_and_the_two_terms_of_each_share(tables: Tables) -> None
     assert rate(tables, "delivery-rate") == (4 / 7, 4, 7, None)
     assert rate(tables, "read-rate") == (0.5, 2, 4, None)
     assert rate(tables, "orphan-share") == (1 / 7, 1, 7, None)
-    assert tables.row(panel("conservation")) == {"residual": 0, "sent": 7, "delivered": 4, "failed": 1, "pending": 2}
+    assert tables.row(panel("status-reconciliation")) == {
+        "residual": 0,
+        "sent": 7,
+        "delivered": 4,
+        "failed": 1,
+        "pending": 2,
+    }
 
 
 def test_all_failed(tables: Tables) -> None:
@@ -84,13 +96,13 @@ def test_list_health_leaves_out_what_says_nothing_about_the_number(tables: Table
     ])  # fmt: skip
     for code in [*left_out, *kept]:
         deliverable = 1 if code in left_out else 2
-        assert rate(tables, "list-health", campaigns=[str(code)]) == (1 / deliverable, 1, deliverable, None), code
+        assert rate(tables, "deliverability", campaigns=[str(code)]) == (1 / deliverable, 1, deliverable, None), code
         assert rate(tables, "delivery-rate", campaigns=[str(code)]) == (0.5, 1, 2, None), code
 
 
 def test_list_health_counts_a_policy_failure_that_was_delivered_after_all(tables: Tables) -> None:
     tables.load(message("m", failed=NOON + 1, delivered=NOON + 2, code="131049"))
-    assert rate(tables, "list-health") == (1, 1, 1, None)
+    assert rate(tables, "deliverability") == (1, 1, 1, None)
 
 
 def test_orphans_alone(tables: Tables) -> None:
@@ -116,7 +128,7 @@ def test_members_of_a_group_stand_apart_and_its_parent_leaves(tables: Tables) ->
         "source": "shop", "sent": 4, "delivered": 3, "delivery_rate": 0.75, "read": 1, "read_rate": 1 / 3, "failed": 0,
         "pending": 1,
     }  # fmt: skip
-    assert tables.row(panel("conservation"))["sent"] == 5
+    assert tables.row(panel("status-reconciliation"))["sent"] == 5
 
 
 def test_history_and_answers_are_not_sent(tables: Tables) -> None:
@@ -157,7 +169,10 @@ def test_a_late_sent_record_moves_the_message_to_its_day(tables: Tables) -> None
 def test_everything_twice_is_everything_once(tables: Tables) -> None:
     events = [*delivered("a"), *failed("b", "131026"), *message("c", delivered=NOON + 1, read=NOON + 2)]
     tables.load(events)
-    once = {name: tables.rows(panel(name)) for name in ("sent", "delivery-rate", "volumes-over-time", "conservation")}
+    once = {
+        name: tables.rows(panel(name))
+        for name in ("sent", "delivery-rate", "volumes-over-time", "status-reconciliation")
+    }
     tables.load(events, events)
     assert {name: tables.rows(panel(name)) for name in once} == once
 
@@ -168,18 +183,17 @@ def test_the_period_before_has_the_same_length_and_ends_where_the_range_begins(t
         "too early": start - 2 * HOUR - 1, "first before": start - 2 * HOUR, "last before": start - 1,
         "first": start, "last": end - 1, "too late": end,
     }  # fmt: skip
-    tables.load([one for name, at in moments.items() for one in delivered(name, at)])
-    tables.load(message("one more", start - HOUR))
+    tables.load([one for name, at in moments.items() for one in delivered(name, at)], message("one more", start - HOUR))
     assert counts(tables, start=start, end=end) == [(2, 3), (2, 2), (0, 0), (0, 0), (0, 1)]
     assert rate(tables, "delivery-rate", start=start, end=end) == (1, 2, 2, 2 / 3)
-    assert tables.row(panel("conservation"), start=start, end=end)["sent"] == 2
+    assert tables.row(panel("status-reconciliation"), start=start, end=end)["sent"] == 2
 
 
 def test_ends_of_a_range_within_a_quarter_share_nothing_and_leave_nothing_out(tables: Tables) -> None:
     tables.load([*delivered("a", NOON - 1), *delivered("b", NOON + 1), *delivered("c", NOON + QUARTER)])
     for beside in (1, 7 * MINUTE, QUARTER - 1):
         cut = NOON + beside
-        for name, column in (("sent", "messages"), ("conservation", "sent")):
+        for name, column in (("sent", "messages"), ("status-reconciliation", "sent")):
             early = tables.row(panel(name), start=NOON - DAY, end=cut)[column]
             late = tables.row(panel(name), start=cut, end=NOON + DAY)[column]
             assert (early, late) == (2, 1), (name, beside)
@@ -203,7 +217,7 @@ def test_filters_hold_for_all_but_what_customers_write(tables: Tables) -> None:
     ]
     for chosen, sent, received in asked:
         assert tables.row(panel("sent"), **chosen)["messages"] == sent, chosen
-        assert tables.row(panel("conservation"), **chosen)["sent"] == sent, chosen
+        assert tables.row(panel("status-reconciliation"), **chosen)["sent"] == sent, chosen
         assert tables.row(panel("received"), **chosen)["received"] == received, chosen
 
 
@@ -233,8 +247,8 @@ def test_midnight_is_that_of_the_zone(tables: Tables) -> None:
 def test_the_days_on_which_berlin_moves_its_clocks(tables: Tables, first: str, last: str, hours: int) -> None:
     start, end = ms(first), ms(last)
     inside = [delivered(f"h{number}", start + number * HOUR) for number in range(hours)]
-    tables.load([one for told in inside for one in told])
-    tables.load([*delivered("end", end), *delivered("before", start - 1), *delivered("after", end + 1)])
+    outside = [*delivered("end", end), *delivered("before", start - 1), *delivered("after", end + 1)]
+    tables.load(outside, *inside)
     days = line(tables, panel("volumes-over-time"), "messages", zone="Europe/Berlin")
     assert [n for (_, series), n in days.items() if series == "Delivered"] == [1, hours + 1, 1]
     drawn = line(tables, panel("volumes-over-time"), "messages", zone="Europe/Berlin", bucket="hour")

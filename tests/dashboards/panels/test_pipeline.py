@@ -8,8 +8,8 @@ import pytest
 
 from dashboards import catalogue
 from dashboards.panels import pipeline
-from tests.dashboards.panels.conftest import Row, Tables, utc
-from tests.dashboards.panels.model import QUARTER
+from tests.dashboards.panels.model import QUARTER, utc
+from tests.dashboards.panels.tables import Row, Tables
 from tests.support.events import event
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -135,8 +135,7 @@ def stored(name: str, received: int, latency: int, kind: str = "inbound", **fact
 
 def test_latency_is_that_of_all_events_and_repeats_do_not_count(tables: Tables) -> None:
     batch = [stored(f"m{n}", START + n, (n + 1) * 100) for n in range(100)]
-    tables.load(batch)
-    tables.load([{**each, "stored_at": utc(START + DAY).isoformat()} for each in batch])
+    tables.load(batch, [{**each, "stored_at": utc(START + DAY).isoformat()} for each in batch])
     (found,) = rows(tables, "queryable-after")
     assert found["p95"] == pytest.approx(9500, rel=0.03)
     line = {r["series"]: r["latency"] for r in rows(tables, "queryable-over-time")}
@@ -193,9 +192,9 @@ def test_dead_letters_once_each_by_reason_and_never_their_content(tables: Tables
     letter = {"reason": "bad_element", "received_at": at, "detail": "5511955550001 is no object", "excerpt": "secret"}
     dead(tables, {**letter, "raw": 1}, {**letter, "raw": 2, "reason": "invalid_json", "source": "crm"})
     dead(tables, {**letter, "raw": 1}, {**letter, "raw": 3, "received_at": utc(START + DAY).isoformat()})
-    assert rows(tables, "dead-letters") == [{"letters": 3}]
-    assert rows(tables, "dead-letters", sources=["crm"]) == [{"letters": 1}]
-    assert [(r["at"], r["series"], r["letters"]) for r in rows(tables, "dead-letters-over-time")] == [
+    assert rows(tables, "dead-letters") == [{"count": 3}]
+    assert rows(tables, "dead-letters", sources=["crm"]) == [{"count": 1}]
+    assert [(r["at"], r["series"], r["count"]) for r in rows(tables, "dead-letters-over-time")] == [
         (utc(START), "bad_element", 1),
         (utc(START), "invalid_json", 1),
         (utc(START + DAY), "bad_element", 1),
@@ -208,7 +207,7 @@ def test_dead_letters_once_each_by_reason_and_never_their_content(tables: Tables
     ]
     assert newest[0] == {
         "arrived_at": utc(START + DAY), "reason": "bad_element", "source": "shop", "provider": "meta",
-        "what": "… is no object", "topic": "wa.raw", "partition": 1, "position": 3, "element": 0,
+        "problem": "… is no object", "topic": "wa.raw", "partition": 1, "position": 3, "element": 0,
     }  # fmt: skip
 
 
@@ -217,15 +216,15 @@ def test_a_body_that_lies_in_kafka_twice_is_one_letter_in_every_count(tables: Ta
     spooled = {"reason": "bad_element", "received_at": at, "request_id": "same"}
     unknown = {"reason": "bad_envelope", "received_at": at, "request_id": ""}
     dead(tables, {**spooled, "raw": 1}, {**spooled, "raw": 2}, {**unknown, "raw": 3}, {**unknown, "raw": 4})
-    assert rows(tables, "dead-letters") == [{"letters": 3}]
+    assert rows(tables, "dead-letters") == [{"count": 3}]
     over_time = rows(tables, "dead-letters-over-time")
-    assert {row["series"]: row["letters"] for row in over_time} == {"bad_element": 1, "bad_envelope": 2}
+    assert {row["series"]: row["count"] for row in over_time} == {"bad_element": 1, "bad_envelope": 2}
 
 
 def test_a_letter_without_a_time_of_arrival_stands_where_it_was_stored(tables: Tables) -> None:
     dead(tables, {"reason": "bad_envelope", "received_at": None, "raw": 1, "stored_at": utc(START).isoformat()})
-    assert rows(tables, "dead-letters", start=START, end=START + HOUR) == [{"letters": 1}]
-    assert rows(tables, "dead-letters", start=START - HOUR, end=START) == [{"letters": 0}]
+    assert rows(tables, "dead-letters", start=START, end=START + HOUR) == [{"count": 1}]
+    assert rows(tables, "dead-letters", start=START - HOUR, end=START) == [{"count": 0}]
 
 
 # --- the ledger ---
@@ -252,12 +251,19 @@ def test_the_ledger_adds_up_the_hours_as_they_were_last_checked(tables: Tables) 
     assert [shop[name] for name in ("at", "source", "stored", "spooled", "loaded", "events", "duplicates")] == [
         utc(START), "shop", 20, 4, 24, 22, 2,
     ]  # fmt: skip
-    assert [shop[name] for name in ("joined", "orphan", "dead", "waiting", "residual", "what")] == [5, 2, 1, 7, 0, ""]
-    assert (crm["residual"], crm["what"], shop["checked_at"]) == (1, "copy 1", utc(START + 2 * DAY))
+    assert [shop[name] for name in ("joined", "orphan", "dead", "waiting", "residual", "differences")] == [
+        5,
+        2,
+        1,
+        7,
+        0,
+        "",
+    ]
+    assert (crm["residual"], crm["differences"], shop["checked_at"]) == (1, "copy 1", utc(START + 2 * DAY))
     assert [row["stored"] for row in rows(tables, "ledger", bucket="hour", sources=["shop"])] == [10, 10]
-    assert rows(tables, "residual") == [{"residuals": 1}]
-    assert rows(tables, "residual", sources=["shop"]) == [{"residuals": 0}]
-    assert rows(tables, "residual", start=START + DAY, end=START + 2 * DAY) == [{"residuals": None}]
+    assert rows(tables, "residual") == [{"residual_sum": 1}]
+    assert rows(tables, "residual", sources=["shop"]) == [{"residual_sum": 0}]
+    assert rows(tables, "residual", start=START + DAY, end=START + 2 * DAY) == [{"residual_sum": None}]
 
 
 # --- nothing ---
@@ -266,11 +272,11 @@ _NOTHING = {
     "store-up": [{"up": None}],
     "refused-share": [{"rate": None, "refused": 0, "requests": 0}],
     "queryable-after": [{"p95": None}],
-    "dead-letters": [{"letters": 0}],
-    "residual": [{"residuals": None}],
+    "dead-letters": [{"count": 0}],
+    "residual": [{"residual_sum": None}],
 }
 
 
 @pytest.mark.parametrize("identifier", sorted({panel.id for panel in pipeline.DASHBOARD.panels} - {"layers"}))
-def test_nothing_is_an_answer_too(tables: Tables, identifier: str) -> None:
-    assert rows(tables, identifier) == _NOTHING.get(identifier, [])
+def test_nothing_is_an_answer_too(empty_tables: Tables, identifier: str) -> None:
+    assert rows(empty_tables, identifier) == _NOTHING.get(identifier, [])

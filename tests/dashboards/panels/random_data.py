@@ -1,13 +1,24 @@
-"""Events and questions by chance, on the edges where numbers go wrong: ends of days, hours and ranges. Pure."""
+"""Random events and questions on the edges where numbers go wrong: ends of days, hours and ranges."""
 
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from tests.dashboards.panels.model import QUARTER
 from tests.support.events import DAY, event
 
 HOUR = 3_600_000
+
+
+def random_search(examples: int) -> settings:
+    """So many examples in a run of all tests, fifty times as many with `--hypothesis-profile fuzz`."""
+    return settings(
+        max_examples=examples * settings().max_examples // 100,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
 
 
 def ms(text: str) -> int:

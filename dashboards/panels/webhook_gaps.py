@@ -1,4 +1,4 @@
-"""SQL of sources that fall silent: how long, against the gaps that are usual for them. Pure."""
+"""SQL of sources whose webhooks have stopped: for how long, compared with the usual gaps of the same source."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,18 +6,18 @@ from typing import Final
 
 from dashboards import sql
 
-# A source is compared with itself: with the gaps between its webhooks in the 14 days up to its last one. So nights
-# and weekends are usual where they are, and who has gone silent for good stays on the list.
+# A source is compared with the gaps between its own webhooks in the 14 days up to its last one. So quiet nights and
+# weekends are usual for the sources that have them, and a source that has stopped for good stays on the list.
 DAYS: Final = 14
 FLOOR_SECONDS: Final = 1800
-# Who has been silent for so long was switched off.
+# A source without a webhook for so long was switched off.
 FORGET_DAYS: Final = 60
-# Fewer gaps than this say nothing about what is usual.
+# With fewer gaps it is unknown what is usual.
 MIN_GAPS: Final = 10
 
-# Arrivals are kept by quarter of an hour with the last moment of each. A gap is taken from that moment to the end of
-# the next busy quarter, so it may be up to 15 minutes too long, and no silence is called unusual too early.
-SILENCES: Final = f"""SELECT
+# `arrivals` holds the last arrival of each quarter of an hour. A gap runs from that time to the end of the next quarter
+# with arrivals, so it can be up to 15 minutes too long: an alarm can be late, but never early.
+GAPS: Final = f"""SELECT
     source,
     max(received_at) AS last_received_at,
     toInt64(greatest(dateDiff('second', last_received_at, now64(3, 'UTC')), 0)) AS silent_seconds,

@@ -1,13 +1,12 @@
-"""The product's tables on the real engine, filled as the product fills them, and panels asked as the page asks. IO."""
+"""The product's tables on a real ClickHouse, filled as the product fills them, and panels queried as the page does."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from clickhouse_connect.driver import Client
 
 from dashboards.panel import Panel
@@ -16,8 +15,7 @@ from tests.dashboards.panels.model import utc
 from tests.support.clickhouse import ADMIN, VIEWER, Server
 from tests.support.engine import Engine
 
-DATABASE = "panels_test"
-# What a panel is asked with unless a test says otherwise: everything there can be.
+# The parameters of a panel unless a test sets others: everything that is stored.
 EVERYTHING: dict[str, Any] = {
     "from": datetime(2009, 1, 1, tzinfo=UTC),
     "to": datetime(2100, 1, 1, tzinfo=UTC),
@@ -33,7 +31,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """What came back: the columns in their order with ClickHouse's types, the rows by name."""
+    """The answer of a panel: its columns in order with ClickHouse's types, and the rows by column name."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -41,34 +39,36 @@ class Answer:
 
 
 class Tables:
-    """Events go in through event_log and the product's own jobs; answers come out for the read-only user."""
+    """A database. Events go in through event_log and the product's own jobs; the read-only user asks the panels."""
 
-    def __init__(self, server: Server) -> None:
-        self.engine = Engine(server, DATABASE)
-        self.writer: Client = server.client(ADMIN, database=DATABASE)
-        self.reader: Client = server.client(VIEWER, database=DATABASE)
+    def __init__(self, server: Server, database: str) -> None:
+        self.engine = Engine(server, database)
+        self.writer: Client = server.client(ADMIN, database=database)
+        self.reader: Client = server.client(VIEWER, database=database)
 
     def load(self, *batches: Sequence[dict[str, Any]]) -> None:
-        """Each batch is one INSERT; then the copy and the rollups have everything."""
+        """One INSERT for each batch; afterwards the copy and the rollups are up to date."""
         for batch in batches:
             if batch:
                 self.engine.load(batch)
         self.settle()
 
     def settle(self) -> None:
-        """Lets the copy and the rollups catch up."""
+        """Brings the copy and the rollups up to date."""
         copy.catch_up(self.writer)
         rollups.catch_up(self.writer)
 
     def clear(self) -> None:
-        """Empties every table that holds rows, whatever the migrations have made."""
-        tables = "FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%Tree' AND total_rows > 0"
-        found = self.engine.rows(f"SELECT name {tables}")
-        for table in found:
+        """Empties every table that holds rows, except the state of the copy: without it the copy would be rebuilt."""
+        filled = self.engine.rows(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%Tree' "
+            "AND total_rows > 0 AND name != 'copy_state'"
+        )
+        for table in filled:
             self.engine.run(f"TRUNCATE TABLE {table['name']}")
 
     def ask(self, panel: Panel, **values: Any) -> Answer:
-        """The panel's answer. `start` and `end` are the range in ms or datetimes; times come back in UTC."""
+        """The panel's answer. `start` and `end` are the range in ms or datetimes; times are returned in UTC."""
         for name, parameter in (("start", "from"), ("end", "to")):
             if name in values:
                 moment = values.pop(name)
@@ -89,12 +89,12 @@ class Tables:
         return row
 
     def now(self) -> int:
-        """The engine's clock, ms."""
+        """ClickHouse's clock, ms."""
         return int(self.writer.command("SELECT toUnixTimestamp64Milli(now64(3))"))
 
 
 def _value(kind: str, value: Any) -> Any:
-    """Moments as such, all of them in UTC; money with every decimal, other fractions as floats."""
+    """Times as UTC datetimes; money with all decimals, other fractions as floats."""
     if value is None:
         return None
     if "DateTime" in kind:
@@ -102,19 +102,3 @@ def _value(kind: str, value: Any) -> Any:
     if "Decimal" in kind:
         return Decimal(value)
     return float(value) if isinstance(value, Decimal) else value
-
-
-@pytest.fixture(scope="session")
-def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    server = Server(tmp_path_factory.mktemp("panels") / "data")
-    try:
-        yield Tables(server)
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def tables(_tables: Tables) -> Tables:
-    """Empty tables; a Hypothesis test calls `tables.clear()` before each example."""
-    _tables.clear()
-    return _tables

@@ -1,4 +1,4 @@
-"""What costs nothing, and how much of it is left, for the dashboard Cost. Pure."""
+"""Free messages, and how many free service messages are left, for the dashboard Cost."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,16 +6,16 @@ from typing import Final
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Panel, Threshold
-from dashboards.panels.charges import MONTH, MONTHS, allowance, service_range
+from dashboards.panels.charges import MONTH, MONTHS, service_messages, service_range
 from schemas.settings.costs import FREE_SERVICE_MESSAGES
 
 FREE: Final = Panel(
     id="free-share",
-    title="Free",
+    title="Free / delivered",
     kind="stat",
     sql=f"""SELECT
     {sql.share("free", "delivered")} AS rate,
-    delivered - sum(outbound.billable) + (SELECT sum(billable) - sum(messages) FROM ({allowance()})) AS free,
+    delivered - sum(outbound.billable) + (SELECT sum(billable) - sum(messages) FROM ({service_messages()})) AS free,
     sum(outbound.delivered) AS delivered
 FROM outbound
 WHERE {sql.in_range("slot")} AND (pricing_type != '' OR outbound.billable > 0) AND {sql.FILTERS}""",
@@ -24,23 +24,23 @@ WHERE {sql.in_range("slot")} AND (pricing_type != '' OR outbound.billable > 0) A
         Column("free", "Free", role="numerator"),
         Column("delivered", "Delivered, pricing known", role="denominator"),
     ),
-    meaning="Delivered messages that cost nothing / delivered messages whose pricing the provider told. The table of "
-    "free messages says why.",
-    remediation="Falls: more replies go out after the 24 h window, or the free service messages of the month are used "
-    "up.",
+    meaning="Delivered messages that cost nothing / delivered messages whose pricing the provider reported. The table "
+    "of free messages shows why they are free.",
+    remediation="Falls: more messages are sent outside the 24 h window, or the free service messages of the month are "
+    "used up.",
     layer="rollup",
     width=3,
 )
 
 FREE_BY_TYPE: Final = Panel(
     id="free-by-type",
-    title="Free messages",
+    title="Free messages by pricing type",
     kind="table",
     sql=f"""SELECT formatDateTime(first_day, '%Y-%m') AS month, category, reason, messages
 FROM
 (
     SELECT {MONTH} AS first_day, pricing_category AS category,
-        if(pricing_type = '', 'not told', pricing_type) AS reason,
+        if(pricing_type = '', 'not reported', pricing_type) AS reason,
         toInt64(sum(outbound.delivered - outbound.billable)) AS messages
     FROM outbound
     WHERE {sql.in_range("slot")} AND {sql.FILTERS}
@@ -48,7 +48,7 @@ FROM
     UNION ALL
     SELECT {MONTH} AS first_day, 'service' AS category, 'first {FREE_SERVICE_MESSAGES:,} of the month' AS reason,
         toInt64(sum(rows.billable) - sum(rows.messages)) AS messages
-    FROM ({allowance()}) AS rows
+    FROM ({service_messages()}) AS rows
     GROUP BY first_day
 )
 WHERE messages > 0
@@ -56,14 +56,14 @@ ORDER BY month DESC, messages DESC, category, reason
 LIMIT 1000""",
     columns=(
         columns.text("month", "Month"),
-        columns.text("category", "Category"),
+        columns.CATEGORY,
         columns.text("reason", "Pricing type"),
         columns.count("messages", "Delivered"),
     ),
-    meaning="Delivered messages that are not billed, by the provider's pricing type. “not told”: the provider said "
-    f"nothing about pricing, as gateways that bill by subscription do. {MONTHS}",
-    remediation="“not told” for a source of the Cloud API: its statuses come without pricing; ask your provider to "
-    "pass it on.",
+    meaning="Delivered messages that are not billed, by the provider's pricing type. “not reported”: the provider gave "
+    f"no pricing, as gateways that bill by subscription do. {MONTHS}",
+    remediation="“not reported” for a Cloud API source: its statuses arrive without pricing; ask your provider to pass "
+    "it on.",
     layer="rollup",
 )
 
@@ -83,16 +83,16 @@ ORDER BY month DESC, remaining, used DESC, source, account
 LIMIT 1000""",
     columns=(
         columns.text("month", "Month"),
-        columns.text("source", "Source"),
-        columns.text("account", "Number"),
+        columns.SOURCE,
+        columns.SENDER,
         columns.count("used", "Delivered"),
-        columns.count("remaining", "Free ones left"),
-        columns.count("beyond", "Beyond"),
+        columns.count("remaining", "Free messages left"),
+        columns.count("beyond", "Above the allowance"),
     ),
     meaning="Service messages (replies without a template) delivered by each number in each UTC month since October "
-    "2026, from the month's first day even when the range begins later. Of the filters only the source applies.",
-    remediation="Fewer than 100 left: replies are about to cost. Check that the account has a payment method: without "
-    "one Meta does not deliver what lies beyond.",
+    "2026, counted from the first day of the month even when the range begins later. Only the source filter applies.",
+    remediation="Fewer than 100 left: replies will soon cost money. Make sure that the account has a payment method: "
+    "without one, Meta does not deliver messages above the allowance.",
     layer="rollup",
     threshold=Threshold("remaining", "below", 100),
 )
