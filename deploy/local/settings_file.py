@@ -9,10 +9,10 @@ from pathlib import Path
 
 from deploy.local.layout import Layout
 from schemas.errors import Failure
-from schemas.settings.config import Config, find_file, parse
+from schemas.settings.config import Config, find_file, load
 
 DEFAULT_DATA_DIR = ".ackstream"
-# Of the demo's traffic, and of the user's own: one endpoint for each provider.
+# The secrets of each source: one source per provider for the user, and one for the demo.
 SOURCES = {
     "meta": ("secret", "verify-token", "sent-token"),
     "wasender": ("secret", "sent-token"),
@@ -23,38 +23,45 @@ _KEYS = {"secret": "secrets", "verify-token": "verify_tokens", "sent-token": "se
 _HEAD = """\
 # Settings of Ackstream. Relative paths start at the folder of this file.
 #
-# A line that begins with "# key =" shows a default: remove the "# " to change it. Every key of the sections ingest,
-# kafka, clickhouse, streams, dashboards and alerts that is no secret can also be given as ACKSTREAM_<SECTION>_<KEY>
-# (ACKSTREAM_INGEST_PORT=8001; lists with commas), and data_dir as ACKSTREAM_DATA_DIR: the environment wins, for the
-# whole run of `make up`. ACKSTREAM_CONFIG names another file than this one. After a change run `make up` again: it
-# restarts what the change concerns.
+# A line that begins with "# key =" shows the default of a key: remove the "# " to change it.
+#
+# Environment variables override this file: ACKSTREAM_<SECTION>_<KEY> for every key of the sections ingest, kafka,
+# clickhouse, streams, dashboards and alerts except secrets (ACKSTREAM_INGEST_PORT=8001; lists with commas), and
+# ACKSTREAM_DATA_DIR for data_dir. ACKSTREAM_CONFIG is the path of another settings file.
+#
+# After a change run `make up` again: it restarts the parts that the change affects.
 
-# Everything that the local stack keeps: Kafka's log, ClickHouse's tables, logs, secrets.
+# Folder for all data of the local stack: Kafka's log, ClickHouse's tables, logs, secrets.
 data_dir = "{data_dir}"
 
-# Folders with providers of your own, a file each; relative ones start at the folder of this file.
+# Folders with provider modules of your own, one file per provider.
 # providers = []
 
 [ingest]
-# Where webhooks arrive. Providers must reach it over HTTPS: put a proxy or a tunnel in front.
+# The address that receives webhooks. Providers must reach it over HTTPS: use a reverse proxy or a tunnel.
 # host = "127.0.0.1"
 # port = 8000
+# Number of processes.
 # processes = 1
-# What providers call us by, for signatures made over the address (Twilio): "https://hooks.example.com".
+# The address that providers post to, needed for signatures over the address (Twilio): "https://hooks.example.com".
 # public_url = ""
-# Proxies whose X-Forwarded-For is believed: addresses or networks, such as "10.0.0.0/8".
+# Proxies whose X-Forwarded-For is trusted: addresses or networks, such as "10.0.0.0/8".
 # trusted_proxies = []
-# Requests a second of one source, of one process (429 past it); 0 = no limit. A source may have its own per_second.
+# Rate limit of a source, in requests per second and process (0 = no limit); above it 429. A source may have a limit of
+# its own, per_second.
 # source_per_second = 0.0
-# Failed requests a minute of an address that had none accepted within the hour (429 past it); 0 = no limit.
+# Rate limit of failed requests per minute (0 = no limit) for an address without an accepted request in the last hour;
+# above it 429.
 # strangers_per_minute = 600
-# Of one process; past it a new connection is answered 503.
+# Maximum of connections per process; above it a new connection gets 503.
 # max_connections = 10000
-# Largest body accepted (413 past it), and bytes read but not yet stored of one process (503 past it).
+# Largest accepted body in bytes; above it 413.
 # max_body_bytes = 4194304
+# Maximum of bytes per process that are read but not yet stored; above it 503.
 # max_in_flight_bytes = 67108864
-# What Kafka has not acknowledged after spool_after_seconds waits on the disk and is answered 200. Past the bounds of
-# the spool, and without one, what Kafka has not stored by answer_within_seconds is answered 503: send it again.
+# A body that Kafka has not acknowledged after spool_after_seconds is written to the spool on disk and answered with
+# 200. Without a spool, or above the limits of the spool, a body that Kafka has not stored within answer_within_seconds
+# is answered with 503, and the provider sends it again.
 # answer_within_seconds = 5.0
 # spool = true
 # spool_after_seconds = 1.0
@@ -62,53 +69,56 @@ data_dir = "{data_dir}"
 # spool_max_age_hours = 168.0
 
 [kafka]
-# Local: `make up` runs a broker at this address. With local = false bootstrap names your own Kafka.
+# true: `make up` runs a broker at this address. false: bootstrap is the address of your own Kafka.
 # local = true
 # bootstrap = "127.0.0.1:9092"
 # controller_port = 9093
-# Fixed once the topics exist. Replication above 1 needs as many brokers.
+# Fixed once the topics exist. A replication above 1 needs as many brokers.
 # partitions = 12
 # replication = 1
-# How long raw bodies, events and dead letters are kept and can be replayed; -1 = for ever.
+# How long raw bodies, events and dead letters are kept and can be replayed; -1 = without limit.
 # retention_days = 90
 
 [clickhouse]
-# Local: `make up` runs the engine at this address. With local = false url names your own ClickHouse.
+# true: `make up` runs ClickHouse at this address. false: url is the address of your own ClickHouse.
 # local = true
 # url = "http://127.0.0.1:8123"
 # database = "ackstream"
 # user = "ackstream"
 password = {{ file = "{secrets}/clickhouse-password" }}
-# The user of dashboards: can read, and nothing else.
+# The read-only user of the dashboards.
 # reader_user = "dashboards"
 reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
-# Of one query, in the local engine.
+# Memory limit of one query, in the local ClickHouse.
 # max_memory_bytes = 4294967296
 
 [streams]
-# An INSERT is sent at this many rows or this age, whichever comes first.
+# Rows are inserted into ClickHouse when there are insert_rows of them or after insert_seconds, whichever comes first.
 # insert_rows = 20000
 # insert_seconds = 0.5
+# How often workers commit their offsets to Kafka.
 # commit_seconds = 1.0
-# A worker that Kafka has not heard of for so long loses its partitions to the others.
+# A worker without a heartbeat for this time loses its partitions to the other workers.
 # session_seconds = 12.0
 # false: texts, captions, answers to buttons and forms, and file names stay in Kafka (until retention_days) and never
-# reach ClickHouse. No number changes. What ClickHouse holds already stays there: `make clean` removes it.
+# reach ClickHouse. No number changes. What ClickHouse already has is kept: `make clean` removes it.
 # store_text = true
-# When of more sources than not at least this share of the last bodies (200, at least 100) cannot be understood for a
-# reason that may be ours, the normalise workers stop and say so, and bodies wait in Kafka; 0 = never. Only bodies count
-# whose sender was proven, so nobody who merely knows an address can stop anything.
+# Circuit breaker of the normalise workers: they stop and report it when, for more than half of the sources, at least
+# this part of the last bodies (200, at least 100) could not be understood for a reason that may be a bug of ours.
+# Bodies stay in Kafka meanwhile. Only authenticated bodies count, so nobody can stop the workers by knowing an address.
+# With 0 they never stop.
 # dead_share_limit = 0.5
+# Number of worker processes.
 # normalise_workers = 1
 # load_workers = 1
 
 [costs]
-# What one delivered message costs by your contract, in this currency. No price is built in: where no rate fits, the
-# dashboards show volumes alone.
+# The price of one delivered message by your contract, and the currency. No price is built in: messages without a price
+# are shown by volume alone.
 # currency = "USD"
 # rates = []
-# One block for each price, instead of the line above. It holds from its day on (UTC, the day of sending) until a newer
-# one of the same category and country; country = "*" stands for those that no rate names.
+# One block per price, instead of the line above. A price is valid from its day on (UTC, the day of sending) until a
+# newer one of the same category and country; country = "*" is for all countries without a price of their own.
 #   [[costs.rates]]
 #   from = 2026-10-01
 #   category = "marketing"
@@ -116,71 +126,75 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 #   price = 0.0625
 
 [dashboards]
-# The page. It has no login: whoever reaches it sees everything that it shows. Past this machine put a proxy with a
-# login in front of it, and name that proxy's host names in hosts.
+# The web page. It has no login: everybody who reaches it sees everything that it shows. To open it beyond this machine,
+# put a reverse proxy with a login in front of it and list that proxy's host names in hosts.
 # host = "127.0.0.1"
 # port = 8080
 # hosts = []
 # false: phone numbers are shown in full, here and in the files of `ackstream grafana`.
 # mask_phones = true
-# How often an open page asks for new numbers.
+# How often an open page loads new numbers.
 # refresh_seconds = 30
-# Questions to ClickHouse at once, of everybody who looks, and how long one of them may take.
+# Maximum of concurrent queries to ClickHouse, of all viewers together, and the time limit of one query.
 # max_concurrent_queries = 4
 # query_seconds = 30.0
-# Rows of one table on the page, and in one CSV file.
+# Maximum of rows of a table on the page, and of a CSV file.
 # max_rows = 5000
 # max_csv_rows = 100000
 
 [alerts]
-# Rules about delivery, senders and this pipeline, judged by the process of the page; `ackstream alerts` lists them.
+# Alert rules about delivery, senders and this pipeline, evaluated by the process of the page. `ackstream alerts` lists
+# them.
 # enabled = true
-# Where messages are posted to. An address of a chat holds a key, so it stands in a file or in the environment. Without
-# one, which is the default, the page shows what fires and nobody is told.
+# The address that alerts are posted to. Addresses of chats contain a key, so it is given in a file or in an environment
+# variable. Without a webhook, which is the default, alerts are shown on the page only.
 # webhook = {{ env = "ACKSTREAM_ALERTS_WEBHOOK" }}
-# "full": Alertmanager's form with a text; "text": {{"text": ...}} alone, for chats that refuse other fields.
+# "full": Alertmanager's format and a text. "text": {{"text": ...}} alone, for chats that refuse other fields.
 # form = "full"
-# How often rules are judged; how long to wait for more of the same kind, so that they are one message.
+# How often rules are evaluated, and how long to wait for further alerts of the same kind to send them in one message.
 # check_seconds = 30.0
 # group_seconds = 30.0
-# What still fires is told again after so long; 0 = never.
+# An alert that still fires is sent again after this time; 0 = never.
 # repeat_hours = 12.0
+# Time limit of one post to the webhook.
 # timeout_seconds = 10.0
-# Of the page, as whoever reads a message reaches it; empty = the address above.
+# The address of the page in alert messages; empty = the address above.
 # page_url = ""
-# Rules that you do not want, by id.
+# Ids of rules to switch off.
 # disabled_rules = []
 
-# One section for each webhook endpoint: POST /webhooks/<name>. A list may hold several secrets while one is replaced.
-# secrets: what the provider signs with, or sends; write the provider's own value into the file.
-# verify_tokens: what you type into Meta's webhook form. sent_tokens: bearer tokens of your own POST /sent/<name>.
+# One section per webhook endpoint: POST /webhooks/<name>. A list may hold several secrets while one replaces another.
+#   secrets         what the provider signs with, or sends along: write the provider's own value into the file
+#   verify_tokens   what you type into Meta's webhook form
+#   sent_tokens     bearer tokens of your own requests to POST /sent/<name>
 #
-# What else a source asks of its sender, or instead where it has no secrets. Everything that stands there has to hold.
+# Further checks of a source, or the only ones where it has no secrets. All that are set have to hold.
 #   auth.hmac = {{ header = "X-Sign", algorithm = "sha256", encoding = "hex", prefix = "sha256=", secrets = [...] }}
 #   auth.header = {{ name = "X-Token", secrets = [...] }}
 #   auth.basic = {{ user = "hooks", secrets = [...] }}
 #   auth.jwt = {{ algorithm = "HS256", issuer = "", audience = "", secrets = [...] }}   RS256, ES256: public keys in PEM
-#   auth.path = {{ secrets = [...] }}   then it is POST /webhooks/<name>/<secret>
-#   auth.addresses = ["203.0.113.0/24"]   behind a proxy name it in ingest.trusted_proxies
-# A source of the provider "generic" reads any JSON by its table [sources.<name>.mapping]; README shows one.
+#   auth.path = {{ secrets = [...] }}                  the address is then POST /webhooks/<name>/<secret>
+#   auth.addresses = ["203.0.113.0/24"]              behind a proxy also set ingest.trusted_proxies
+# A source of the provider "generic" reads any JSON by its table [sources.<name>.mapping]: see
+# schemas/providers/README.md.
 """
 
 
 @dataclass(slots=True, frozen=True)
 class Written:
-    """What `ensure` wrote: the settings file (None when there was one) and files with fresh secrets."""
+    """What `ensure` wrote: the settings file (None if it existed) and the files with fresh secrets."""
 
     settings: Path | None
     secrets: tuple[Path, ...]
 
 
 def source_names() -> tuple[str, ...]:
-    """The sources of a fresh settings file, the user's own first."""
+    """The names of the sources in a fresh settings file, the user's own first."""
     return (*SOURCES, *(f"demo-{name}" for name in SOURCES))
 
 
 def render(data_dir: str, secrets_dir: str) -> str:
-    """The text of a fresh settings file. Pure."""
+    """The text of a fresh settings file."""
     parts = [_HEAD.format(data_dir=_toml(data_dir), secrets=_toml(secrets_dir))]
     for name in source_names():
         provider = name.removeprefix("demo-")
@@ -191,17 +205,17 @@ def render(data_dir: str, secrets_dir: str) -> str:
 
 
 def ensure(env: Mapping[str, str] = os.environ) -> Written:
-    """Writes the settings file if there is none, and those of its own secret files that are missing. Raises Failure."""
+    """Writes the settings file and its secret files, as far as they do not exist. Raises Failure."""
     path = find_file(env)
     fresh = not path.exists()
     try:
         if fresh:
-            # A data folder given now is written down: the secrets made now are in it. Ports given now are not.
+            # A data folder from the environment is written into the file: it will hold the secrets. Ports are not.
             given = env.get("ACKSTREAM_DATA_DIR")
             data_dir = str(Path(given).expanduser().absolute()) if given else DEFAULT_DATA_DIR
             path.parent.mkdir(parents=True, exist_ok=True)
             write_new(path, render(data_dir, f"{data_dir}/secrets"), 0o644)
-        config = parse(path.read_text(), path, {})
+        config = load(path, {})
         return Written(path if fresh else None, _missing_secrets(config))
     except OSError as error:
         raise Failure(
@@ -210,7 +224,7 @@ def ensure(env: Mapping[str, str] = os.environ) -> Written:
 
 
 def fill(file: Path) -> None:
-    """Puts a random secret into `file`, readable by its owner alone, unless it exists."""
+    """Writes a random secret into `file`, readable by its owner alone, unless the file exists."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_new(file, secrets.token_hex(24) + "\n", 0o600)
 
@@ -233,7 +247,7 @@ def write_new(file: Path, text: str, mode: int) -> None:
 
 
 def _missing_secrets(config: Config) -> tuple[Path, ...]:
-    """Fills the secret files that a fresh settings file names and this one still names; other names are the user's."""
+    """The secret files of a fresh settings file that this one names too and that were missing; writes them."""
     folder = config.data_dir / "secrets"
     ours = {"clickhouse-password", "clickhouse-reader-password"}
     ours |= {f"{name}-{kind}" for name in source_names() for kind in SOURCES[name.removeprefix("demo-")]}
@@ -250,5 +264,5 @@ def _missing_secrets(config: Config) -> tuple[Path, ...]:
 
 
 def _toml(text: str) -> str:
-    """`text` for a basic string of TOML."""
+    """`text` inside a basic string of TOML, without the quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
