@@ -4,7 +4,7 @@
 
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
-from dashboards.panels.factories import count_stat, rates_table, share_stat
+from dashboards.panels.factories import Term, count_stat, rates_table, share_stat
 
 _WHERE = f"WHERE {sql.in_range('slot')} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"
 _WORDS = {"meaning": "What it means, in a sentence.", "remediation": "What to do about it, in a sentence."}
@@ -23,8 +23,8 @@ _SENT = count_stat("k-sent", "Messages sent", "outbound.sent", **_WORDS)
 _RATE = share_stat(
     "k-rate",
     "Delivered share",
-    ("delivered", "Delivered", "outbound.delivered"),
-    ("sent", "Sent", "outbound.sent"),
+    Term("delivered", "Delivered", "outbound.delivered"),
+    Term("sent", "Sent", "outbound.sent"),
     threshold=Threshold("rate", "below", 0.99),
     **_WORDS,
 )
