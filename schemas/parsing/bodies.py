@@ -34,9 +34,11 @@ def read_named(body: bytes, key: str, read: Callable[[str, JsonObject], Iterable
     A value without a name is rejected.
     """
 
-    def named(raw: Json) -> Iterable[Parsed | Rejected]:
-        if isinstance(raw, dict) and (name := as_id(raw.get(key))) is not None:
-            return read(name, raw)
-        return (Rejected(Reason.UNKNOWN_SHAPE, f"the body has no {key}", raw),)
+    def each(root: Json) -> Elements:
+        for raw in as_list(root):
+            if isinstance(raw, dict) and (name := as_id(raw.get(key))) is not None:
+                yield from read(name, raw)
+            else:
+                yield Rejected(Reason.UNKNOWN_SHAPE, f"the body has no {key}", raw)
 
-    return read_each(body, named)
+    return elements_of(body, each)

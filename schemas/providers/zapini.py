@@ -63,7 +63,8 @@ def _read_response(raw: Json) -> Elements:
 
 
 def _read_event(event: str, raw: JsonObject) -> Parsed | Rejected:
-    data = as_object(raw["data"]) if isinstance(raw.get("data"), dict) else raw
+    inner = raw.get("data")
+    data = inner if isinstance(inner, dict) else raw
     area, _, what = event.lower().partition(".")
     if area in ("message", "messages"):
         account = as_id(raw.get("instance_id"))
