@@ -1,1 +1,1 @@
-"""Providers: each foreign wire format is one module or package here, found by `registry`."""
+"""Providers: one module or package for each. Names that start with _ are shared by several providers."""

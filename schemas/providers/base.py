@@ -1,9 +1,8 @@
-"""A provider's wire format as data and functions: what each provider module defines as `PROVIDER`."""
+"""The type of a provider: what each provider module defines as `PROVIDER`."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.authentication.request import Request, Verdict
 from schemas.parsing.results import Parsed, Rejected
@@ -11,16 +10,21 @@ from schemas.parsing.results import Parsed, Rejected
 
 @dataclass(slots=True, frozen=True)
 class Provider:
-    """A provider's wire format.
+    """How a provider proves its requests and what its bodies mean.
 
-    verify(request, secrets): constant time over the raw bytes with every live secret; never raises on any input.
-    parse(body): the elements in order, one bad element never hides its siblings; never raises on any bytes.
-    challenge(query, verify_tokens): the text to answer a GET handshake with, or None when the token is wrong.
-    proof_headers: lower-case names of the headers that prove a body to anybody who has the secret; stored verbatim.
-    configured(mapping): the same provider by a source's own `mapping` ({} when it has none); raises ValueError whose
-    lines each name the wrong key and its cure. None: sources of it take no mapping.
-    send_response(body): the sent events of what it answers to the call that sends, one or several; as parse otherwise.
-    subpath: what its sender may append to the configured address, after a slash; it says nothing that counts.
+    name: as in the settings; a-z, 0-9 and -.
+    verify(request, secrets): the verdict on a request, over its raw bytes, with each of the source's secrets. Compares
+    in constant time and never raises.
+    parse(body): the elements of a webhook body in order. A bad element is rejected and does not change the others.
+    Never raises.
+    proof_headers: lower-case names of the headers that prove a body to anybody who has the secret. They are stored with
+    the body.
+    challenge(query, verify_tokens): the response to a GET handshake; None if its token is wrong.
+    signed: False if the provider documents no signature; ingest then logs a warning when it starts.
+    configured(mapping): the same provider for a source with this `mapping` ({} if it has none). Raises ValueError with
+    one line for each wrong key. None: the sources of this provider have no mapping.
+    subpath: what the provider may append to the webhook's address, after a slash. It is accepted and ignored.
+    send_response(body): the sent events in the provider's response to a send call; otherwise as `parse`.
     """
 
     name: str
@@ -28,7 +32,7 @@ class Provider:
     parse: Callable[[bytes], Iterable[Parsed | Rejected]]
     proof_headers: tuple[str, ...] = ()
     challenge: Callable[[Mapping[str, str], Sequence[str]], str | None] | None = None
-    signed: bool = True  # False: the provider documents no signature; said at start-up
-    configured: Callable[[Mapping[str, Any]], "Provider"] | None = None
+    signed: bool = True
+    configured: Callable[[Mapping[str, object]], "Provider"] | None = None
     subpath: re.Pattern[str] | None = None
     send_response: Callable[[bytes], Iterable[Parsed | Rejected]] | None = None

@@ -1,7 +1,6 @@
-"""The formats that the settings give: the providers of this package, those of the user's own folders, and what a source
-sets up for itself. IO: imports the files in those folders, once.
+"""Finds the providers: those of this package, those in the user's own folders, and those that a source's mapping makes.
 
-A file of a user's folder is a provider like any other: it defines `PROVIDER`, and nothing else has to know of it.
+Files in the user's folders are imported once. Such a file defines `PROVIDER`, as the modules of this package do.
 """
 
 import re
@@ -20,14 +19,14 @@ from schemas.errors import ConfigError
 from schemas.providers.base import Provider
 from schemas.settings.config import Config
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # it becomes a label of metrics and a value in every table
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # the name becomes a label of metrics and a value in every table
 
 _NOT_PROVIDERS = {"base", "registry"}
 
 
 @lru_cache(maxsize=1)
 def built_in() -> dict[str, Provider]:
-    """Every provider by name, sorted. Raises RuntimeError for a file without PROVIDER or a name taken twice."""
+    """The providers of this package by name. Raises RuntimeError for a module without PROVIDER and a repeated name."""
     found: dict[str, Provider] = {}
     for module in sorted(file.name for file in iter_modules(providers.__path__)):
         if module.startswith("_") or module in _NOT_PROVIDERS:
@@ -43,25 +42,26 @@ def built_in() -> dict[str, Provider]:
 
 @dataclass(slots=True, frozen=True)
 class Formats:
-    """The providers by name, and those that a source's settings changed, by the source's name.
+    """The providers by name, and those of sources with a mapping by the source's name.
 
-    Without arguments: the providers of this package as their files define them.
+    Without arguments: the providers of this package, and no mappings.
     """
 
     known: Mapping[str, Provider] = field(default_factory=built_in)
     by_source: Mapping[str, Provider] = field(default_factory=dict)
 
     def of(self, source: str, provider: str) -> Provider | None:
-        """How to read a record of this source and this provider; None when there is no such provider.
+        """The provider for a record of this source and provider; None if there is no such provider.
 
-        Settings count only while they name the record's own provider: an old record is read as what it came as.
+        A source's mapping applies only to records of the provider that has it: records from before a change of the
+        source's provider are read as what they were then.
         """
         own = self.by_source.get(source)
         return own if own is not None and own.name == provider else self.known.get(provider)
 
 
 def load(config: Config) -> Formats:
-    """The formats of these settings. Raises ConfigError with one line for each source and file that cannot work."""
+    """The providers of these settings. Raises ConfigError with one line for each wrong source or file."""
     known = known_providers(config.providers)
     by_source: dict[str, Provider] = {}
     problems: list[str] = []
@@ -81,16 +81,16 @@ def load(config: Config) -> Formats:
 
 
 def configured(provider: Provider, mapping: Mapping[str, object] | None) -> Provider:
-    """The provider by a source's mapping. Raises ValueError: one line for each wrong key, which begins with the key."""
+    """The provider for a source with this mapping. Raises ValueError: one line for each wrong key, starting with it."""
     if provider.configured is not None:
         return provider.configured(mapping or {})
     if mapping is not None:
-        raise ValueError(f"mapping: the provider {provider.name} takes none: remove it, or use the provider generic")
+        raise ValueError(f"mapping: only the provider generic has one, not {provider.name}: remove it")
     return provider
 
 
 def known_providers(folders: tuple[Path, ...] = ()) -> dict[str, Provider]:
-    """Every provider by name, sorted: ours and those of the folders. Raises ConfigError that names the wrong file."""
+    """All providers by name, sorted: ours and those in the folders. Raises ConfigError that names the wrong file."""
     ours = built_in()
     return ours if not folders else dict(sorted((ours | _of_folders(folders)).items()))
 
@@ -100,12 +100,12 @@ def _of_folders(folders: tuple[Path, ...]) -> dict[str, Provider]:
     found: dict[str, Provider] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise ConfigError(f"providers: {folder} is no folder: make it, or mend its spelling")
+            raise ConfigError(f"providers: {folder} is not a folder: create it, or correct the name")
         for file in sorted(folder.glob("*.py")):
             if not file.name.startswith("_"):
                 provider = _of_file(file)
                 if provider.name in found or provider.name in built_in():
-                    raise ConfigError(f"{file}: there is a provider {provider.name!r} already: give this one another")
+                    raise ConfigError(f"{file}: a provider {provider.name!r} exists already: choose another name")
                 found[provider.name] = provider
     return found
 
@@ -119,17 +119,17 @@ def _of_file(file: Path) -> Provider:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ConfigError(f"{file}: cannot be loaded: {_reason(error, file)}: mend it, or take it out") from None
+        raise ConfigError(f"{file}: cannot be loaded: {_reason(error, file)}: correct or remove the file") from None
     provider = getattr(module, "PROVIDER", None)
     if not isinstance(provider, Provider):
-        raise ConfigError(f"{file}: defines no PROVIDER = Provider(...): add it, or begin the file's name with _")
+        raise ConfigError(f"{file}: defines no PROVIDER = Provider(...): add it, or start the file's name with _")
     if not _NAME.fullmatch(provider.name):
-        raise ConfigError(f"{file}: the provider's name {provider.name!r} must be of a-z, 0-9 and -")
+        raise ConfigError(f"{file}: the provider's name {provider.name!r} may have only a-z, 0-9 and -")
     return provider
 
 
 def _reason(error: Exception, file: Path) -> str:
-    """The error and the line of the file that it goes back to."""
+    """The error and the line of the file where it was raised."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())

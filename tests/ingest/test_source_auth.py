@@ -205,7 +205,7 @@ def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pyt
     mapping = { rules = [{ kind = "inbound", fields = { text = "$.a" } }] }
     """
     assert refused(text, tmp_path) == [
-        "sources.a.mapping: the provider zapini takes none: remove it, or use the provider generic",
+        "sources.a.mapping: only the provider generic has one, not zapini: remove it",
         "sources.b.mapping: missing: the provider generic needs one, which describes its bodies",
         (
             "sources.c.mapping.rules.0.fields.text: not a JMESPath expression: "

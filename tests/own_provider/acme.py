@@ -1,4 +1,4 @@
-"""Acme: one JSON message a call, or a list of them; a secret of ours in any header or in the address."""
+"""Acme: a message, or a list of messages, in JSON. A secret in any header or in the address proves the sender."""
 
 from schemas.provider_api import (
     Parsed,
@@ -6,29 +6,32 @@ from schemas.provider_api import (
     Reason,
     Rejected,
     as_id,
-    as_list,
     as_object,
-    elements_of,
     phone,
+    read_each,
     verify_static_secret,
 )
 
 
-def read(raw):
+def read_message(raw):
+    """The inbound message in one JSON value."""
     message = as_object(raw)
-    if as_id(message.get("id")) is None:
-        return Rejected(Reason.BAD_ELEMENT, "a message has no id", raw)
+    message_id = as_id(message.get("id"))
+    if message_id is None:
+        yield Rejected(Reason.BAD_ELEMENT, "a message has no id", raw)
+        return
     fields = {
-        "message_id": message["id"],
+        "message_id": message_id,
         "from": phone(message.get("phone")),
         "type": "text",
         "text": message.get("words"),
     }
-    return Parsed("inbound", fields, raw)
+    yield Parsed("inbound", fields, raw)
 
 
 def parse(body):
-    return elements_of(body, lambda root: map(read, as_list(root)))
+    """Every message of a body in its order."""
+    return read_each(body, read_message)
 
 
 PROVIDER = Provider("acme", verify_static_secret, parse, signed=False)

@@ -89,7 +89,7 @@ def test_explain_uses_it(folder: Path) -> None:
         assert differences(CASE["events"], answer["events"]) == []
         assert answer["events"][0]["source"] == ("shop" if how[0] == "--source" else "acme")
     elsewhere = explained(folder / "mine", "--provider", "acme", "-")
-    assert (elsewhere.returncode, b"There is no provider of that name" in elsewhere.stderr) == (2, True)
+    assert (elsewhere.returncode, b"There is no provider of this name" in elsewhere.stderr) == (2, True)
     named = explained(folder / "mine", "--provider", "acme", "--config", "../ackstream.toml", "-", given=body_of(CASE))
     assert json.loads(named.stdout)["outcome"] == "accepted"
 
@@ -140,12 +140,18 @@ def test_explain_refuses_wrong_options_in_one_sentence(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("PROVIDER = 7\n", "defines no PROVIDER = Provider(...): add it, or begin the file's name with _"),
-        ("x = 1\n\nx +\n", "cannot be loaded: SyntaxError in line 3 (invalid syntax): mend it, or take it out"),
+        ("PROVIDER = 7\n", "defines no PROVIDER = Provider(...): add it, or start the file's name with _"),
+        ("x = 1\n\nx +\n", "cannot be loaded: SyntaxError in line 3 (invalid syntax): correct or remove the file"),
         ("\nimport no_such_module_anywhere\n", "cannot be loaded: ModuleNotFoundError in line 2 (No module named"),
-        ("def f():\n    return {}['k']\nf()\n", "cannot be loaded: KeyError in line 2 ('k'): mend it, or take it out"),
-        (ACME.read_text().replace('"acme"', '"meta"'), "there is a provider 'meta' already: give this one another"),
-        (ACME.read_text().replace('"acme"', '"Acme Inc"'), "the provider's name 'Acme Inc' must be of a-z, 0-9 and -"),
+        (
+            "def f():\n    return {}['k']\nf()\n",
+            "cannot be loaded: KeyError in line 2 ('k'): correct or remove the file",
+        ),
+        (ACME.read_text().replace('"acme"', '"meta"'), "a provider 'meta' exists already: choose another name"),
+        (
+            ACME.read_text().replace('"acme"', '"Acme Inc"'),
+            "the provider's name 'Acme Inc' may have only a-z, 0-9 and -",
+        ),
     ],
 )
 def test_a_file_that_is_not_a_provider_is_refused_by_its_name(text: str, sentence: str, tmp_path: Path) -> None:
@@ -157,7 +163,7 @@ def test_a_file_that_is_not_a_provider_is_refused_by_its_name(text: str, sentenc
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"providers: .* is no folder: make it, or mend its spelling"):
+    with pytest.raises(ConfigError, match=r"providers: .* is not a folder: create it, or correct the name"):
         registry.known_providers((tmp_path / "absent",))
 
 
