@@ -26,6 +26,8 @@ BURST_SECONDS: Final = 2
 # Stored, or a correct handshake; and: no such source, bad credentials, a wrong token.
 _PROOFS: Final = frozenset({200})
 _FAILURES: Final = frozenset({401, 403, 404})
+# Rates are exact to this part of a request a second.
+_MILLION: Final = 1_000_000
 
 Network = IPv4Network | IPv6Network
 
@@ -75,7 +77,7 @@ class Limits:
 
 def _per_second(rate: float) -> rate_limiter.Quota:
     """The exact rate: the library counts whole requests in whole seconds, so 0.2 is one request in five seconds."""
-    exact = Fraction(str(rate))
+    exact = max(Fraction(str(rate)).limit_denominator(_MILLION), Fraction(1, _MILLION))
     burst = max(1, floor(exact * BURST_SECONDS))
     return rate_limiter.per_duration(timedelta(seconds=exact.denominator), exact.numerator, burst)
 

@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from schemas.parsing.json_text import dumps
 
-# A broker that is down makes its client warn ten times a second; one line in ten seconds says as much.
+# A broker that is down makes its client warn ten times a second; one line in ten seconds is enough.
 REPEAT_SECONDS = 10.0
 
 

@@ -47,7 +47,7 @@ class Tasks:
         await asyncio.gather(*stopped, return_exceptions=True)
 
     def _endless_ended(self, task: asyncio.Task[Any]) -> None:
-        # A library that cancels a future cancels whoever awaits it: nobody asked this task to end then.
+        # A library that cancels a future cancels the task that awaits it: nobody requested the end of this task then.
         if (task.cancelled() and not task.cancelling()) or (not task.cancelled() and task.exception() is None):
             self._fail(task.get_name(), "it was cancelled" if task.cancelled() else "it returned")
         self._ended(task)

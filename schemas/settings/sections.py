@@ -33,8 +33,8 @@ class Ingest(Server):
     public_url: Annotated[str, matching(r"(https?://[^/?#\s]+(/[^?#\s]*)?)?", _PUBLIC_URL)] = ""
     # Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(comma_separated)] = ()
-    # Requests of one source to one process; above it 429. 0 = no limit.
-    source_per_second: Annotated[float, Field(ge=0)] = 0.0
+    # Requests of one source to one process, and twice as many at once; above it 429. 0 = no limit.
+    source_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     # Failed requests of an address without an accepted one in the last hour; above it 429 before anything is read.
     strangers_per_minute: Annotated[int, Field(ge=0)] = 600
     # Per process; above it a new connection gets 503 and is closed.
@@ -46,7 +46,7 @@ class Ingest(Server):
     answer_within_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     # While Kafka is down, bodies are kept on disk in data_dir/spool; without a spool they get 503.
     spool: bool = True
-    # What Kafka has not acknowledged by then goes to the spool.
+    # What Kafka has not acknowledged by then, or in half of answer_within_seconds, goes to the spool.
     spool_after_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     # Size of the spool over all processes, and age of its oldest body; above either limit bodies get 503.
     spool_max_bytes: Annotated[int, Field(ge=MIB)] = 1024 * MIB
@@ -176,4 +176,4 @@ class Source(Section):
     # How to read the bodies, for a provider that is configured by its sources; that provider checks it.
     mapping: dict[str, Any] | None = None
     # Replaces ingest.source_per_second.
-    per_second: Annotated[float, Field(ge=0)] | None = None
+    per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

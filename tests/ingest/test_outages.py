@@ -1,4 +1,4 @@
-"""Kafka away, slow, killed, not yet there, and no spool: no answer lies, memory stays bounded, it heals by itself."""
+"""Kafka slow, killed or not yet started, without a spool: answers are true, memory is bounded, storing resumes."""
 
 import asyncio
 import os
@@ -24,15 +24,15 @@ MIB = 1024 * 1024
 async def post(http: ClientSession, edge: EdgeProcess, body: bytes) -> tuple[int, str, str]:
     """Status, error code and request id of one unsigned webhook."""
     async with http.post(f"{edge.url}/webhooks/open", data=body) as answer:
-        said = await answer.json() if answer.status != 200 else {}
+        error = await answer.json() if answer.status != 200 else {}
         if answer.status == 503:
             assert int(answer.headers["Retry-After"]) > 0
-        return answer.status, said.get("error", ""), answer.headers.get("X-Request-Id", "")
+        return answer.status, error.get("error", ""), answer.headers.get("X-Request-Id", "")
 
 
 def stores(http: ClientSession, edge: EdgeProcess) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
-        return (await post(http, edge, b"is it back?"))[0] == 200
+        return (await post(http, edge, b"again?"))[0] == 200
 
     return check
 
@@ -53,7 +53,7 @@ async def gauge(http: ClientSession, edge: EdgeProcess, name: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
-async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
+async def test_time_and_memory_stay_bounded_while_the_broker_is_stopped_and_storing_resumes(
     kafka: Broker, start_edge: StartEdge, http: ClientSession
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=1.5, max_in_flight_bytes=16 * MIB).start().wait()
@@ -89,7 +89,7 @@ async def test_a_stopped_broker_bounds_time_and_memory_and_is_recovered_from(
     assert await gauge(http, edge, "ingest_store_up") == 1
 
 
-async def test_what_was_told_503_may_be_stored_late_and_is_counted(
+async def test_a_record_that_was_answered_503_may_be_stored_late_and_is_counted(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=0.5).start().wait()
@@ -104,7 +104,7 @@ async def test_what_was_told_503_may_be_stored_late_and_is_counted(
     assert [headers(record)["request_id"] for record in await raw.records()] == [request_id]
 
 
-async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
+async def test_it_stops_in_time_while_a_write_to_a_stopped_broker_is_in_flight(
     kafka: Broker, start_edge: StartEdge, http: ClientSession
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=0.5).start().wait()
@@ -114,7 +114,7 @@ async def test_it_stops_in_time_while_a_stopped_broker_owes_it_an_answer(
     await asyncio.to_thread(start_edge(name="after").start().wait)
 
 
-async def test_a_body_that_kafka_refuses_does_not_spoil_its_partition(
+async def test_a_body_that_kafka_refuses_does_not_block_its_partition(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False).start().wait()
@@ -136,7 +136,7 @@ async def test_a_body_that_kafka_refuses_does_not_spoil_its_partition(
 
 
 async def limit_records(broker: Broker, size: int) -> None:
-    """Lets `wa.raw` take records of at most `size` bytes; `ensure_topics` puts it right again."""
+    """Lets `wa.raw` take records of at most `size` bytes; `ensure_topics` restores the limit."""
     client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await client.start()
     try:
@@ -146,7 +146,7 @@ async def limit_records(broker: Broker, size: int) -> None:
         await client.close()
 
 
-async def test_a_killed_broker_is_found_again_and_no_200_is_lost(
+async def test_after_the_restart_of_a_killed_broker_storing_resumes_and_no_200_is_lost(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(spool=False, answer_within_seconds=2).start().wait()
@@ -197,10 +197,10 @@ async def test_it_starts_without_kafka_and_without_the_topic(
     assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
     with broker:
 
-        async def told() -> bool:
+        async def reported() -> bool:
             return "the topic wa.raw does not exist: run `ackstream up`" in edge.log
 
-        await until("it says what is missing", told)
+        await until("the missing topic is reported", reported)
         assert edge.status("/readyz") == 503
         assert (await post(http, edge, b"x"))[:2] == (503, "not_stored")
         await ensure_topics(broker.bootstrap, PARTITIONS, 1, -1)

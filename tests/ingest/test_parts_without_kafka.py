@@ -27,7 +27,7 @@ def source(provider: Provider) -> Source:
     return Source("here", provider, ("s",))
 
 
-def test_credentials_are_not_stored_even_if_a_provider_calls_them_a_proof() -> None:
+def test_credentials_are_not_stored_even_if_a_provider_lists_them_as_proofs() -> None:
     careless = Provider(
         name="careless",
         verify=lambda _request, _secrets: Verdict("ok", "basic", "abcd"),
@@ -41,13 +41,13 @@ def test_credentials_are_not_stored_even_if_a_provider_calls_them_a_proof() -> N
     assert dict(headers)["x-proof"] == b"p\xff"
 
 
-def test_every_provider_refuses_or_takes_an_empty_request() -> None:
+def test_every_provider_refuses_or_accepts_an_empty_request() -> None:
     for provider in registry.built_in().values():
         decided = webhook_headers(source(provider), Request({}, b"", now_ms=0), "id")
         assert isinstance(decided, HttpError | list)
 
 
-def test_a_source_shows_no_secret_of_its_own() -> None:
+def test_the_repr_of_a_source_has_no_secret() -> None:
     shown = repr(Source("here", registry.built_in()["meta"], ("first-secret",), ("second-secret",), ("third-secret",)))
     assert "-secret" not in shown
 
@@ -59,7 +59,7 @@ def test_request_ids_are_version_7_and_sort_by_time() -> None:
     assert [each[:12] for each in ids] == sorted(each[:12] for each in ids)
 
 
-def test_budget_takes_what_fits_and_gets_back_what_it_gave() -> None:
+def test_the_memory_budget_takes_what_fits_and_is_given_all_of_it_back() -> None:
     budget = MemoryBudget(10)
     charge = Charge(budget)
     assert charge.add(6)

@@ -1,4 +1,4 @@
-"""The process: its start, its end, its port, its siblings, its log."""
+"""One process of the edge: its start and end, its port, its siblings, its log."""
 
 import asyncio
 import json
@@ -53,12 +53,14 @@ async def test_a_graceful_stop_under_load_loses_no_200(
     assert not refused
 
 
-async def test_a_body_that_is_being_sent_when_the_stop_comes_is_stored(start_edge: StartEdge, raw: RawTopic) -> None:
+async def test_a_body_that_is_being_sent_when_the_stop_is_requested_is_stored(
+    start_edge: StartEdge, raw: RawTopic
+) -> None:
     edge = start_edge(spool=False).start().wait()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
     writer.write(b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf")
     await writer.drain()
-    # The answer on a second connection, opened later, shows that the first one has been seen.
+    # The answer on a second connection, opened later, shows that the first one was accepted.
     assert edge.status("/healthz") == 200
     os.kill(edge.pid, signal.SIGTERM)
 
@@ -134,11 +136,11 @@ async def _metrics(edge: EdgeProcess) -> str:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_port_taken_by_a_stranger_is_a_sentence(processes: int, start_edge: StartEdge) -> None:
-    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as stranger:
-        port = stranger.getsockname()[1]
-        said = start_edge(port=port, processes=processes).failed_start()
-    assert said == (
+def test_a_port_taken_by_another_program_is_one_sentence(processes: int, start_edge: StartEdge) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        port = other.getsockname()[1]
+        stderr = start_edge(port=port, processes=processes).failed_start()
+    assert stderr == (
         f"ackstream: port {port} on 127.0.0.1 is taken by another program: stop it, or set ingest.port "
         "(ACKSTREAM_INGEST_PORT) to a free one\n"
     )
@@ -159,7 +161,7 @@ def test_an_instance_runs_once(start_edge: StartEdge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "said"),
+    ("sources", "sentence"),
     [
         ('[sources.x]\nprovider = "nope"', "sources.x.provider: there is no provider 'nope': use one of 360dialog, "),
         (
@@ -172,14 +174,14 @@ def test_an_instance_runs_once(start_edge: StartEdge) -> None:
         ),
     ],
 )
-def test_a_source_that_cannot_work_is_a_sentence(sources: str, said: str, start_edge: StartEdge) -> None:
+def test_a_source_that_cannot_work_is_one_sentence(sources: str, sentence: str, start_edge: StartEdge) -> None:
     stderr = start_edge(sources=sources).failed_start()
-    assert said in stderr
+    assert sentence in stderr
     assert len(stderr.splitlines()) == 1
     assert stderr.startswith("ackstream: ")
 
 
-def test_an_unwritable_data_folder_is_a_sentence(start_edge: StartEdge) -> None:
+def test_an_unwritable_data_folder_is_one_sentence(start_edge: StartEdge) -> None:
     edge = start_edge()
     (edge.folder / ".ackstream").write_text("a file where the folder should be")
     assert "give data_dir a folder of yours" in edge.failed_start()

@@ -22,7 +22,7 @@ TWO = {"message_id": "wamid.2", "campaign": "spring"}
         (f"{json.dumps(ONE)}\r\n\r\n{json.dumps(TWO)}\r\n", [ONE, TWO]),
     ],
 )
-async def test_every_shape_is_stored_as_one_record_a_line(
+async def test_every_form_of_body_is_stored_as_one_record_a_line(
     body: str, stored: list[dict[str, Any]], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta", data=body.encode(), headers=TOKEN) as answer:
@@ -43,10 +43,10 @@ async def test_good_records_are_stored_beside_refused_ones(
 ) -> None:
     body = json.dumps([{"to": "+491510000042"}, ONE, 7]).encode()
     async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
-        said = await answer.json()
-    assert (answer.status, said["accepted"], [each["index"] for each in said["refused"]]) == (200, 1, [0, 2])
-    assert all(each["reason"] for each in said["refused"])
-    assert "491510000042" not in str(said)
+        report = await answer.json()
+    assert (answer.status, report["accepted"], [each["index"] for each in report["refused"]]) == (200, 1, [0, 2])
+    assert all(each["reason"] for each in report["refused"])
+    assert "491510000042" not in str(report)
     [record] = await raw.records()
     assert json.loads(record.value) == ONE
 
@@ -56,10 +56,10 @@ async def test_nothing_usable_is_400_with_the_report(
     body: bytes, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=TOKEN) as answer:
-        said = await answer.json()
-    assert (answer.status, said["accepted"], said["error"]) == (400, 0, "nothing_usable")
-    assert {"detail", "refused"} < set(said)
-    assert "491510000042" not in str(said)
+        report = await answer.json()
+    assert (answer.status, report["accepted"], report["error"]) == (400, 0, "nothing_usable")
+    assert {"detail", "refused"} < set(report)
+    assert "491510000042" not in str(report)
     assert await raw.records() == []
 
 
@@ -74,7 +74,7 @@ async def test_nothing_usable_is_400_with_the_report(
         ("wasender", TOKEN),  # has no sent_tokens
     ],
 )
-async def test_without_a_token_of_the_source_nothing_is_taken(
+async def test_nothing_is_stored_without_a_token_of_the_source(
     source: str, given: dict[str, str], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/{source}", data=json.dumps(ONE).encode(), headers=given) as answer:
@@ -83,7 +83,7 @@ async def test_without_a_token_of_the_source_nothing_is_taken(
     assert await raw.records() == []
 
 
-async def test_a_large_body_is_taken_whole(shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic) -> None:
+async def test_a_large_body_is_stored_whole(shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic) -> None:
     records = [{"message_id": f"wamid.{number}", "note": "x" * 200} for number in range(12_000)]
     async with http.post(f"{shared_edge.url}/sent/meta", data=json.dumps(records).encode(), headers=TOKEN) as answer:
         assert await answer.json() == {"accepted": 12_000, "refused": []}
@@ -91,7 +91,7 @@ async def test_a_large_body_is_taken_whole(shared_edge: EdgeProcess, http: Clien
     assert [json.loads(line) for line in record.value.splitlines()] == records
 
 
-async def test_records_that_grow_beyond_a_record_are_refused(
+async def test_records_that_grow_beyond_the_size_of_a_record_are_refused(
     shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     # 1e15 has 4 bytes and is written back with 18.
@@ -101,7 +101,7 @@ async def test_records_that_grow_beyond_a_record_are_refused(
     assert await raw.records() == []
 
 
-async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_knows(
+async def test_a_providers_own_answer_is_stored_verbatim_with_the_facts_of_the_query(
     shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     body = b'{ "messages": [{"id": "wamid.9"}], "contacts": [{"wa_id": "491510000042"}] }'
@@ -124,18 +124,18 @@ async def test_a_providers_own_answer_is_stored_as_it_came_with_what_the_sender_
         ("raw=maybe", b'{"messages": [{"id": "wamid.9"}]}', "bad_parameter"),
     ],
 )
-async def test_what_is_no_answer_to_an_accepted_send_is_400(
+async def test_a_body_that_is_no_answer_to_an_accepted_send_is_400(
     query: str, body: bytes, code: str, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(f"{shared_edge.url}/sent/meta?{query}", data=body, headers=TOKEN) as answer:
-        said = await answer.json()
-    assert (answer.status, said["error"]) == (400, code)
-    assert "491510000042" not in str(said)
+        report = await answer.json()
+    assert (answer.status, report["error"]) == (400, code)
+    assert "491510000042" not in str(report)
     assert await raw.records() == []
 
 
-def test_the_report_of_a_hopeless_body_stays_small() -> None:
-    taken = read_records(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
-    report = taken.report()
+def test_the_report_of_a_body_with_many_wrong_lines_stays_small() -> None:
+    sent = read_records(b"1\n" * (REFUSED_SHOWN + 5) + b'{"message_id":"a"}')
+    report = sent.report()
     assert (report["accepted"], len(report["refused"]), report["refused_more"]) == (1, REFUSED_SHOWN, 5)
-    assert json.loads(taken.value) == {"message_id": "a"}
+    assert json.loads(sent.value) == {"message_id": "a"}

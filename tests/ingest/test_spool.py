@@ -1,4 +1,4 @@
-"""Kafka away, and a spool: every body is answered 200, and everything answered is in Kafka in the end."""
+"""Kafka unavailable, with a spool: every body is answered 200, and everything answered 200 reaches Kafka."""
 
 import asyncio
 import os
@@ -23,19 +23,19 @@ QUICK = {"spool_after_seconds": 0.3}
 
 
 def held(edge: EdgeProcess) -> int:
-    """Bodies in the spool, seen from outside."""
+    """Bodies in the spool, read from its files."""
     return spool_folder.held(edge.folder / ".ackstream" / "spool").records
 
 
 async def flood(http: ClientSession, edge: EdgeProcess, count: int, size: int = 700) -> dict[str, bytes]:
-    """Posts bodies at once; those answered 200 by request id."""
+    """Posts bodies at once; returns those answered 200 by request id."""
     bodies = [b"%06d " % number + b"x" * size for number in range(count)]
     answers = await asyncio.gather(*(post(http, edge, body) for body in bodies))
     return {request_id: body for body, (status, _, request_id) in zip(bodies, answers, strict=True) if status == 200}
 
 
 async def connected(http: ClientSession, edge: EdgeProcess) -> EdgeProcess:
-    """Once it uses Kafka: with a spool it is ready before."""
+    """Returns when the edge uses Kafka: with a spool it is ready before."""
 
     async def store_up() -> bool:
         return await gauge(http, edge, "ingest_store_up") == 1
@@ -49,7 +49,7 @@ def by_id(records: list[ConsumerRecord]) -> dict[str, bytes]:
 
 
 async def drained(raw: RawTopic, wanted: dict[str, bytes]) -> list[ConsumerRecord]:
-    """The records of wa.raw once all of `wanted` are among them."""
+    """The records of wa.raw, as soon as all of `wanted` are among them."""
 
     async def all_there() -> list[ConsumerRecord] | None:
         records = await raw.records()
@@ -59,7 +59,7 @@ async def drained(raw: RawTopic, wanted: dict[str, bytes]) -> list[ConsumerRecor
     return found
 
 
-async def test_a_stopped_broker_costs_no_body(
+async def test_no_body_is_refused_or_lost_while_the_broker_is_stopped(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK).start().wait())
@@ -67,7 +67,7 @@ async def test_a_stopped_broker_costs_no_body(
     with stopped(kafka):
         waiting = await flood(http, edge, 300)
         assert len(waiting) == 300
-        at_once = await flood(http, edge, 300)  # Kafka is known to be away now
+        at_once = await flood(http, edge, 300)  # Kafka is known to be unavailable now
         assert len(at_once) == 300
         assert held(edge) >= 300
         assert edge.status("/readyz") == 200
@@ -89,10 +89,10 @@ async def test_a_stopped_broker_costs_no_body(
     assert not list((edge.folder / ".ackstream" / "spool").glob("*.spool"))
 
 
-async def test_memory_stays_bounded_while_much_more_comes_than_the_disk_takes(
+async def test_memory_stays_bounded_while_bodies_arrive_faster_than_the_disk_is(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
-    # Time enough for a slow disk: nothing that was accepted is told 503 for coming too late.
+    # Time enough for a slow disk: no accepted body is answered 503 for being too late.
     edge = start_edge(max_in_flight_bytes=32 * MIB, answer_within_seconds=60.0, **QUICK).start().wait()
     wanted: dict[str, bytes] = {}
     peak = 0
@@ -127,7 +127,7 @@ async def test_bodies_of_a_killed_process_are_sent_by_the_next_one(
     await drained(raw, wanted)
 
 
-async def test_a_living_process_takes_over_what_its_killed_sibling_left(
+async def test_a_running_process_takes_over_the_bodies_of_its_killed_sibling(
     kafka: Broker, start_edge: StartEdge, raw: RawTopic
 ) -> None:
     edge = start_edge(processes=2, **QUICK).start(0).start(1).wait()
@@ -144,7 +144,7 @@ async def test_a_living_process_takes_over_what_its_killed_sibling_left(
     await until("nothing is left", lambda: asyncio.to_thread(lambda: held(edge) == 0))
 
 
-async def test_killed_in_the_middle_of_draining_it_loses_nothing(
+async def test_no_body_is_lost_when_the_process_is_killed_while_it_drains(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(max_in_flight_bytes=64 * MIB, **QUICK).start().wait()
@@ -165,7 +165,7 @@ async def test_killed_in_the_middle_of_draining_it_loses_nothing(
     assert set(by_id(records).values()) == set(wanted.values())
 
 
-async def test_it_answers_without_any_kafka_and_stores_when_there_is_one(
+async def test_it_answers_before_kafka_was_ever_available_and_stores_afterwards(
     start_edge: StartEdge, http: ClientSession, tmp_path: Path
 ) -> None:
     broker = Broker(tmp_path / "kafka")
@@ -179,7 +179,7 @@ async def test_it_answers_without_any_kafka_and_stores_when_there_is_one(
         edge.close()
 
 
-async def test_a_stop_while_kafka_is_away_answers_and_keeps_what_it_has(
+async def test_a_stop_while_kafka_is_unavailable_answers_and_keeps_every_body(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(spool_after_seconds=2.0).start().wait())
@@ -199,7 +199,7 @@ async def test_a_stop_while_kafka_is_away_answers_and_keeps_what_it_has(
 
 
 @pytest.mark.parametrize("limit", [{"spool_max_bytes": MIB}, {"spool_max_age_hours": 0.0004}])
-async def test_past_its_bounds_bodies_are_answered_503_until_kafka_is_back(
+async def test_beyond_its_limits_bodies_are_answered_503_until_kafka_is_back(
     limit: dict[str, float], kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK, **limit).start().wait("/healthz"))
@@ -218,7 +218,7 @@ async def test_past_its_bounds_bodies_are_answered_503_until_kafka_is_back(
     await until("it takes bodies again", lambda: asyncio.to_thread(lambda: edge.status("/readyz") == 200))
 
 
-async def test_a_disk_that_cannot_be_written_is_never_answered_200(
+async def test_no_body_is_answered_200_while_the_disk_cannot_be_written(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = start_edge(**QUICK).start().wait()
@@ -246,7 +246,7 @@ async def test_a_disk_that_cannot_be_written_is_never_answered_200(
     await drained(raw, wanted)
 
 
-async def test_a_body_that_kafka_refuses_holds_up_no_other(
+async def test_a_body_that_kafka_refuses_delays_no_other(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
     edge = await connected(http, start_edge(**QUICK).start().wait())

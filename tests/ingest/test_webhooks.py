@@ -1,4 +1,4 @@
-"""POST and GET /webhooks: what is stored, what is refused, and how."""
+"""POST and GET /webhooks: the stored records, the refusals and their answers."""
 
 import asyncio
 import gzip
@@ -16,7 +16,7 @@ Signed = Callable[..., dict[str, str]]
 MIB = 1024 * 1024
 
 
-async def test_a_record_is_in_kafka_when_the_answer_comes(
+async def test_the_record_is_in_kafka_before_the_answer(
     shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     body = b'{"object":"whatsapp_business_account","text":"Gr\\u00fc\xc3\x9fe"}\r\n'
@@ -41,7 +41,7 @@ async def test_a_record_is_in_kafka_when_the_answer_comes(
     }
 
 
-async def test_both_live_secrets_are_taken_and_told_apart(
+async def test_both_valid_secrets_are_accepted_and_distinguished(
     shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic, signed: Signed
 ) -> None:
     for secret in (None, META_OLD_SECRET):
@@ -104,7 +104,7 @@ async def test_a_compressed_body_is_kept_as_it_was_sent(
         ("/webhooks/wasender", {"X-Webhook-Signature": WASENDER_SECRET + "x"}),
     ],
 )
-async def test_a_forgery_is_refused_and_leaves_nothing(
+async def test_a_forgery_is_refused_and_nothing_is_stored(
     path: str, proof: dict[str, str], shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
 ) -> None:
     async with http.post(shared_edge.url + path, data=b'{"from":"+491510000042"}', headers=proof) as answer:
@@ -131,7 +131,7 @@ async def test_a_body_over_the_limit_is_refused_by_its_announced_length(shared_e
     assert await _first_line(shared_edge, head.encode()) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_asked_for(shared_edge: EdgeProcess) -> None:
+async def test_a_body_over_the_limit_is_refused_before_it_is_requested(shared_edge: EdgeProcess) -> None:
     head = f"POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {4 * MIB + 1}\r\n\r\n"
     assert await _first_line(shared_edge, head.encode()) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
     head = "POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
@@ -204,7 +204,7 @@ async def test_handshake(shared_edge: EdgeProcess, http: ClientSession) -> None:
         b"GET /webhooks/meta?hub.verify_token=guess-me HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_answered_in_json(noise: bytes, shared_edge: EdgeProcess) -> None:
+async def test_invalid_http_is_answered_in_json(noise: bytes, shared_edge: EdgeProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     writer.write(noise)
     head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
