@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from schemas.events import FIELDS, ORIGINS, STATES, STATUSES, TYPES
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.explain import Setup, explain
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.json_text import dumps, loads
@@ -23,7 +24,6 @@ POSITION = {"topic": "wa.raw", "partition": 3, "offset": 77}
 
 Case = dict[str, Any]  # an example's JSON file
 Event = dict[str, Any]  # a canonical event
-DeadLetter = dict[str, Any]
 
 
 def load_cases(provider: str = "*") -> list[tuple[str, Case]]:

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.http.sent_bodies import SentBody, read_send_response, read_sent_body
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.raw_topic import normalise
 from schemas.normalisation.sent_records import parse_record
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers.base import Provider
 from schemas.providers.registry import Formats, built_in
-from tests.support.examples import POSITION, Case, DeadLetter, Event, differences, faults, raw_headers
+from tests.support.examples import POSITION, Case, Event, differences, faults, raw_headers
 from tests.support.mutations import hostile, mutated
 
 FOLDER = Path(__file__).parents[2] / "send_responses"
