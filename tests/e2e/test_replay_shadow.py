@@ -28,7 +28,7 @@ from streams.replay.sinks import ToStreams, ToTables
 from streams.runtime.lag import GROUPS
 from streams.runtime.progress import NoProgress
 from tests.support import cli
-from tests.support.fixtures import end
+from tests.support.fixtures import NewStack, end
 from tests.support.stack import Stack, put, wait_until
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
@@ -38,9 +38,9 @@ UNDERSTOOD = "SELECT count() AS n FROM events"
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def parts(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iterator[Stack]:
     """Kafka and ClickHouse with some bodies in both; the tests say what workers do."""
-    stack = Stack(tmp_path_factory.mktemp("replay"))
+    stack = new_stack(tmp_path_factory.mktemp("replay"))
     try:
         stack.start("kafka")
         stack.start("clickhouse")

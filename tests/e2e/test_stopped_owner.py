@@ -18,7 +18,7 @@ from streams.runtime.fence import RENEW_SECONDS, Claim, Fence, FencedBatch
 from streams.runtime.records import partition_of
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event
-from tests.support.fixtures import end
+from tests.support.fixtures import NewStack, end
 from tests.support.stack import Stack, wait_until
 
 KEY = orjson.dumps(["shop", "m"])
@@ -26,8 +26,8 @@ UNIT = orjson.dumps(["shop", "m", ""])
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    whole = Stack(tmp_path_factory.mktemp("stack"))
+def kafka(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iterator[Stack]:
+    whole = new_stack(tmp_path_factory.mktemp("stack"))
     whole.env["ACKSTREAM_STREAMS_SESSION_SECONDS"] = "6"
     try:
         whole.start("kafka")

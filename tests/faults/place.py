@@ -96,6 +96,13 @@ class Place(Stack):
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher")
 
+    def run(self, *command: str, check: bool = True, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        """Runs `ackstream ...` in a process of its own: the other threads of the chaos run print meanwhile."""
+        words = [sys.executable, "-m", "deploy.cli", *command]
+        done = subprocess.run(words, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
     def everything(self) -> None:
         """Starts all parts, waits until they work and watches over them from then on."""
         self.up().start("analytics")

@@ -1,20 +1,46 @@
 """Fixtures that more than one folder uses. The services are real and are started from tests/support alone."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka.broker import Broker
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
+from tests.support.kafka import make_empty
 from tests.support.stack import Stack
 
 
+@pytest.fixture(scope="session")
+def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The broker of this test process; it is started when the first stack needs it."""
+    broker = Broker(tmp_path_factory.mktemp("broker") / "kafka")
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+NewStack = Callable[[Path], Stack]
+
+
+@pytest.fixture(scope="session")
+def new_stack(running_broker: Broker) -> NewStack:
+    """Makes a stack in a folder, on a Kafka as empty as a new one. One at a time: they share a broker."""
+
+    def make(folder: Path) -> Stack:
+        make_empty(running_broker)
+        return Stack(folder, running_broker)
+
+    return make
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+def stack(tmp_path: Path, new_stack: NewStack) -> Iterator[Stack]:
     """The whole way, up and ready, of this test alone. Its logs are shown when the test fails."""
-    whole = Stack(tmp_path)
+    whole = new_stack(tmp_path)
     try:
         yield whole.up()
     finally:
@@ -22,9 +48,9 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def bare_kafka(tmp_path: Path) -> Iterator[Stack]:
+def bare_kafka(tmp_path: Path, new_stack: NewStack) -> Iterator[Stack]:
     """The same with Kafka alone up; the test starts what else it wants."""
-    whole = Stack(tmp_path)
+    whole = new_stack(tmp_path)
     try:
         whole.start("kafka")
         yield whole
@@ -33,6 +59,7 @@ def bare_kafka(tmp_path: Path) -> Iterator[Stack]:
 
 
 def end(whole: Stack) -> None:
+    """Ends what the stack started and prints the ends of its logs."""
     whole.down()
     for log in sorted(whole.folder.glob("*.log")):
         sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")

@@ -173,6 +173,11 @@ class Broker:
         assert self._process is not None  # noqa: S101  (start comes first)
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Starts the broker and waits until it answers. Raises RuntimeError with the end of its log."""
         found = java.find()
@@ -195,7 +200,7 @@ class Broker:
 
     def stop(self) -> None:
         """Stops it by SIGTERM; does nothing when it has ended already."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.running:
             self._process.terminate()
             try:
                 self._wait_end()

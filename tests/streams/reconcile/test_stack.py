@@ -25,7 +25,7 @@ from streams.runtime.progress import NoProgress
 from tests.e2e.test_dead import mended
 from tests.e2e.test_pipeline import START, signed
 from tests.support import cli
-from tests.support.fixtures import end
+from tests.support.fixtures import NewStack, end
 from tests.support.stack import TOKEN, Stack, put, wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -38,9 +38,9 @@ UNKNOWN_SHAPE = b'{"v": 9, "said": "hello", "id": "m9"}'
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iterator[Stack]:
     """Twelve messages with statuses and sent records, half of the bodies twice, two that cannot be understood."""
-    whole = Stack(tmp_path_factory.mktemp("check"))
+    whole = new_stack(tmp_path_factory.mktemp("check"))
     try:
         whole.up()
         for number in range(12):

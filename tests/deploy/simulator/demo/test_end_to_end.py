@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.simulator import truth_file
+from tests.support.fixtures import NewStack
 from tests.support.stack import Stack, wait_until
 
 SOURCES = "".join(
@@ -24,8 +25,8 @@ sent_tokens = [{{ env = "TEST_TOKEN" }}]
 
 
 @pytest.fixture(scope="module")
-def demo_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    whole = Stack(tmp_path_factory.mktemp("demo"))
+def demo_stack(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iterator[Stack]:
+    whole = new_stack(tmp_path_factory.mktemp("demo"))
     settings = whole.folder / "ackstream.toml"
     settings.write_text(settings.read_text() + SOURCES)
     try:
