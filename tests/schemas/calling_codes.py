@@ -1,4 +1,4 @@
-"""The table of schemas/countries.py, made from the numbering plans that phonenumbers ships. Pure.
+"""The table of schemas/countries.py, made from the numbering plans that phonenumbers ships.
 
 `python -m tests.schemas.calling_codes` prints it. Regular expressions of national numbers separate the countries that
 share a calling code; these become automata, which are walked digit by digit until one country is left.
@@ -120,6 +120,7 @@ class Plan:
     @staticmethod
     def _country(name: str) -> Country:
         data = PhoneMetadata.metadata_for_region(name)
+        assert data is not None, name
         if data.leading_digits is not None:
             return Country(name, Automaton(data.leading_digits), leads=True)
         kinds = [getattr(data, kind) for kind in TYPES]

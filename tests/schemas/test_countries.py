@@ -1,4 +1,4 @@
-"""The country of a number against the phonenumbers library, and ClickHouse's answer against Python's."""
+"""The country of a phone number, compared with the phonenumbers library, and ClickHouse's result with Python's."""
 
 import random
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.clickhouse import Server
 
 TYPES = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 NO_COUNTRY = "001"
-# Prefixes that are told apart behind a calling code: random numbers seldom hit them.
+# Prefixes within a calling code that decide about the country: random numbers seldom have them.
 RARE = (
     "3906698", "441481", "447624", "4474576", "447509", "447700", "447911", "61851", "6189162", "6189164", "618917",
     "618919", "59059", "590690", "2622", "2626", "2627", "2629", "5993", "5994", "5997", "35818", "4779", "2908",
@@ -41,15 +41,15 @@ def examples() -> list[str]:
 
 def random_numbers() -> Iterator[str]:
     """Numbers of every calling code, and of prefixes that one country of several has for itself."""
-    dice = random.Random(4)  # noqa: S311  (test data)
+    generator = random.Random(4)  # noqa: S311  (test data)
     for prefix in (*map(str, REGIONS), *(f"1{area}" for area in range(200, 1000)), *RARE):
         for _ in range(60):
-            size = (11 if prefix[0] == "1" else dice.randint(8, 13)) - len(prefix)
-            yield f"+{prefix}" + "".join(dice.choices("0123456789", k=size))
+            size = (11 if prefix[0] == "1" else generator.randint(8, 13)) - len(prefix)
+            yield f"+{prefix}" + "".join(generator.choices("0123456789", k=size))
 
 
 def reference(number: str) -> str | None:
-    """What phonenumbers says; None where it knows no such number."""
+    """The country by phonenumbers; None for a number that it does not know."""
     code = next(int(number[1:end]) for end in (2, 3, 4) if int(number[1:end]) in REGIONS)
     national = number[1 + len(str(code)) :]
     rest = national.lstrip("0")
@@ -59,17 +59,17 @@ def reference(number: str) -> str | None:
     return "" if found == NO_COUNTRY else found
 
 
-def test_the_table_is_that_of_the_numbering_plans() -> None:
+def test_the_table_is_up_to_date_with_the_numbering_plans() -> None:
     assert PREFIXES.strip() == calling_codes.text(calling_codes.table()), "run python -m tests.schemas.calling_codes"
 
 
-def test_examples_of_every_region() -> None:
+def test_example_numbers_of_every_region_have_its_country() -> None:
     numbers = examples()
     assert len(numbers) > 400
     assert {number: country(number) for number in numbers} == {number: reference(number) for number in numbers}
 
 
-def test_random_numbers() -> None:
+def test_random_numbers_have_the_country_of_the_library() -> None:
     known = {number: region for number in random_numbers() if (region := reference(number)) is not None}
     assert len(known) > 10_000
     assert {number: country(number) for number in known} == known
@@ -80,16 +80,16 @@ def test_an_area_code_that_is_not_assigned_counts_for_the_main_country() -> None
 
 
 @pytest.mark.parametrize("text", NO_PHONES)
-def test_what_is_no_phone_has_no_country(text: str) -> None:
+def test_a_text_that_is_not_a_phone_number_has_no_country(text: str) -> None:
     assert country(text) == ""
 
 
 @pytest.mark.parametrize("number", ["+21012345678", "+88312345678", "+99912345678"])
-def test_codes_without_a_country(number: str) -> None:
+def test_some_calling_codes_have_no_country(number: str) -> None:
     assert country(number) == ""
 
 
-def test_clickhouse_says_the_same(tmp_path: Path) -> None:
+def test_clickhouse_computes_the_same_countries(tmp_path: Path) -> None:
     texts = sorted({*examples(), *random_numbers(), *NO_PHONES})
     server = Server(tmp_path / "data")
     try:
@@ -97,7 +97,7 @@ def test_clickhouse_says_the_same(tmp_path: Path) -> None:
         client.command("CREATE TABLE numbers_to_place (c String) ENGINE = Memory")
         client.insert("numbers_to_place", [[text] for text in texts], column_names=["c"])
         answer = client.query(f"SELECT c, {country_sql('c')} FROM numbers_to_place")  # noqa: S608
-        assert dict(answer.result_rows) == {text: country(text) for text in texts}
+        assert {row[0]: row[1] for row in answer.result_rows} == {text: country(text) for text in texts}
         client.close()
     finally:
         server.stop()

@@ -1,4 +1,4 @@
-"""Classes of error codes, and that ClickHouse classifies as Python does."""
+"""The classes of error codes, in Python and in ClickHouse."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -23,7 +23,7 @@ from schemas.error_codes import (
 from tests.support.clickhouse import Server
 
 PROVIDERS = ("meta", "wasender", "zapini", "twilio", "it's", "")
-STRANGE = ("", "0", "479", "999999", "132099", "13102", "131026 ", "131026'", "\\", "ünknown", "x" * 300, "100", "463")
+UNUSUAL = ("", "0", "479", "999999", "132099", "13102", "131026 ", "131026'", "\\", "ünknown", "x" * 300, "100", "463")
 
 
 @pytest.fixture(scope="module")
@@ -49,39 +49,39 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         ("unknown", "132099 999999 300 1310260 131026x"),
     ],
 )
-def test_classes_of_metas_codes(cls: str, codes: str) -> None:
+def test_metas_codes_have_their_class(cls: str, codes: str) -> None:
     assert {code: classify("meta", code).error_class for code in codes.split()} == dict.fromkeys(codes.split(), cls)
 
 
-def test_an_unknown_code_is_kept_as_it_came_and_no_code_is_not_unknown() -> None:
+def test_a_code_that_is_not_listed_is_unknown_and_no_code_is_none() -> None:
     assert (classify("meta", "424242").code, classify("meta", "424242").error_class) == ("424242", "unknown")
     assert (classify("wasender", "").code, classify("wasender", "").error_class) == ("", "none")
 
 
-def test_short_numbers_belong_to_who_sent_them_and_long_ones_to_everybody() -> None:
+def test_short_numbers_are_codes_of_one_provider_and_long_ones_of_all() -> None:
     assert [classify(provider, "463").error_class for provider in ("wasender", "meta")] == ["account", "unknown"]
     assert [classify(provider, "100").error_class for provider in ("meta", "wasender")] == ["content", "unknown"]
     assert {classify(provider, "131026").error_class for provider in PROVIDERS} == {"number"}
 
 
-def test_lists_that_leave_failures_out_of_list_health() -> None:
+def test_policy_own_mistakes_and_number_problems_do_not_overlap() -> None:
     assert {"130472", "131049", "131050"} <= set(POLICY)
     assert {"131042", "131047", "132000", "132016"} <= set(OWN_FAULT)
     assert {"131026"} <= set(NUMBER_PROBLEM)
     assert not set(POLICY) & set(OWN_FAULT) | set(NUMBER_PROBLEM) & {*POLICY, *OWN_FAULT}
 
 
-def test_every_known_code_says_what_happened_and_what_to_do() -> None:
-    for (provider, code), known in CODES.items():
+def test_every_listed_code_has_a_title_and_an_action() -> None:
+    for (provider, code), entry in CODES.items():
         assert not provider or ("", code) not in CODES
-        assert (known.provider, known.code) == (provider, code)
-        assert known.error_class in ACTIONS
-        assert known.title
-        assert len(known.action) > 20
+        assert (entry.provider, entry.code) == (provider, code)
+        assert entry.error_class in ACTIONS
+        assert entry.title
+        assert len(entry.action) > 20
 
 
-def test_clickhouse_says_the_same(client: Client) -> None:
-    codes = sorted({*STRANGE, *(code for _, code in CODES)})
+def test_clickhouse_classifies_as_python_does(client: Client) -> None:
+    codes = sorted({*UNUSUAL, *(code for _, code in CODES)})
     pairs = list(product(PROVIDERS, codes))
     client.command(
         "CREATE TABLE failures (provider LowCardinality(String), code LowCardinality(String)) ENGINE = Memory"
@@ -92,8 +92,8 @@ def test_clickhouse_says_the_same(client: Client) -> None:
     answer = client.query(f"SELECT provider, code, {columns}, {sets} FROM failures")  # noqa: S608
     expected = set()
     for provider, code in pairs:
-        known = classify(provider, code)
+        entry = classify(provider, code)
         own = code in OWN_FAULT or code.startswith("132")
-        row = (provider, code, known.error_class, known.action, known.title)
+        row = (provider, code, entry.error_class, entry.action, entry.title)
         expected.add((*row, int(code in POLICY), int(own), int(code in NUMBER_PROBLEM)))
     assert set(answer.result_rows) == expected

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
@@ -34,9 +34,8 @@ def verdict(given_signature: str, body: bytes = b"{}", *secrets: str, at: object
     return verify(Request(headers, body, now_ms=NOW * 1000), secrets or (SECRET,)).auth
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80), st.binary(min_size=1, max_size=64), st.sampled_from(["webhook", "svix"]))
-def test_what_the_library_signs_is_taken(body: str, key: bytes, family: str) -> None:
+def test_signatures_of_the_reference_library_are_accepted(body: str, key: bytes, family: str) -> None:
     secret = "whsec_" + b64encode(key).decode()
     good = signature(body, secret)
     assert verdict(good, body.encode(), secret, family=family) == "ok"
@@ -46,7 +45,7 @@ def test_what_the_library_signs_is_taken(body: str, key: bytes, family: str) -> 
     assert verdict(good, body.encode(), "whsec_" + b64encode(key + b"x").decode(), family=family) == "reject"
 
 
-def test_a_secret_that_is_no_base64_is_meant_as_it_stands() -> None:
+def test_a_secret_that_is_not_base64_is_used_as_it_is() -> None:
     plain = "not base64!"
     assert verdict(signature("{}", "whsec_" + b64encode(plain.encode()).decode()), b"{}", plain) == "ok"
     assert verdict(signature("{}"), b"{}", "whsec_not base64!") == "reject"
@@ -87,34 +86,34 @@ def test_one_of_several_signatures_is_enough() -> None:
     assert verdict("  " + good) == "ok"
 
 
-def test_two_live_secrets() -> None:
+def test_each_of_two_live_secrets_is_accepted() -> None:
     for secret in (OTHER, SECRET):
         assert verdict(signature("{}", secret), b"{}", OTHER, "", SECRET) == "ok"
     assert verdict(signature("{}"), b"{}", "") == "reject"
 
 
 @pytest.mark.parametrize(("moment", "answer"), [(NOW - 300, "ok"), (NOW + 300, "ok"), (NOW - 301, "reject")])
-def test_the_window_of_time(moment: int, answer: str) -> None:
+def test_a_time_within_the_tolerance_is_accepted(moment: int, answer: str) -> None:
     assert verdict(signature("{}", at=moment), at=moment) == answer
 
 
 @pytest.mark.parametrize("moment", ["", "x", "1e9", "-1", "NaN", "١٢٣", "9" * 400, f"{NOW}.0", f" {NOW}"])
-def test_a_time_that_is_none(moment: str) -> None:
+def test_a_malformed_time_is_refused(moment: str) -> None:
     assert verdict(signature("{}"), at=moment) == "reject"
 
 
 @pytest.mark.parametrize("given_signature", ["", "v1", "v1,", "v1,é", "v1,\ud800", ",", "v1a,AAAA", " ", "v1 ,x"])
-def test_a_malformed_signature(given_signature: str) -> None:
+def test_a_malformed_signature_is_refused(given_signature: str) -> None:
     assert verdict(given_signature, b"{}", SECRET, PUBLIC) == "reject"
 
 
-def test_a_header_of_each_family_is_no_whole() -> None:
+def test_headers_of_two_families_are_not_combined() -> None:
     headers = {"webhook-id": "msg_1", "svix-timestamp": str(NOW), "webhook-signature": signature("{}")}
     assert verify(Request(headers, b"{}", now_ms=NOW * 1000), [SECRET]).auth == "reject"
     assert verify(Request(headers, b"{}"), []).auth == "unsigned"
 
 
-def test_thousands_of_signatures_are_not_all_tried() -> None:
+def test_only_the_first_signatures_are_checked() -> None:
     assert verdict("v1a,AAAA " * 5_000 + ed25519(b"{}"), b"{}", PUBLIC) == "reject"
 
 

@@ -1,4 +1,4 @@
-"""`explain`: one request, one answer, no services."""
+"""`explain`: authentication, handshakes and events of one request, without services."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def meta(*messages: Any, **how: Any) -> dict[str, Any]:
     return explain("meta", how.pop("headers", {}), body.encode(), how.pop("secrets", []), "", NOW, **how)
 
 
-def test_accepted_with_placeholders_for_what_only_the_edge_knows() -> None:
+def test_facts_of_the_edge_are_placeholders() -> None:
     answer = meta(TEXT)
     [event] = answer.pop("events")
     assert answer == {"auth": "unsigned", "outcome": "accepted", "response": None, "dead": []}
@@ -31,7 +31,7 @@ def test_accepted_with_placeholders_for_what_only_the_edge_knows() -> None:
     assert event["raw"] == {"topic": "wa.raw", "partition": 0, "offset": 0, "index": 0}
 
 
-def test_partly_understood_is_accepted_and_not_at_all_is_quarantined() -> None:
+def test_a_body_with_one_event_is_accepted_and_one_without_is_quarantined() -> None:
     partly = meta(None, TEXT)
     assert partly["outcome"] == "accepted"
     assert [(letter["index"], letter["reason"]) for letter in partly["dead"]] == [(0, "bad_element")]
@@ -40,7 +40,7 @@ def test_partly_understood_is_accepted_and_not_at_all_is_quarantined() -> None:
     assert (nothing["outcome"], nothing["events"]) == ("quarantine", [])
 
 
-def test_header_names_in_any_case_and_a_rejected_body_is_not_read() -> None:
+def test_header_names_may_be_in_any_case_and_a_rejected_body_is_not_parsed() -> None:
     body = b'{"event":"session.status","data":{"status":"connected"}}'
     ok = explain("wasender", {"X-WEBHOOK-Signature": "s"}, body, ["s"], "", NOW)
     assert (ok["auth"], ok["outcome"]) == ("ok", "accepted")
@@ -59,18 +59,20 @@ def test_header_names_in_any_case_and_a_rejected_body_is_not_read() -> None:
         ("wasender", QUERY, "tok", "reject", None),
     ],
 )
-def test_handshake(provider: str, query: dict[str, str], token: str | None, outcome: str, response: str | None) -> None:
+def test_a_handshake_is_answered_only_with_the_right_token(
+    provider: str, query: dict[str, str], token: str | None, outcome: str, response: str | None
+) -> None:
     answer = explain(provider, {}, b"", [], "", NOW, method="GET", query=query, verify_token=token)
     assert (answer["outcome"], answer["response"], answer["events"]) == (outcome, response, [])
     assert answer["auth"] == ("ok" if response else "reject")
 
 
-def test_an_unknown_provider_names_the_known_ones() -> None:
+def test_the_error_for_an_unknown_provider_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"meta.*wasender.*zapini"):
         explain("pigeon", {}, b"", [], "", NOW)
 
 
-def test_the_query_of_the_url_counts_like_that_of_the_request() -> None:
+def test_without_a_query_that_of_the_url_is_used() -> None:
     url = "https://shop.example/webhooks/zapini?token=invented"
     assert explain("zapini", {}, b"{}", ["invented"], url, NOW)["auth"] == "ok"
     assert explain("zapini", {}, b"{}", ["invented"], url.replace("invented", "other"), NOW)["auth"] == "reject"

@@ -1,10 +1,10 @@
-"""Sent records: what is taken, what is refused, and how the refusal reads."""
+"""Sent records: which bodies and values are accepted, and the sentences of refusals."""
 
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.normalisation.raw_topic import normalise
@@ -25,16 +25,16 @@ TWO = {"message_id": "wamid.B"}
         b"\xef\xbb\xbf" + json.dumps(ONE).encode() + b"\n" + json.dumps(TWO).encode() + b"\n",
     ],
 )
-def test_every_form_of_body(body: bytes) -> None:
+def test_a_body_is_an_object_an_array_or_one_object_a_line(body: bytes) -> None:
     assert split(body) == [(ONE, None), (TWO, None)]
 
 
-def test_one_object_over_many_lines() -> None:
+def test_one_object_may_span_many_lines() -> None:
     assert split(json.dumps(ONE, indent=4).encode()) == [(ONE, None)]
 
 
 @pytest.mark.parametrize("body", [b"", b"  \r\n ", b"\xef\xbb\xbf", b"[]"])
-def test_nothing_in_it(body: bytes) -> None:
+def test_an_empty_body_has_no_records(body: bytes) -> None:
     assert split(body) == []
 
 
@@ -51,7 +51,7 @@ def test_nothing_in_it(body: bytes) -> None:
         (b'\xff\xfe{"message_id": "a"}', 1),
     ],
 )
-def test_what_is_not_a_record(body: bytes, refusals: int) -> None:
+def test_a_value_that_is_not_a_record_is_refused_with_a_remedy(body: bytes, refusals: int) -> None:
     reasons = [reason for _, reason in split(body) if reason is not None]
     assert len(reasons) == refusals
     assert all(reason.endswith(".") and ";" in reason for reason in reasons)
@@ -86,7 +86,7 @@ def test_a_refusal_names_the_field_and_quotes_nothing(change: dict[str, Any], fi
     assert "5511955554444" not in reason
 
 
-def test_absent_and_null_are_fine_and_unknown_fields_are_kept() -> None:
+def test_fields_may_be_absent_or_null_and_unknown_ones_are_kept() -> None:
     record = dict.fromkeys(("to", "sent_at", "template", "campaign", "category", "callback_data")) | {"message_id": 12}
     record["note"] = {"any": [1]}
     assert split(json.dumps(record).encode()) == [(record, None)]
@@ -109,7 +109,7 @@ def event_of(record: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "sent_at", [1795176000, 1795176000000, "1795176000", "2026-11-20T12:00:00Z", "2026-11-20T09:00:00-03:00"]
 )
-def test_event_of_a_record(sent_at: Any) -> None:
+def test_a_record_becomes_a_sent_event(sent_at: Any) -> None:
     texts = {"template": "oferta", "campaign": "black-friday", "category": "MARKETING", "callback_data": "c=7"}
     event = event_of({"message_id": "wamid.A", "to": "5511955554444@s.whatsapp.net", "sent_at": sent_at, **texts})
     assert event | {**texts, "category": "marketing", "kind": "sent", "origin": "api", "message_id": "wamid.A"} == event
@@ -118,21 +118,20 @@ def test_event_of_a_record(sent_at: Any) -> None:
     assert not {"type", "participant", "is_group", "chat_id"} & set(event)
 
 
-def test_a_group_as_recipient() -> None:
+def test_a_group_may_be_the_recipient() -> None:
     event = event_of({"message_id": "3EB0", "to": "120363041234567890@g.us"})
     assert (event["to"], event["chat_id"], event["is_group"]) == (*["120363041234567890@g.us"] * 2, True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=80) | st.text(max_size=40).map(lambda text: json.dumps([ONE, {"message_id": text}]).encode()))
-def test_split_never_raises(body: bytes) -> None:
+def test_random_bodies_never_raise(body: bytes) -> None:
     for record, reason in split(body):
         assert (record is None) != (reason is None)
         if record is not None:
             parse_record(record)
 
 
-def test_a_phone_written_as_a_number_is_a_phone() -> None:
+def test_a_number_may_be_a_phone_number() -> None:
     [(record, reason)] = split(json.dumps(ONE | {"to": 5511955554444}).encode())
     assert reason is None
     assert record is not None
@@ -149,9 +148,9 @@ def test_a_phone_written_as_a_number_is_a_phone() -> None:
         ("BR.1502576394655843", "BR.1502576394655843"),
     ],
 )
-def test_a_recipient_is_a_phone_only_where_its_country_is_said(given: str, stored: str) -> None:
+def test_a_recipient_is_a_phone_number_only_with_its_country_code(given: str, stored: str) -> None:
     assert parse_record(ONE | {"to": given}).fields["to"] == stored
 
 
-def test_a_message_id_is_stored_without_the_blanks_around_it() -> None:
+def test_blanks_around_a_message_id_are_removed() -> None:
     assert parse_record(ONE | {"message_id": " wamid.A "}).fields["message_id"] == "wamid.A"

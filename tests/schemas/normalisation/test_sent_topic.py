@@ -1,4 +1,4 @@
-"""Records of wa.sent: which source they are of, what becomes of bad ones, and that they are the events of /sent."""
+"""Records of wa.sent: their source, their dead letters, and that their events equal those of /sent."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.raw_topic import normalise
 from schemas.normalisation.sent_topic import SentRecord, named_sources, normalise_record, resolved_letters
-from schemas.settings.config import Config, parse
+from schemas.settings.config import parse
 from tests.support.examples import faults
 
 CONFIG = parse(
@@ -21,18 +22,20 @@ POSITION = {"topic": "wa.sent", "partition": 3, "offset": 77}
 ONE = {"message_id": "wamid.A", "to": "+5511955554444", "template": "oferta", "sent_at": "2026-11-20T11:59:00Z"}
 
 
-def record(value: Any, timestamp_ms: int | None = NOON, **headers: str) -> SentRecord:
-    return SentRecord(
-        headers, value if isinstance(value, bytes) else json.dumps(value).encode(), POSITION, timestamp_ms
-    )
+def record(value: Any, headers: dict[str, str] | None = None, timestamp_ms: int | None = NOON) -> SentRecord:
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return SentRecord(headers or {}, data, POSITION, timestamp_ms)
 
 
-def read(value: Any, *, config: Config = CONFIG, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    events, dead = normalise_record(record(value, **more), config)
+def read(
+    value: Any, headers: dict[str, str] | None = None, timestamp_ms: int | None = NOON
+) -> tuple[list[dict[str, Any]], list[DeadLetter]]:
+    """The fields of the events, and the dead letters, of one record."""
+    events, dead = normalise_record(record(value, headers, timestamp_ms), CONFIG)
     return [event.fields for event in events], dead
 
 
-def test_the_event_is_that_of_the_same_record_by_http() -> None:
+def test_a_record_gives_the_same_event_as_by_http() -> None:
     [event], dead = read({**ONE, "source": "shop"})
     headers = {"source": "shop", "provider": "meta", "received_at": "2026-11-20T12:00:00.000Z", "request_id": "r1"}
     [by_http], _ = normalise({**headers, "kind": "sent"}, json.dumps(ONE).encode(), POSITION)
@@ -42,16 +45,16 @@ def test_the_event_is_that_of_the_same_record_by_http() -> None:
     assert faults(event) == []
 
 
-def test_the_source_stands_in_the_record_or_in_a_header() -> None:
-    [event], _ = read(ONE, source="desk")
+def test_the_source_is_a_field_of_the_record_or_else_a_header() -> None:
+    [event], _ = read(ONE, {"source": "desk"})
     assert (event["source"], event["provider"]) == ("desk", "twilio")
-    [event], _ = read({**ONE, "source": "shop"}, source="desk")
+    [event], _ = read({**ONE, "source": "shop"}, {"source": "desk"})
     assert (event["source"], event["provider"]) == ("shop", "meta")
-    [event], _ = read({**ONE, "source": None}, source="desk")
+    [event], _ = read({**ONE, "source": None}, {"source": "desk"})
     assert event["source"] == "desk"
 
 
-def test_several_records_in_one_are_each_of_their_own_source_and_place() -> None:
+def test_sent_records_in_one_kafka_record_have_their_own_source_and_index() -> None:
     lines = [{**ONE, "source": "shop"}, {"source": "desk"}, {**ONE, "source": "desk"}, {**ONE, "source": "shut"}]
     value = b"\n".join(json.dumps(line).encode() for line in lines)
     events, dead = read(value)
@@ -64,7 +67,7 @@ def test_several_records_in_one_are_each_of_their_own_source_and_place() -> None
     assert named_sources(record(value)) == {"shop", "desk", "shut"}
 
 
-def test_every_reading_of_a_record_is_the_same_delivery_and_another_record_another() -> None:
+def test_the_request_id_is_fixed_by_the_position_of_the_record() -> None:
     first, again = (read({**ONE, "source": "shop"})[0][0]["request_id"] for _ in range(2))
     other = normalise_record(record({**ONE, "source": "shop"})._replace(position={**POSITION, "offset": 78}), CONFIG)
     assert first == again != other[0][0].fields["request_id"]
@@ -81,8 +84,8 @@ def test_every_reading_of_a_record_is_the_same_delivery_and_another_record_anoth
         (ONE, {"source": "nobody"}, "unknown_source"),
     ],
 )
-def test_a_bad_record_is_a_dead_letter_at_its_place(value: Any, headers: dict[str, str], reason: str) -> None:
-    events, [letter] = read(value, **headers)
+def test_a_bad_record_is_a_dead_letter_with_its_position(value: Any, headers: dict[str, str], reason: str) -> None:
+    events, [letter] = read(value, headers)
     assert events == []
     assert (letter["reason"], letter["raw"]) == (reason, {**POSITION, "index": 0})
     assert letter["detail"]
@@ -90,13 +93,13 @@ def test_a_bad_record_is_a_dead_letter_at_its_place(value: Any, headers: dict[st
 
 
 @pytest.mark.parametrize("timestamp_ms", [None, -1, 0, 12, 10**15])
-def test_without_a_time_in_kafka_nobody_can_say_when_it_came(timestamp_ms: int | None) -> None:
+def test_a_record_without_a_valid_time_in_kafka_is_a_dead_letter(timestamp_ms: int | None) -> None:
     events, [letter] = read({**ONE, "source": "shop"}, timestamp_ms=timestamp_ms)
     assert (events, letter["reason"]) == ([], "bad_envelope")
     assert "LogAppendTime" in letter["detail"]
 
 
-def test_what_is_resolved_keeps_its_source_and_its_place() -> None:
+def test_a_resolved_letter_keeps_its_source_and_position() -> None:
     value = [{**ONE, "source": "shop"}, {**ONE, "source": "desk"}]
     [letter] = resolved_letters(record(value), CONFIG, [1])
     assert (letter["reason"], letter["source"], letter["raw"]) == ("resolved", "desk", {**POSITION, "index": 1})
@@ -113,9 +116,9 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60) | _values.map(lambda value: json.dumps(value).encode()), st.text(max_size=5))
-def test_nothing_makes_it_raise(value: bytes, source: str) -> None:
-    events, dead = read(value, source=source)
+def test_random_records_never_raise(value: bytes, source: str) -> None:
+    events, dead = read(value, {"source": source})
     assert events or dead or value.strip() in (b"", b"[]") or not json.loads(value)
     assert [fault for event in events for fault in faults(event)] == []

@@ -1,4 +1,4 @@
-"""Who and where, in every spelling that providers use."""
+"""Phone numbers and ids in every spelling that providers use."""
 
 from typing import Any
 
@@ -42,18 +42,18 @@ from schemas.parsing import identity
         ({}, None),
     ],
 )
-def test_phone(spelled: Any, expected: str | None) -> None:
+def test_a_phone_number_in_any_spelling_is_plus_and_digits(spelled: Any, expected: str | None) -> None:
     assert identity.phone(spelled) == expected
 
 
-def test_address_keeps_what_is_no_phone() -> None:
+def test_an_id_that_is_not_a_phone_number_is_kept() -> None:
     assert identity.phone_or_id("5511999999999@c.us") == "+5511999999999"
     assert identity.phone_or_id("99887766554433@lid") == "99887766554433@lid"
     assert identity.phone_or_id("BR.1502576394655843") == "BR.1502576394655843"
     assert identity.phone_or_id("x" * 10_000) is None
 
 
-def test_kinds_of_chats() -> None:
+def test_the_kind_of_an_id_is_recognised() -> None:
     assert identity.is_group("120363041234567890@g.us")
     assert identity.is_group("120363041234567890-group")
     assert not identity.is_group("120363999999999999@newsletter")
@@ -66,7 +66,7 @@ def test_kinds_of_chats() -> None:
     assert identity.chat_id("status@broadcast") == "status@broadcast"
 
 
-def test_a_member_has_one_spelling() -> None:
+def test_a_group_member_has_one_spelling() -> None:
     phone, lid = "5521966665555:16@s.whatsapp.net", "11223344556677:2@lid"
     assert identity.group_member(lid, None, phone) == identity.group_member(phone, lid) == "+5521966665555"
     assert identity.group_member(None, lid) == "11223344556677@lid"
@@ -74,11 +74,11 @@ def test_a_member_has_one_spelling() -> None:
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()))
-def test_nothing_raises(value: Any) -> None:
+def test_random_values_never_raise(value: Any) -> None:
     found = identity.phone(value)
     assert found is None or (found[0] == "+" and found[1:].isascii() and found[1:].isdigit())
     assert identity.phone(found) == found
     identity.group_member(value)
     identity.chat_id(value)
-    for ask in (identity.is_group, identity.is_lid, identity.is_broadcast, identity.is_bsuid):
-        assert ask(value) in (True, False)
+    for predicate in (identity.is_group, identity.is_lid, identity.is_broadcast, identity.is_bsuid):
+        assert predicate(value) in (True, False)

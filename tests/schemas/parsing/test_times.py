@@ -1,4 +1,4 @@
-"""Provider times of every unit and spelling."""
+"""Times of providers in every unit and spelling."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ MS = 1_795_176_000_123
         (4102444800, None),
     ],
 )
-def test_epoch(value: Any, expected: int | None) -> None:
+def test_an_epoch_number_in_any_unit_is_milliseconds(value: Any, expected: int | None) -> None:
     assert parse_epoch(value) == expected
 
 
@@ -60,11 +60,11 @@ def test_epoch(value: Any, expected: int | None) -> None:
         (1795176000, None),
     ],
 )
-def test_iso(value: Any, expected: int | None) -> None:
+def test_an_iso_text_is_milliseconds(value: Any, expected: int | None) -> None:
     assert parse_iso(value) == expected
     assert parse_time(value) == (expected if isinstance(value, str) else parse_epoch(value))
 
 
 @given(st.integers(EARLIEST_MS, LATEST_MS - 1))
-def test_round_trip(ms: int) -> None:
+def test_milliseconds_survive_the_way_to_text_and_back(ms: int) -> None:
     assert parse_iso(to_iso(ms)) == parse_epoch(ms) == parse_time(str(ms)) == ms

@@ -1,4 +1,4 @@
-"""The rate card in the settings: what it takes, what it refuses, and that no price passes through a float."""
+"""The rate card in the settings: exact prices, refused values, and the price of each day and country."""
 
 from datetime import date
 from decimal import Decimal
@@ -21,12 +21,12 @@ def costs(text: str) -> Costs:
     return parse(f"[costs]\n{text}", PATH, {}).costs
 
 
-def test_nothing_is_built_in() -> None:
+def test_no_price_is_built_in() -> None:
     assert costs("") == Costs()
     assert costs("").rates == ()
 
 
-def test_prices_are_what_was_typed_to_the_last_digit() -> None:
+def test_prices_are_exact_to_the_last_digit() -> None:
     block = "[[costs.rates]]\n" + RATE
     typed = ["0.0625", "0.1", "0.00000001", "1234567.12345678", "3", '"0.3"']
     text = "".join(
@@ -38,12 +38,12 @@ def test_prices_are_what_was_typed_to_the_last_digit() -> None:
     assert found.rates[1].valid_from == date(2026, 10, 2)
 
 
-def test_a_rate_without_a_country_is_for_all() -> None:
+def test_a_rate_without_a_country_is_for_every_country() -> None:
     assert costs("[[costs.rates]]\n" + RATE.replace('country = "BR"\n', "")).rates[0].country == "*"
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "words"),
     [
         (("0.0625", "-1"), "costs.rates.0.price"),
         (("0.0625", "0.123456789"), "costs.rates.0.price"),
@@ -59,12 +59,12 @@ def test_a_rate_without_a_country_is_for_all() -> None:
         (("[[costs.rates]]", 'currency = "dollars"\n[[costs.rates]]'), "costs.currency"),
     ],
 )
-def test_what_is_wrong_is_named(change: tuple[str, str], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
+def test_a_wrong_value_is_named_by_its_key(change: tuple[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
         costs(("[[costs.rates]]\n" + RATE).replace(*change))
 
 
-def test_two_prices_for_one_day_are_refused() -> None:
+def test_two_prices_for_the_same_day_are_refused() -> None:
     block = "[[costs.rates]]\n" + RATE
     with pytest.raises(ConfigError, match="two prices for marketing, BR from 2026-10-01: keep one"):
         costs(block + block.replace("0.0625", "0.07"))
@@ -83,7 +83,7 @@ RATES = st.builds(
 
 
 @given(st.lists(RATES, unique_by=lambda rate: (rate.valid_from, rate.category, rate.country), max_size=12))
-def test_written_out_every_day_has_the_price_of_the_country_or_else_the_common_one(rates: list[Rate]) -> None:
+def test_each_day_has_the_price_of_the_country_or_else_the_common_one(rates: list[Rate]) -> None:
     countries = ("", "BR", "DE", "FR")
     found = expand(rates, countries)
     assert len({row[:3] for row in found}) == len(found)
