@@ -1,31 +1,29 @@
-"""Judges the rules and tells the webhook, beside the page in one process. IO.
+"""Evaluates the rules and notifies the webhook, beside the page in one process.
 
 Looking and telling are two tasks over one state, so a receiver that is slow or away holds up no look. The state is
 saved after every change: whoever starts next goes on from there.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any, Final
 
 from dashboards.alerts import message
 from dashboards.alerts.groups import Pace
 from dashboards.alerts.inner import INNER
-from dashboards.alerts.judge import ANSWER_SECONDS, Away, Judge, Refused
 from dashboards.alerts.memory import Memory, dump
 from dashboards.alerts.notify import NotTakenError, Webhook
 from dashboards.alerts.rule import Rule
+from dashboards.alerts.rule_queries import ANSWER_SECONDS, ClickHouseUnavailableError, QueryRejectedError, RuleQueries
 from dashboards.alerts.rules import RULES
 from dashboards.alerts.state import State
 from dashboards.alerts.state_file import Store
 from schemas.errors import ConfigError
+from schemas.process.logs import describe, get_logger
 from schemas.settings.config import Config
 
-log = logging.getLogger("ackstream.alerts")
+log = get_logger("alerts")
 
 _TELL_SECONDS: Final = 0.5  # between two looks for something to tell
 _LOCK_SECONDS: Final = 5.0  # between two tries to become the one that judges
@@ -62,8 +60,7 @@ def _places(error: BaseException) -> list[str]:
     """Kind and place of an error and of those that it groups; not its words, which may quote rows or addresses."""
     if isinstance(error, BaseExceptionGroup):
         return [place for each in error.exceptions for place in _places(each)]
-    last = extract_tb(error.__traceback__)[-1]
-    return [f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"]
+    return [describe(error)]
 
 
 class Alerts:
@@ -91,7 +88,7 @@ class Alerts:
         return self._state.shown()
 
     async def run(self) -> None:
-        """Judges until cancelled. While another process of the same data folder does, shows what that one finds."""
+        """Evaluates until cancelled. While another process of this data folder does so, shows the state of that one."""
         while True:
             try:
                 with self._store.locked() as mine:
@@ -99,12 +96,12 @@ class Alerts:
                     if mine:
                         await self._lead()
             except Exception as error:  # the page goes on, and so shall the rules: from what was saved
-                log.critical("alerts_interrupted why=%s", ", ".join(_places(error)))
+                log.critical("alerts_interrupted", errors=_places(error))
             await asyncio.sleep(_LOCK_SECONDS)
 
     async def _lead(self) -> None:
         self._state.forget_others(self._clock())
-        judge, webhook = Judge(self._config.clickhouse), Webhook(self._config.alerts)
+        judge, webhook = RuleQueries(self._config.clickhouse), Webhook(self._config.alerts)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._look_on(judge))
@@ -114,7 +111,7 @@ class Alerts:
             await judge.close()
             await webhook.close()
 
-    async def _look_on(self, judge: Judge) -> None:
+    async def _look_on(self, judge: RuleQueries) -> None:
         due: dict[str, float] = {}
         while True:
             began = time.monotonic()
@@ -122,7 +119,7 @@ class Alerts:
             await self._save()
             await asyncio.sleep(max(began + self._config.alerts.check_seconds - time.monotonic(), 0.0))
 
-    async def _look(self, judge: Judge, due: dict[str, float]) -> None:
+    async def _look(self, judge: RuleQueries, due: dict[str, float]) -> None:
         """One look at every rule whose time has come; none of them while ClickHouse is away."""
         away = False
         try:
@@ -132,27 +129,27 @@ class Alerts:
                     # A little early: the pause between two looks is never exact.
                     due[rule.id] = time.monotonic() + rule.every_seconds - self._config.alerts.check_seconds / 2
                     await self._judge(judge, rule)
-        except (Away, Refused):
+        except (ClickHouseUnavailableError, QueryRejectedError):
             away = True
             await judge.close()
         self._state.looked_inward(self._clock(), away=away)
 
-    async def _judge(self, judge: Judge, rule: Rule) -> None:
+    async def _judge(self, judge: RuleQueries, rule: Rule) -> None:
         now = self._clock()
         try:
             rows = await judge.look(rule, now)
-        except Away:
+        except ClickHouseUnavailableError:
             await judge.close()
             await judge.reach()  # it is there all the same: the question was too much for it
             self._refused(rule, f"no answer within {ANSWER_SECONDS} s", now)
-        except Refused as error:
+        except QueryRejectedError as error:
             self._refused(rule, str(error), now)
         else:
             self._state.looked(rule, rows, now)
 
     def _refused(self, rule: Rule, why: str, now: float) -> None:
         self._state.refused(rule, why, now)
-        log.warning("alert_rule_refused rule=%s why=%s", rule.id, why)
+        log.warning("alert_rule_rejected", rule=rule.id, reason=why)
 
     async def _tell_on(self, webhook: Webhook) -> None:
         while True:
@@ -175,9 +172,9 @@ class Alerts:
         try:
             await webhook.send(made)
         except NotTakenError as error:
-            log.warning("alert_not_sent rule=%s why=%s", rule.id, error)
+            log.warning("alert_not_sent", rule=rule.id, reason=str(error))
             return False
-        log.info("alert_sent rule=%s status=%s alerts=%d", rule.id, made["status"], len(made["alerts"]))
+        log.info("alert_sent", rule=rule.id, status=made["status"], alerts=len(made["alerts"]))
         return True
 
     async def _save(self) -> None:
@@ -188,5 +185,5 @@ class Alerts:
                 self._saved = True
             except OSError as error:
                 if self._saved:
-                    log.warning("alerts_state_not_saved why=%s", error.strerror)
+                    log.warning("alerts_state_not_saved", reason=error.strerror)
                 self._saved = False

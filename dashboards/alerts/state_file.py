@@ -1,15 +1,15 @@
 """The evaluator's memory in a file, and the lock by which one process alone judges and tells. IO."""
 
 import fcntl
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dashboards.alerts.memory import Memory, parse
+from schemas.process.logs import describe, get_logger
 
-log = logging.getLogger("ackstream.alerts")
+log = get_logger("alerts")
 
 
 class Store:
@@ -28,7 +28,7 @@ class Store:
         except ValueError as error:
             aside = self.file.with_suffix(".broken")
             self.file.replace(aside)
-            log.warning("alerts_state_broken file=%s why=%s", aside, error)
+            log.warning("alerts_state_unreadable", moved_to=str(aside), error=describe(error))
             return Memory()
 
     def save(self, data: bytes) -> None:

@@ -258,5 +258,6 @@ def _json(body: bytes, etag: str | None = None) -> web.Response:
 
 def problem_response(problem: Problem) -> web.Response:
     """The answer for a problem."""
-    headers = {"Cache-Control": "no-store", **dict(problem.headers)}
-    return web.Response(status=problem.status, body=problem.body(), content_type=JSON, headers=headers)
+    error = problem.error
+    headers = {"Cache-Control": "no-store", **dict(error.headers)}
+    return web.Response(status=error.status, body=error.body(), content_type=JSON, headers=headers)

@@ -3,10 +3,6 @@
 Only GET and HEAD, no cookies, no CORS: another site can neither change nor read anything here.
 """
 
-import asyncio
-import contextlib
-import logging
-import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -22,9 +18,11 @@ from dashboards.page.problems import Problem, internal, method_not_allowed, not_
 from dashboards.page.query_cache import Answers
 from dashboards.page.security import HEADERS, host_check
 from dashboards.panel import Dashboard
+from schemas.process.logs import get_logger
+from schemas.process.tasks import Tasks
 from schemas.settings.config import Config
 
-log = logging.getLogger("ackstream.dashboards")
+log = get_logger("dashboards")
 
 # Answers live so long. Shorter than every refresh, so that nobody sees the same answer twice for a change that was
 # stored in between; the extent of all data moves slowly.
@@ -39,8 +37,12 @@ def create_app(
     dashboards: Sequence[Dashboard],
     alerts: Alerts | None = None,
     clock: Callable[[], datetime] = now,
+    on_failure: Callable[[str], None] = lambda _reason: None,
 ) -> web.Application:
-    """The application of the page. `alerts`, when given, runs as long as the application does."""
+    """The application of the page. `alerts`, when given, runs as long as the application does.
+
+    `on_failure` is called with the reason when the task of the alerts ends unexpectedly.
+    """
     page = Page(
         config,
         dashboards,
@@ -50,6 +52,7 @@ def create_app(
         Assets(),
         alerts,
         clock,
+        on_failure,
     )
     app = web.Application(middlewares=[_guard(config)])
     app[PAGE] = page
@@ -77,12 +80,11 @@ def create_app(
 
 async def _run(app: web.Application) -> AsyncIterator[None]:
     page = app[PAGE]
-    task = asyncio.create_task(page.alerts.run()) if page.alerts else None
+    tasks = Tasks(page.on_failure)
+    if page.alerts:
+        tasks.start("alerts", page.alerts.run())
     yield
-    if task is not None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    await tasks.stop()
     await page.store.close()
 
 
@@ -103,16 +105,10 @@ def _guard(config: Config) -> Middleware:
         except web.HTTPException as error:
             return api.problem_response(not_found("address") if error.status == 404 else internal())
         except Exception as error:  # the answer tells nothing, the log only the place: texts may hold values of rows
-            log.error("failed error=%s", _describe(error))
+            log.error("request_failed", exc_info=error)
             return api.problem_response(internal())
 
     return guard
-
-
-def _describe(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,12 +1,11 @@
-"""Asks ClickHouse as the read-only user: one statement with bound values, some rows back. IO.
+"""Queries ClickHouse as the read-only user: one statement with bound values, a bounded number of rows back.
 
-Limits hold on this side, because a read-only user may not set any on ClickHouse's: reading stops after so many rows,
-and a statement that takes too long loses its connection, which ends it in the local engine. Where the server lets the
-user choose limits, they are sent as well.
+Limits are enforced here, because a read-only user may not set any on the server: reading stops after the allowed rows,
+and a statement that takes too long loses its connection, which ends it in the local engine. Where the server accepts
+limits from the user, they are sent as well.
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,20 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import Error, ProgrammingError
 
-from dashboards.page.problems import RETRY, Problem, bad_parameter
+from dashboards.page.problems import RETRY, Problem, bad_parameter, problem
+from schemas.clickhouse_errors import Meaning, meaning
 from schemas.errors import ConfigError
+from schemas.process.logs import get_logger
 from schemas.settings.sections import ClickHouse, Dashboards
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient
 
-log = logging.getLogger("ackstream.dashboards")
+log = get_logger("dashboards")
 
 _CONNECT_SECONDS: Final = 5
-# ClickHouse's numbers of errors, and what they mean to somebody who looks at a page.
-_BUSY, _TOO_MUCH_MEMORY, _TOO_LONG, _BAD_ARGUMENTS = 202, 241, 159, 36
-_NO_TABLES: Final = frozenset({47, 60, 81})  # unknown column, table, database
-_NO_RIGHTS: Final = frozenset({192, 193, 194, 497, 516})
+_BAD_ARGUMENTS: Final = 36  # of ClickHouse; an unknown time zone is one
 
 
 @dataclass(slots=True, frozen=True)
@@ -114,8 +112,8 @@ class Store:
     def _away(self) -> Problem:
         if self.away_since is None:
             self.away_since = self._clock()
-            log.warning("clickhouse_away: it does not answer at clickhouse.url")
-        return Problem(
+            log.warning("clickhouse_unreachable")
+        return problem(
             503,
             "clickhouse_away",
             "ClickHouse does not answer: start it with `make up`, or mend clickhouse.url in the settings.",
@@ -124,7 +122,7 @@ class Store:
         )
 
     def _too_long(self) -> Problem:
-        return Problem(
+        return problem(
             504,
             "query_timeout",
             f"ClickHouse needed longer than {self._seconds:g} s: choose a shorter range, or raise "
@@ -133,19 +131,20 @@ class Store:
 
     def _refused(self, error: Error) -> Problem:
         code = error.code or 0
-        log.warning("query_refused code=%d", code)
-        if code in _NO_RIGHTS:
+        log.warning("query_rejected", code=code)
+        kind = meaning(code)
+        if kind is Meaning.BAD_CREDENTIALS:
             return _no_rights()
-        if code in _NO_TABLES:
-            return Problem(
+        if kind in (Meaning.NO_TABLE, Meaning.NO_DATABASE):
+            return problem(
                 503, "tables_missing", "ClickHouse lacks a table of this version: run `ackstream migrate`.", RETRY
             )
-        if code == _BUSY:
-            return Problem(503, "busy", "ClickHouse has too many questions at once: try again.", RETRY)
-        if code == _TOO_LONG:
+        if kind is Meaning.BUSY:
+            return problem(503, "busy", "ClickHouse has too many questions at once: try again.", RETRY)
+        if kind is Meaning.TIMEOUT:
             return self._too_long()
-        if code == _TOO_MUCH_MEMORY:
-            return Problem(
+        if kind is Meaning.OUT_OF_MEMORY:
+            return problem(
                 507,
                 "query_too_large",
                 "The question needs more memory than a query may take: choose a shorter range, or raise "
@@ -153,7 +152,7 @@ class Store:
             )
         if code == _BAD_ARGUMENTS and "time zone" in str(error):
             return bad_parameter("zone", "is not known to ClickHouse: use an IANA name such as Europe/Berlin")
-        return Problem(
+        return problem(
             502,
             "query_failed",
             f"ClickHouse refused the statement with its error {code}: run the panel's SQL with `ackstream query` "
@@ -162,7 +161,7 @@ class Store:
 
 
 def _no_rights() -> Problem:
-    return Problem(
+    return problem(
         503,
         "clickhouse_refuses",
         "ClickHouse refuses the read-only user: compare clickhouse.reader_user and reader_password with the server's.",

@@ -38,6 +38,7 @@ class Page:
     assets: Assets
     alerts: Alerts | None
     clock: Callable[[], datetime]
+    on_failure: Callable[[str], None]
 
     def panel(self, identifier: str) -> Panel | None:
         """The panel with this id."""

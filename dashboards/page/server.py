@@ -14,9 +14,11 @@ from dashboards.page.context import Alerts
 from dashboards.page.security import is_loopback
 from dashboards.panel import Dashboard
 from schemas.errors import StartError
+from schemas.process.logs import get_logger
+from schemas.process.tasks import EXIT_BROKEN
 from schemas.settings.config import Config
 
-log = logging.getLogger("ackstream.dashboards")
+log = get_logger("dashboards")
 
 # A statement under way is not worth waiting for: a page asks again.
 _SHUTDOWN_SECONDS = 1.0
@@ -28,7 +30,7 @@ def run(config: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None =
     """Serves until SIGTERM or SIGINT. Raises StartError when the port cannot be had."""
     bound = listen(config.dashboards.host, config.dashboards.port)
     if not is_loopback(config.dashboards.host):
-        log.warning("open_to_others: the page has no login, put a proxy with one in front of it")
+        log.warning("page_without_login", remedy="put a proxy with a login in front of it")
     # It would print the addresses that it cannot read; everything else becomes a line of ours.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     asyncio.run(_serve(config, dashboards, alerts, bound))
@@ -69,13 +71,21 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    failures: list[str] = []
+
+    def fail(reason: str) -> None:
+        failures.append(reason)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = runner_of(create_app(config, dashboards, alerts))
+    runner = runner_of(create_app(config, dashboards, alerts, on_failure=fail))
     await runner.setup()
     for each in bound:
         await web.SockSite(runner, each).start()
-    log.info("listening address=%s/", config.dashboards.url)
+    log.info("listening", address=f"{config.dashboards.url}/")
     await stop.wait()
     log.info("stopping")
     await runner.cleanup()
+    if failures:
+        raise SystemExit(EXIT_BROKEN)

@@ -1,10 +1,8 @@
 """`ackstream dashboards`: the page, in the foreground."""
 
-import logging
-import sys
-
 import click
 
+from schemas.process import logs
 from schemas.settings.config import load
 
 
@@ -14,10 +12,7 @@ def command() -> None:
 
     It holds the read-only user of ClickHouse and nothing else, and judges the alert rules. `ackstream up` starts it.
     """
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("ackstream").setLevel(logging.INFO)
+    logs.configure()
     from dashboards.alerts.runner import Alerts
     from dashboards.catalogue import DASHBOARDS
     from dashboards.page.server import run

@@ -138,16 +138,16 @@ def test_what_cannot_be_used_is_refused_with_the_name_of_the_parameter(
 ) -> None:
     with pytest.raises(Problem) as refused:
         asked(*pairs)
-    assert (refused.value.status, refused.value.code) == (400, "bad_parameter")
-    assert refused.value.more == {"parameter": parameter}
-    assert refused.value.detail.endswith(".")
+    assert (refused.value.error.status, refused.value.error.code) == (400, "bad_parameter")
+    assert refused.value.error.more == {"parameter": parameter}
+    assert refused.value.error.detail.endswith(".")
 
 
 @pytest.mark.parametrize("name", ["mask", "bucket", "sql", "limit", "sources", "database", "SETTINGS"])
 def test_what_a_client_may_not_choose_is_refused_by_name(name: str) -> None:
     with pytest.raises(Problem) as refused:
         asked((name, "0"))
-    assert refused.value.code == "unknown_parameter"
+    assert refused.value.error.code == "unknown_parameter"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["range", "from", "to", "zone", "source", "template"]), st.text())))

@@ -19,15 +19,15 @@ _CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 30
 
 
-class Away(Exception):  # noqa: N818  (it is a state of the world)
-    """ClickHouse does not answer, or does not let us in."""
+class ClickHouseUnavailableError(Exception):
+    """ClickHouse does not answer, or refuses the user."""
 
 
-class Refused(Exception):  # noqa: N818
-    """ClickHouse answers, but not this question; the text is its error's number, never its words, which quote rows."""
+class QueryRejectedError(Exception):
+    """ClickHouse rejects this statement; the text is the error number, because the server's text may quote rows."""
 
 
-class Judge:
+class RuleQueries:
     """One connection, opened when it is needed."""
 
     def __init__(self, settings: ClickHouse) -> None:
@@ -35,11 +35,11 @@ class Judge:
         self._client: AsyncClient | None = None
 
     async def reach(self) -> None:
-        """Raises Away unless ClickHouse answers."""
+        """Raises ClickHouseUnavailableError unless ClickHouse answers."""
         await self._rows("SELECT 1", {})
 
     async def look(self, rule: Rule, now: float) -> list[Row]:
-        """The rows of a rule. Raises Away and Refused."""
+        """The rows of a rule. Raises ClickHouseUnavailableError and QueryRejectedError."""
         found = await self._rows(rule.sql, {"now": datetime.fromtimestamp(now, UTC)})
         return [row(rule, columns) for columns in found]
 
@@ -59,8 +59,8 @@ class Judge:
                 )
             return list((await self._client.query(sql, parameters=parameters)).named_results())
         except (ConfigError, OSError, TimeoutError):
-            raise Away from None
+            raise ClickHouseUnavailableError from None
         except Error as error:
             if self._client is not None and (error.code is not None or isinstance(error, ProgrammingError)):
-                raise Refused(f"error {error.code or 0} of ClickHouse") from None
-            raise Away from None
+                raise QueryRejectedError(f"error {error.code or 0} of ClickHouse") from None
+            raise ClickHouseUnavailableError from None
