@@ -17,7 +17,7 @@ _DELIVERY_FELL: Final = Rule(
     meaning="Of the messages of the last six hours fewer were delivered within an hour of sending than is usual for "
     "this source and category (the seven days before, at the same age), by more than chance explains.",
     remediation="Failures shows the codes since then. None: Senders, whether the number is connected and webhooks "
-    "arrive. A new campaign to old numbers looks the same: compare list health.",
+    "arrive. A new campaign to old numbers looks the same: compare deliverability (Overview).",
     sql=f"""SELECT source, category, {rule_sql.fall("arrived")} AS value,
     arrived_recent / n_recent AS share, arrived_usual / n_usual AS usual, n_recent AS messages
 FROM {rule_sql.recent_and_usual("source, category", arrived=rule_sql.ARRIVED)}""",

@@ -1,5 +1,5 @@
-"""The dashboards and alert rules for Grafana, made from the same panels and rules as the page.
+"""The dashboards and alert rules for Grafana, built from the same panels and rules as the web page.
 
-What ships is JSON and YAML in `files/`; `build.py` makes it with Grafana's own SDK, which is a tool of developers
-alone. `provision.py` fits the shipped files to a user's settings and needs nothing but this package.
+The package ships JSON and YAML in `files/`. `build.py` makes them with Grafana's SDK, which only developers need.
+`provision.py` adapts the shipped files to a user's settings and needs nothing but this package.
 """

@@ -1,4 +1,4 @@
-"""A dashboard as one of Grafana's: variables, links, places of its panels. Pure; needs Grafana's SDK."""
+"""A dashboard in Grafana's format: variables, links and positions of its panels. Needs Grafana's SDK."""
 
 # ruff: noqa: S608  (no value is ever part of these texts)
 
@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana.macros import ALL, option
 from dashboards.grafana.names import PLUGIN, SOURCE_NAME, SOURCE_UID, SOURCE_VARIABLE, TAG, dashboard_uid
-from dashboards.grafana.panels import HEIGHTS, SOURCE, build
+from dashboards.grafana.panels import HEIGHTS, SOURCE, build_panel
 from dashboards.panel import Dashboard, Panel
 
 _FILTERS: Final = {
@@ -19,12 +19,12 @@ _FILTERS: Final = {
     "templates": ("template", "Template"),
     "campaigns": ("campaign", "Campaign"),
 }
-_OPTIONS: Final = 1000  # of the menu of one variable, those with most messages
+_OPTIONS: Final = 1000  # in the menu of a variable: those with the most messages
 _COLUMNS: Final = 24  # Grafana's grid; a panel's width is in twelfths
 
 
-def made(dashboard: Dashboard) -> models.Dashboard:
-    """The dashboard as Grafana stores it."""
+def build_dashboard(dashboard: Dashboard) -> models.Dashboard:
+    """The dashboard in the types of the SDK."""
     board = (
         builders.Dashboard(f"{SOURCE_NAME} · {dashboard.title}")
         .uid(dashboard_uid(dashboard.id))
@@ -43,26 +43,26 @@ def made(dashboard: Dashboard) -> models.Dashboard:
         )
     ).build()
     board.templating = models.DashboardDashboardTemplating(list_val=list(_variables(dashboard)))
-    places = layout(dashboard.panels)
-    board.panels = [build(panel, place) for panel, place in zip(dashboard.panels, places, strict=True)]
+    positions = layout(dashboard.panels)
+    board.panels = [build_panel(panel, at) for panel, at in zip(dashboard.panels, positions, strict=True)]
     return board
 
 
 def layout(panels: Iterable[Panel]) -> list[models.GridPos]:
-    """Places from left to right; a panel that does not fit into the row begins the next one."""
-    places: list[models.GridPos] = []
+    """Positions from left to right; a panel that does not fit into the row starts the next row."""
+    positions: list[models.GridPos] = []
     x = y = height = 0
     for panel in panels:
         width = panel.width * _COLUMNS // 12
         if x + width > _COLUMNS:
             x, y, height = 0, y + height, 0
-        places.append(models.GridPos(h=HEIGHTS[panel.kind], w=width, x=x, y=y))
+        positions.append(models.GridPos(h=HEIGHTS[panel.kind], w=width, x=x, y=y))
         x, height = x + width, max(height, HEIGHTS[panel.kind])
-    return places
+    return positions
 
 
 def _variables(dashboard: Dashboard) -> Iterator[models.VariableModel]:
-    """The data source, the filters that at least one panel knows, and whether phones are masked."""
+    """The data source, the filters that at least one panel uses, and whether phone numbers are masked."""
     source = builders.DatasourceVariable(SOURCE_VARIABLE).label("Data source").type(PLUGIN).build()
     source.current = models.VariableOption(text=SOURCE_NAME, value=SOURCE_UID)
     yield source
@@ -93,7 +93,7 @@ def _filter(name: str, column: str, label: str) -> models.VariableModel:
 
 
 def options_sql(column: str) -> str:
-    """The names to choose from, those with most messages, by name: value and text."""
+    """SQL of the options of a filter (value and text): the names with the most messages, in alphabetical order."""
     return f"""SELECT {option("name")} AS value, name AS text
 FROM
 (

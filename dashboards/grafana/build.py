@@ -1,11 +1,10 @@
-"""Makes the files that ship for Grafana anew: `python -m dashboards.grafana.build`. IO: writes below `files/`.
+"""Builds the files that ship for Grafana, below `files/`: `make grafana`, or `python -m dashboards.grafana.build`.
 
-Needs Grafana's SDK, a tool of developers; nothing that a user runs imports this module.
+Needs Grafana's SDK, which only developers install; no command of the product imports this module.
 """
 
 import json
 from pathlib import Path
-from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
@@ -17,18 +16,18 @@ from dashboards.grafana.rules import groups
 FILES = Path(__file__).with_name("files")
 
 
-def made() -> dict[str, str]:
+def build_files() -> dict[str, str]:
     """The content of every file that ships, by its path below `files/`."""
-    boards: dict[str, Any] = {
-        f"{dashboard.id}.json": json.loads(json.dumps(board.made(dashboard), cls=JSONEncoder))
+    boards: dict[str, provision.GrafanaJson] = {
+        f"{dashboard.id}.json": json.loads(json.dumps(board.build_dashboard(dashboard), cls=JSONEncoder))
         for dashboard in DASHBOARDS
     }
     return provision.render(boards, groups(RULES), provision.Target())
 
 
 def main() -> None:
-    """Writes what differs and removes what is no longer made."""
-    wanted = made()
+    """Writes the files that differ and removes those that are no longer built."""
+    wanted = build_files()
     for path in FILES.rglob("*"):
         if path.is_file() and path.relative_to(FILES).as_posix() not in wanted:
             path.unlink()

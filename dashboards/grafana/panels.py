@@ -1,8 +1,8 @@
-"""A panel as one of Grafana's. Pure; needs Grafana's SDK.
+"""A panel in Grafana's format. Needs Grafana's SDK.
 
-Every column that is not drawn (numerator, denominator, the period before, the mark of youth) is shown all the same: as
-a number beside the value, or in the tooltip. Weekday by hour is a table with coloured cells, because Grafana's own
-heatmap has nothing but time on its axis.
+Columns that are not drawn (numerator, denominator, previous period, provisional mark) are shown as numbers beside the
+value or in the tooltip. Weekday by hour is a table with coloured cells, because the axis of Grafana's heatmap is always
+time.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,21 +22,21 @@ from dashboards.grafana.names import PLUGIN, PLUGIN_VERSION, SOURCE_VARIABLE
 from dashboards.panel import Column, Kind, Panel, Role
 
 SOURCE: Final = models.DataSourceRef(type_val=PLUGIN, uid=f"${{{SOURCE_VARIABLE}}}")
-# Of 24 columns and rows of about 30 pixels.
+# In rows of about 30 pixels.
 HEIGHTS: Final[Mapping[Kind, int]] = {
     "stat": 4, "line": 9, "stack": 9, "bar": 9, "heatmap": 9, "funnel": 9, "table": 10,
 }  # fmt: skip
 _LAYERS: Final = {
-    "live": "Live.",
-    "copy": "As of the copy of the messages; Pipeline shows how far it lags.",
-    "rollup": "As of the rollups; Pipeline shows how far they lag.",
-    "samples": "As of the last sample, every few seconds.",
+    "live": "Live data.",
+    "copy": "From the copy of the messages; Pipeline shows its lag.",
+    "rollup": "From the rollups; Pipeline shows their lag.",
+    "samples": "From samples that are taken every few seconds.",
 }
 _BESIDE: Final[tuple[Role, ...]] = ("numerator", "denominator", "before", "mark")
 
 
 class Query(Builder[Dataquery]):
-    """A statement in the form of the data source, which the SDK does not know."""
+    """A query in the format of the ClickHouse data source, which the SDK does not define."""
 
     def __init__(self, sql: str, source: models.DataSourceRef, *, series: bool) -> None:
         self._data: dict[str, Any] = {
@@ -45,27 +45,28 @@ class Query(Builder[Dataquery]):
             "pluginVersion": PLUGIN_VERSION,
             "editorType": "sql",
             "rawSql": sql,
-            # Time series: the data source turns rows (time, word, numbers) into one series a word.
+            # Time series: the data source turns rows (time, text, numbers) into one series per text.
             "queryType": "timeseries" if series else "table",
             "format": 0 if series else 1,
         }
 
     def build(self) -> Dataquery:
+        """The query."""
         return UnknownDataquery(self._data)
 
 
 def panel_id(panel: Panel) -> int:
-    """Stable while the panel's id is: links to one panel keep working when others come and go."""
+    """The number of a panel, made of its id: links to it keep working when other panels are added or removed."""
     return crc32(panel.id.encode()) & 0x7FFFFFFF
 
 
 def description(panel: Panel) -> str:
-    """What the number is, what to do about it, how old it is. Markdown."""
+    """Definition, remediation and source of the numbers, as Markdown."""
     return f"{panel.meaning}\n\n**When it is red:** {panel.remediation}\n\n{_LAYERS[panel.layer]}"
 
 
-def build(panel: Panel, place: models.GridPos) -> models.Panel:
-    """The panel at its place. ValueError for a panel that Grafana cannot show."""
+def build_panel(panel: Panel, position: models.GridPos) -> models.Panel:
+    """The panel at its position. ValueError for a panel that Grafana cannot show."""
     made: Any = _KINDS[panel.kind](panel)
     made = (
         made.id(panel_id(panel))
@@ -73,8 +74,8 @@ def build(panel: Panel, place: models.GridPos) -> models.Panel:
         .description(description(panel))
         .datasource(SOURCE)
         .with_target(Query(panel_sql(panel.sql), SOURCE, series=panel.kind in ("line", "stack")))
-        .grid_pos(place)
-        .thresholds(_Built(fields.calm()))
+        .grid_pos(position)
+        .thresholds(_Built(fields.no_threshold()))
         .no_value("–")
     )
     built: models.Panel = made.build()
@@ -82,35 +83,36 @@ def build(panel: Panel, place: models.GridPos) -> models.Panel:
 
 
 class _Built(Builder[Any]):
-    """Something that is built already, where the SDK wants a builder."""
+    """Wraps a finished object where the SDK expects a builder."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
 
     def build(self) -> Any:
+        """The finished object."""
         return self._thing
 
 
 def _only(panel: Panel, role: Role) -> Column | None:
     found = [column for column in panel.columns if column.role == role]
     if len(found) > 1:
-        raise ValueError(f"panel {panel.id}: {len(found)} columns are {role}, Grafana can show one")
+        raise ValueError(f"panel {panel.id}: {len(found)} columns have the role {role}, Grafana can show one")
     return found[0] if found else None
 
 
 def _one(panel: Panel, role: Role) -> Column:
     found = _only(panel, role)
     if found is None:
-        raise ValueError(f"panel {panel.id}: a {panel.kind} needs a column that is {role}")
+        raise ValueError(f"panel {panel.id}: a {panel.kind} needs a column with the role {role}")
     return found
 
 
-def _red(panel: Panel, column: Column) -> list[models.DynamicConfigValue]:
-    """The threshold of the panel, when it is of this column."""
+def _threshold(panel: Panel, column: Column) -> list[models.DynamicConfigValue]:
+    """The threshold of the panel if it applies to this column."""
     if panel.threshold is None or panel.threshold.column != column.name:
         return []
     return [
-        fields.prop("thresholds", fields.red(panel.threshold, column.unit)),
+        fields.prop("thresholds", fields.threshold_steps(panel.threshold, column.unit)),
         fields.prop("color", {"mode": "thresholds"}),
     ]
 
@@ -124,7 +126,7 @@ def _stat(panel: Panel) -> Any:
         .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
     )
     for column in panel.columns:
-        made = made.override_by_name(column.name, [*fields.properties(column), *_red(panel, column)])
+        made = made.override_by_name(column.name, [*fields.properties(column), *_threshold(panel, column)])
     return made
 
 
@@ -157,7 +159,7 @@ def _over_time(panel: Panel) -> Any:
     label = f"${{__field.labels.{series.name}}}" if series else ""
     for column in panel.columns:
         if column.role == "value":
-            made = made.override_by_name(column.name, [*fields.properties(column, label), *_red(panel, column)])
+            made = made.override_by_name(column.name, [*fields.properties(column, label), *_threshold(panel, column)])
         elif column.role in _BESIDE:
             title = f"{label} · {column.title}" if label else column.title
             made = made.override_by_name(column.name, [*fields.properties(column, title), _TOOLTIP_ONLY])
@@ -172,7 +174,7 @@ def _transformation(name: str, options: Mapping[str, object]) -> models.DataTran
 
 
 def _matrix(rows: Column, columns: Column, value: Column) -> tuple[str, list[models.DataTransformerConfig]]:
-    """One row a value of `rows`, one column a value of `columns`; and the name of the column of the rows' words."""
+    """Transforms to a row per value of `rows` and a column per value of `columns`; and the name of the first column."""
     head = f"{rows.name}\\{columns.name}"
     grouping = {
         "rowField": rows.name, "columnField": columns.name, "valueField": value.name, "emptyValue": "null",
@@ -205,7 +207,7 @@ def _bars(panel: Panel) -> Any:
         return made.stacking(look.StackingMode.NORMAL).x_field(head).transformations(transformations)
     made = made.x_field(x.title)
     for column in panel.columns:
-        beside = [_TOOLTIP_ONLY] if column.role in _BESIDE else _red(panel, column)
+        beside = [_TOOLTIP_ONLY] if column.role in _BESIDE else _threshold(panel, column)
         made = made.override_by_name(column.name, [*fields.properties(column), *beside])
     return made
 
@@ -216,7 +218,7 @@ def _heatmap(panel: Panel) -> Any:
     coloured = fields.prop("custom.cellOptions", {"type": "color-background", "mode": "basic"})
     made: Any = (
         table.Panel()
-        # Columns and rows stand in the order in which their words first come.
+        # Columns and rows keep the order in which their values first appear.
         .transformations([_sorted_by(x.name), *transformations, _sorted_by(head)])
         .align(look.FieldTextAlignment.CENTER)
         .unit(fields.UNITS[value.unit])
@@ -230,7 +232,7 @@ def _heatmap(panel: Panel) -> Any:
 def _table(panel: Panel) -> Any:
     made: Any = table.Panel().cell_height(look.TableCellHeight.SM).filterable(True)
     for column in panel.columns:
-        own = _red(panel, column)
+        own = _threshold(panel, column)
         if own:
             own.append(fields.prop("custom.cellOptions", {"type": "color-text"}))
         made = made.override_by_name(column.name, [*fields.properties(column), *own])

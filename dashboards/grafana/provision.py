@@ -1,8 +1,8 @@
-"""The files that Grafana reads at its start, fitted to a user's settings. Pure but for reading what ships.
+"""The files that Grafana reads at its start, adapted to a user's settings.
 
-Below one folder: `provisioning/` (data source, where the dashboards are, alert rules, contact point), which Grafana is
-pointed at by GF_PATHS_PROVISIONING, and `dashboards/`. Secrets are named, never written: Grafana reads the environment
-variable or the file itself.
+One folder holds `provisioning/` (data source, location of the dashboards, alert rules, contact point), to which
+GF_PATHS_PROVISIONING points, and `dashboards/`. The files name secrets and never contain them: Grafana reads the
+environment variable or the secret file itself.
 """
 
 import json
@@ -17,6 +17,8 @@ from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_NAME, SO
 from schemas.settings.base import Secret
 from schemas.settings.config import Config
 
+GrafanaJson = dict[str, Any]  # defined by Grafana
+
 DASHBOARDS: Final = "dashboards"
 RULES: Final = "provisioning/alerting/ackstream-rules.json"
 _CONTACT: Final = "provisioning/alerting/ackstream-contact.yaml"
@@ -28,7 +30,7 @@ _HTTP_PORTS: Final = {"http": 8123, "https": 8443}
 
 @dataclass(slots=True, frozen=True)
 class Target:
-    """What differs between installations. `password` and `webhook` are Grafana's expressions for secrets."""
+    """What differs between installations. `password` and `webhook` are Grafana expressions that name a secret."""
 
     url: str = "http://127.0.0.1:8123"
     database: str = "ackstream"
@@ -40,7 +42,7 @@ class Target:
 
 
 def target(config: Config, *, dashboards: str, url: str = "") -> Target:
-    """The settings as Grafana needs them; `url`: of ClickHouse as Grafana reaches it, when it is another machine."""
+    """The target of the settings. `url`: of ClickHouse as Grafana reaches it, if Grafana runs on another machine."""
     clickhouse = config.clickhouse
     return Target(
         url=url or clickhouse.url,
@@ -57,35 +59,36 @@ def _secret(secret: Secret) -> str:
     return f"$__env{{{secret.env}}}" if secret.env else f"$__file{{{secret.file}}}"
 
 
-def shipped() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Dashboards by file name, and the file of alert rules, as this version has them."""
+def shipped() -> tuple[dict[str, GrafanaJson], GrafanaJson]:
+    """The dashboards of this version by file name, and its alert rules."""
     folder = files(__package__) / "files"
     found = {each.name: _json(each) for each in (folder / DASHBOARDS).iterdir() if each.name.endswith(".json")}
     return dict(sorted(found.items())), _json(folder / RULES)
 
 
-def _json(file: Traversable) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _json(file: Traversable) -> GrafanaJson:
+    content: GrafanaJson = json.loads(file.read_text(encoding="utf-8"))
+    return content
 
 
-def render(dashboards: Mapping[str, Any], rules: Mapping[str, Any], fit: Target) -> dict[str, str]:
+def render(dashboards: Mapping[str, GrafanaJson], rules: GrafanaJson, target: Target) -> dict[str, str]:
     """The content of every file by its path."""
-    made = {f"{DASHBOARDS}/{name}": text(_masked(board, fit.masked)) for name, board in dashboards.items()}
-    made[RULES] = text(_routed(rules) if fit.webhook else rules)
-    made[_SOURCE] = _source(fit)
-    made[_PROVIDER] = _provider(fit)
-    if fit.webhook:
-        made[_CONTACT] = _contact(fit.webhook)
+    made = {f"{DASHBOARDS}/{name}": text(_masked(board, target.masked)) for name, board in dashboards.items()}
+    made[RULES] = text(_routed(rules) if target.webhook else rules)
+    made[_SOURCE] = _source(target)
+    made[_PROVIDER] = _provider(target)
+    if target.webhook:
+        made[_CONTACT] = _contact(target.webhook)
     return made
 
 
-def text(value: Any) -> str:
-    """JSON as it is committed: stable under any order of making."""
+def text(value: object) -> str:
+    """JSON as it is committed, independent of the order of keys."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _masked(board: Mapping[str, Any], masked: bool) -> dict[str, Any]:
-    """The dashboard with the variable `mask`, where it has one, set."""
+def _masked(board: GrafanaJson, masked: bool) -> GrafanaJson:
+    """The dashboard with its variable `mask` set, if it has one."""
     variables = [
         {**each, "query": "1" if masked else "0"} if each["name"] == "mask" else each
         for each in board["templating"]["list"]
@@ -93,8 +96,8 @@ def _masked(board: Mapping[str, Any], masked: bool) -> dict[str, Any]:
     return {**board, "templating": {**board["templating"], "list": variables}}
 
 
-def _routed(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules, told to our contact point whatever the notification policies say."""
+def _routed(rules: GrafanaJson) -> GrafanaJson:
+    """The rules, which notify our contact point whatever the notification policies are."""
     settings = {"receiver": _RECEIVER, "group_by": ["grafana_folder", "alertname"]}
     groups = [
         {**group, "rules": [{**rule, "notification_settings": settings} for rule in group["rules"]]}
@@ -103,11 +106,13 @@ def _routed(rules: Mapping[str, Any]) -> dict[str, Any]:
     return {**rules, "groups": groups}
 
 
-def _source(fit: Target) -> str:
-    url = urlsplit(fit.url)
-    secret = f"    secureJsonData:\n      password: {_quoted(fit.password, secret=True)}\n" if fit.password else ""
+def _source(target: Target) -> str:
+    url = urlsplit(target.url)
+    secret = (
+        f"    secureJsonData:\n      password: {_quoted(target.password, secret=True)}\n" if target.password else ""
+    )
     return f"""\
-# ClickHouse as the dashboards' user, who can read and nothing else. Needs the plugin {PLUGIN}.
+# ClickHouse with the read-only user of the dashboards. Needs the plugin {PLUGIN}.
 apiVersion: 1
 datasources:
   - name: {_quoted(SOURCE_NAME)}
@@ -121,15 +126,15 @@ datasources:
       port: {url.port or _HTTP_PORTS.get(url.scheme, 8123)}
       secure: {"true" if url.scheme == "https" else "false"}
       path: {_quoted(url.path.strip("/"))}
-      username: {_quoted(fit.user)}
-      defaultDatabase: {_quoted(fit.database)}
+      username: {_quoted(target.user)}
+      defaultDatabase: {_quoted(target.database)}
       queryTimeout: "60"
 {secret}"""
 
 
-def _provider(fit: Target) -> str:
+def _provider(target: Target) -> str:
     return f"""\
-# Where Grafana finds the dashboards; a changed file is read again.
+# The folder of the dashboards; Grafana reads a changed file again.
 apiVersion: 1
 providers:
   - name: {_quoted(SOURCE_NAME)}
@@ -139,13 +144,13 @@ providers:
     allowUiUpdates: false
     updateIntervalSeconds: 60
     options:
-      path: {_quoted(fit.dashboards)}
+      path: {_quoted(target.dashboards)}
 """
 
 
 def _contact(webhook: str) -> str:
     return f"""\
-# The receiver of alerts; its address is a secret.
+# The receiver of alerts. Its address is a secret.
 apiVersion: 1
 contactPoints:
   - orgId: 1
@@ -160,5 +165,5 @@ contactPoints:
 
 
 def _quoted(value: str, *, secret: bool = False) -> str:
-    """A YAML string. Grafana reads $ as the start of a variable; in what is no secret it stands for itself."""
+    """A YAML string. Grafana reads $ as the start of a variable, so it is escaped outside secrets."""
     return json.dumps(value if secret else value.replace("$", "$$"), ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""Alert rules as Grafana's. Pure; needs Grafana's SDK.
+"""Alert rules in Grafana's format. Needs Grafana's SDK.
 
-Grafana makes one alert of each row that a table with words and exactly one number has: labels and value, so no more is
-asked than these.
+Grafana makes one alert from each row of a table with text columns and exactly one number: so the query selects the
+labels and the value, and nothing else.
 """
 
 import json
@@ -23,17 +23,17 @@ from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_UID, das
 from dashboards.grafana.panels import Query
 
 _STEP: Final = 10  # seconds; Grafana's intervals are multiples of it
-_RANGE_SECONDS: Final = 600  # the rules know their range themselves; Grafana wants one all the same
+_RANGE_SECONDS: Final = 600  # rules contain their own range, but Grafana requires one
 _EXPRESSION: Final = DataSourceRef(type_val="__expr__", uid="__expr__")
-# Grafana's own evaluation finds out: its query fails, and that is the alert.
-_AWAY: Final = replace(CLICKHOUSE_AWAY, sql="SELECT toFloat64(0) AS value", every_seconds=30.0)
+# Any query shows it: in Grafana a failed query of this rule is the alert.
+_UNAVAILABLE: Final = replace(CLICKHOUSE_AWAY, sql="SELECT toFloat64(0) AS value", every_seconds=30.0)
 
 
 def groups(rules: Iterable[Rule]) -> dict[str, Any]:
-    """The content of a provisioning file: rules that are evaluated equally often are a group."""
+    """The content of a provisioning file: one group of rules for each evaluation interval."""
     by_interval: dict[str, list[dict[str, Any]]] = {}
-    for rule in (*rules, _AWAY):
-        by_interval.setdefault(_span(rule.every_seconds), []).append(_in_file(built(rule)))
+    for rule in (*rules, _UNAVAILABLE):
+        by_interval.setdefault(_span(rule.every_seconds), []).append(_in_file(build_rule(rule)))
     return {
         "apiVersion": 1,
         "groups": [
@@ -43,7 +43,7 @@ def groups(rules: Iterable[Rule]) -> dict[str, Any]:
     }
 
 
-def built(rule: Rule) -> models.Rule:
+def build_rule(rule: Rule) -> models.Rule:
     """The rule in the types of the SDK."""
     return (
         alerting.Rule(rule.title)
@@ -54,8 +54,8 @@ def built(rule: Rule) -> models.Rule:
         .for_val(f"{rule.for_seconds:.0f}s")
         .condition("C")
         .queries([_query(rule), _threshold(rule)])
-        .no_data_state("Alerting" if rule.id == _AWAY.id else "OK")
-        .exec_err_state("Alerting" if rule.id == _AWAY.id else "Error")
+        .no_data_state("Alerting" if rule.id == _UNAVAILABLE.id else "OK")
+        .exec_err_state("Alerting" if rule.id == _UNAVAILABLE.id else "Error")
         .labels({"rule": rule.id, "severity": rule.severity})
         .annotations(
             {
@@ -70,12 +70,12 @@ def built(rule: Rule) -> models.Rule:
 
 
 def _in_file(rule: models.Rule) -> dict[str, Any]:
-    """Files name folder and group once for all rules of a group."""
+    """The rule in a file, where folder and group are stated once for all rules of a group."""
     made: dict[str, Any] = json.loads(json.dumps(rule, cls=JSONEncoder))
     for name in ("folderUID", "orgID", "ruleGroup"):
         del made[name]
     if made["execErrState"] == "Error":
-        # One alert says that ClickHouse is away; the others stay as they are. The SDK's types lack the word.
+        # One alert reports that ClickHouse is unavailable, all others keep their state. The SDK lacks this value.
         made["execErrState"] = "KeepLast"
     return made
 

@@ -1,4 +1,4 @@
-"""What Grafana and its ClickHouse data source make of a text, by their documented rules. Pure.
+"""What Grafana and its ClickHouse data source make of a text, by their documented rules.
 
 First the browser writes the values of variables into it, then the data source expands its macros.
 """

@@ -28,7 +28,7 @@ def every(value: Any, key: str) -> list[Any]:
 
 def test_the_files_are_those_that_the_panels_and_rules_make() -> None:
     files = {path.relative_to(build.FILES).as_posix() for path in build.FILES.rglob("*") if path.is_file()}
-    wanted = build.made()
+    wanted = build.build_files()
     assert files == set(wanted)
     for name, content in wanted.items():
         assert (build.FILES / name).read_text(encoding="utf-8") == content, f"{name}: run `make grafana`"

@@ -1,4 +1,4 @@
-"""What somebody asks of the panels, and how plain Python counts the answers that many of them share. Pure."""
+"""What somebody asks of the panels, and how plain Python counts the answers that many of them share."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What the panels of Conversations must answer, from single messages in plain Python. Pure."""
+"""What the panels of Conversations must answer, from single messages in plain Python."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ def _answers(unit: Unit) -> bool:
     return unit.direction == "out" and not unit.failed
 
 
-def _said(unit: Unit) -> int:
-    """By the customer's phone, unless that is more than a day off."""
+def _written_at(unit: Unit) -> int:
+    """By the clock of the customer's phone, unless that differs from ours by more than a day."""
     late = unit.inbound_at is None or unit.direction == "out" or abs(unit.inbound_at - unit.cohort_at) > _DAY
     return unit.cohort_at if late or unit.inbound_at is None else unit.inbound_at
 
@@ -54,7 +54,7 @@ def _wrote(unit: Unit) -> int:
 def _chats(units: Iterable[Unit]) -> dict[tuple[str, str], list[Unit]]:
     """Direct chats, their messages in order; of one millisecond the customer's first."""
     chats: dict[tuple[str, str], list[Unit]] = {}
-    for unit in sorted(units, key=lambda u: (_said(u), u.direction == "out", u.account, u.country)):
+    for unit in sorted(units, key=lambda u: (_written_at(u), u.direction == "out", u.account, u.country)):
         if not unit.is_group and unit.customer and (_asks(unit) or _answers(unit)):
             chats.setdefault((unit.source, unit.customer), []).append(unit)
     return chats
@@ -65,12 +65,12 @@ def turns(units: Iterable[Unit]) -> Iterator[Turn]:
     for chat in _chats(units).values():
         for place, unit in enumerate(chat):
             before = chat[place - 1] if place else None
-            goes_on = before is not None and _asks(before) and _said(unit) - _said(before) <= _DAY
+            goes_on = before is not None and _asks(before) and _written_at(unit) - _written_at(before) <= _DAY
             if _asks(unit) and not goes_on:
-                answers = (_said(later) - _said(unit) for later in chat[place:] if _answers(later))
+                answers = (_written_at(later) - _written_at(unit) for later in chat[place:] if _answers(later))
                 response = next(answers, None)
                 kept = response if response is not None and response <= _DAY else None
-                yield Turn(unit.source, unit.account, unit.country, _said(unit), kept)
+                yield Turn(unit.source, unit.account, unit.country, _written_at(unit), kept)
 
 
 def _of(units: Iterable[Unit], q: Question, *, before: bool = False) -> list[Turn]:

@@ -1,4 +1,4 @@
-"""What the panels of Cost must answer, counted message by message. Pure."""
+"""What the panels of Cost must answer, counted message by message."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -47,8 +47,8 @@ def _month(ms: int) -> str:
 
 
 def _pays(unit: Unit) -> bool:
-    told = unit.billable == 1 or (unit.billable == -1 and unit.pricing_type != "")
-    return unit.delivered and told and not unit.pricing_type.startswith("free")
+    billable = unit.billable == 1 or (unit.billable == -1 and unit.pricing_type != "")
+    return unit.delivered and billable and not unit.pricing_type.startswith("free")
 
 
 def _has_allowance(unit: Unit) -> bool:
@@ -65,9 +65,9 @@ def charges(units: Iterable[Unit], q: Question, *, before: bool = False) -> list
     chosen = q.sent(units, groups=None, before=before)
     found = [_charge(unit, 1) for unit in chosen if _pays(unit) and not _has_allowance(unit)]
     numbers = by((u for u in units if _uses_allowance(u, q)), lambda u: (u.source, u.account, _month(u.slot)))
-    for told in numbers.values():
+    for sent in numbers.values():
         used = 0
-        for _, alike in sorted(by(told, _place).items()):
+        for _, alike in sorted(by(sent, _place).items()):
             beyond = max(used + len(alike) - _FREE, 0) - max(used - _FREE, 0)
             used += len(alike)
             paid = min(beyond, sum(map(_pays, alike)))
@@ -133,7 +133,7 @@ def expected(rates: Sequence[Rate], currency: str) -> dict[str, Answer]:
         return [{"at": at, "series": word, "cost_sum": total} for (at, word), total in sorted(sums.items()) if total]
 
     def bill(units: list[Unit], q: Question) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
         for key, found in _groups(charges(units, q), lambda c: (c.month, c.category, c.country)).items():
             prices = [price for charge in found if (price := charge.price(rates)) is not None]
             rows.append({
@@ -147,7 +147,7 @@ def expected(rates: Sequence[Rate], currency: str) -> dict[str, Answer]:
 
     def campaigns(units: list[Unit], q: Question) -> list[Row]:
         found = _groups(charges(units, q), lambda c: (c.campaign, c.template, c.category))
-        rows = [
+        rows: list[Row] = [
             {
                 "campaign": key[0], "template": key[1], "category": key[2], "billable": _count(alike),
                 "amount": (amount := _cost(alike, rates)), "currency": money(amount),
@@ -187,9 +187,9 @@ def _billable_over_time(units: list[Unit], q: Question) -> list[Row]:
 
 
 def _free_share(units: list[Unit], q: Question) -> list[Row]:
-    told = [u for u in q.sent(units, groups=None) if u.delivered and (u.pricing_type or _pays(u))]
-    free = len(told) - _count(charges(units, q))
-    return [{"rate": share(free, len(told)), "free": free, "delivered": len(told)}]
+    priced = [u for u in q.sent(units, groups=None) if u.delivered and (u.pricing_type or _pays(u))]
+    free = len(priced) - _count(charges(units, q))
+    return [{"rate": share(free, len(priced)), "free": free, "delivered": len(priced)}]
 
 
 def _free_by_type(units: list[Unit], q: Question) -> list[Row]:
@@ -201,7 +201,7 @@ def _free_by_type(units: list[Unit], q: Question) -> list[Row]:
         counts[_month(unit.slot), unit.pricing_category, "first 1,000 of the month"] += 1
     for charge in charges(units, q):
         counts[charge.month, charge.category, "first 1,000 of the month"] -= charge.messages
-    rows = [
+    rows: list[Row] = [
         {"month": month, "category": category, "reason": reason, "messages": count}
         for (month, category, reason), count in counts.items()
         if count
@@ -215,7 +215,7 @@ def _allowance(units: list[Unit], q: Question) -> list[Row]:
     used = Counter(
         (_month(u.slot), u.source, u.account) for u in units if _uses_allowance(u, q) and _month(u.slot) >= first
     )
-    rows = [
+    rows: list[Row] = [
         {
             "month": month, "source": source, "account": account, "used": count,
             "remaining": max(_FREE - count, 0), "beyond": max(count - _FREE, 0),

@@ -1,4 +1,4 @@
-"""What the panels of Delivery must answer. Pure."""
+"""What the panels of Delivery must answer."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -64,8 +64,8 @@ _LEVELS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def _timed(units: Iterable[Unit], word: str) -> list[int]:
-    told = (unit.to_delivered if word == "delivered" else unit.to_read for unit in units)
-    return [ms for ms in told if ms is not None and ms >= 0]
+    durations = (unit.to_delivered if word == "delivered" else unit.to_read for unit in units)
+    return [ms for ms in durations if ms is not None and ms >= 0]
 
 
 def _durations(units: list[Unit], q: Question) -> list[Row]:
@@ -73,12 +73,12 @@ def _durations(units: list[Unit], q: Question) -> list[Row]:
     for word in ("delivered", "read"):
         reached = [unit for unit in q.sent(units) if getattr(unit, word)]
         timed = _timed(reached, word)
-        told = [unit.to_delivered if word == "delivered" else unit.to_read for unit in reached]
-        negative = sum(ms is not None and ms < 0 for ms in told)
+        durations = [unit.to_delivered if word == "delivered" else unit.to_read for unit in reached]
+        negative = sum(ms is not None and ms < 0 for ms in durations)
         if reached:
             rows.append({
                 "measure": word.capitalize(), **{name: percentile(level, timed) for name, level in _LEVELS.items()},
-                "timed": len(timed), "reached": len(reached), "negative": negative, "untimed": told.count(None),
+                "timed": len(timed), "reached": len(reached), "negative": negative, "untimed": durations.count(None),
             })  # fmt: skip
     return rows
 
@@ -109,8 +109,8 @@ def _times(name: str) -> Answer:
 
 
 def _reached_within(limit: int, *durations: int | None) -> bool:
-    told = [ms for ms in durations if ms is not None]
-    return bool(told) and 0 <= min(told) <= limit
+    known = [ms for ms in durations if ms is not None]
+    return bool(known) and 0 <= min(known) <= limit
 
 
 def _maturity(units: list[Unit], q: Question) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What the panels of Failures must answer. Pure."""
+"""What the panels of Failures must answer."""
 
 from collections import Counter
 

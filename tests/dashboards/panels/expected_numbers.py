@@ -1,4 +1,4 @@
-"""What the panels of Numbers must answer, from single messages in plain Python. Pure."""
+"""What the panels of Numbers must answer, from single messages in plain Python."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -51,27 +51,27 @@ def numbers(units: Iterable[Unit], q: Question) -> list[Number]:
     """Those whose newest evidence lies in the range."""
     direct = [unit for unit in units if not unit.is_group and unit.customer]
     found = (
-        _number(source, customer, told, q.now)
-        for (source, customer), told in by(direct, lambda unit: (unit.source, unit.customer)).items()
+        _number(source, customer, messages, q.now)
+        for (source, customer), messages in by(direct, lambda unit: (unit.source, unit.customer)).items()
         if not q.sources or source in q.sources
     )
     quarter = 900_000
     return [n for n in found if n.evidence >= 2 and q.start <= n.last - n.last % quarter < q.end]
 
 
-def _number(source: str, customer: str, told: list[Unit], now: int) -> Number:
-    sent = [unit for unit in told if unit.counted]
-    out = [unit for unit in told if unit.direction == "out"]
+def _number(source: str, customer: str, messages: list[Unit], now: int) -> Number:
+    sent = [unit for unit in messages if unit.counted]
+    out = [unit for unit in messages if unit.direction == "out"]
     read = [unit.times[word].at for unit in out for word in ("read", "played") if word in unit.times]
     delivered = read + [unit.times["delivered"].at for unit in out if "delivered" in unit.times]
-    inbound = [unit.cohort_at for unit in told if unit.direction == "in"]
+    inbound = [unit.cohort_at for unit in messages if unit.direction == "in"]
     cleared = max([*read, *inbound], default=0)
     failed = [u.times["failed"].at for u in sent if u.failed and u.error_code in NUMBER_PROBLEM]
     silent = [unit.cohort_at for unit in sent if unit.pending and unit.cohort_at + unit.time_to_live <= now]
     return Number(
         source=source,
         customer=customer,
-        country=told[0].country,
+        country=messages[0].country,
         sends=len(sent),
         failed_at=[at for at in failed if at > cleared],
         silent_at=[at for at in silent if at > cleared],

@@ -1,4 +1,4 @@
-"""What the panels of Overview must answer. Pure."""
+"""What the panels of Overview must answer."""
 
 from schemas.error_codes import classify
 from tests.dashboards.panels.expected import (

@@ -1,6 +1,6 @@
-"""What every unit is, worked out from all events at once in plain Python. Pure.
+"""The state of every unit, computed from all events at once in plain Python.
 
-Written against the contract's words alone: no partial states, no joins, nothing shared with the SQL that it checks.
+Written from the definitions of the contract: no partial states, no joins, nothing shared with the SQL that it checks.
 Times are ms. Panels' answers are counted from `units(events)` by the tests themselves.
 """
 
@@ -20,7 +20,7 @@ _PLACES = {"+49": "DE", "+55": "BR", "+977": "NP", "+1212": "US"}  # of the inve
 
 @dataclass(slots=True, frozen=True)
 class Stamp:
-    """When a status was first told of: the provider's clock, or ours where it gave none."""
+    """The first time of a status: by the provider's clock, or by ours when the provider gave no time."""
 
     at: int
     ours: bool
@@ -103,12 +103,12 @@ class Unit:
 
 
 def units(events: Iterable[Event]) -> list[Unit]:
-    """The rows of everything that was ever told, parents of groups included."""
+    """The units of all events, parents of group messages included."""
     by_message: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in events:
         if event.get("message_id") and event["kind"] != "system":
             by_message[event["source"], event["message_id"]].append(event)
-    return [unit for told in by_message.values() for unit in _of_message(told)]
+    return [unit for events in by_message.values() for unit in _of_message(events)]
 
 
 def counted(events: Iterable[Event], *, groups: bool = False) -> list[Unit]:
@@ -116,13 +116,15 @@ def counted(events: Iterable[Event], *, groups: bool = False) -> list[Unit]:
     return [unit for unit in units(events) if unit.counted and unit.is_group == groups]
 
 
-def _of_message(told: list[Event]) -> Iterator[Unit]:
-    members = sorted({event["participant"] for event in told if event.get("participant")})
-    about_all = [event for event in told if not event.get("participant")]
+def _of_message(events: list[Event]) -> Iterator[Unit]:
+    members = sorted({event["participant"] for event in events if event.get("participant")})
+    about_all = [event for event in events if not event.get("participant")]
     if about_all:
         yield _unit(about_all, about_all, "", is_parent=bool(members))
     for member in members:
-        yield _unit([event for event in told if event.get("participant") == member], about_all, member, is_parent=False)
+        yield _unit(
+            [event for event in events if event.get("participant") == member], about_all, member, is_parent=False
+        )
 
 
 def _unit(own: list[Event], about_all: list[Event], participant: str, *, is_parent: bool) -> Unit:
@@ -132,7 +134,7 @@ def _unit(own: list[Event], about_all: list[Event], participant: str, *, is_pare
     times = _times(own, shared, direction)
     recipient, sender = _person(own, "to"), _person([e for e in own if e["kind"] == "inbound"], "from")
     customer = {"out": recipient, "in": sender}.get(direction, "")
-    priced = _first_told(shared, "pricing_type"), _first_told(shared, "billable")
+    priced = _earliest_value(shared, "pricing_type"), _earliest_value(shared, "billable")
     failure = min((_failure(e) for e in own if _status(e) == "failed"), default=(None, "", ""))
     return Unit(
         source=own[0]["source"],
@@ -150,13 +152,13 @@ def _unit(own: list[Event], about_all: list[Event], participant: str, *, is_pare
         template=_word(shared, "template"),
         campaign=_word(shared, "campaign"),
         category=_word(shared, "category"),
-        pricing_category=_first_told(shared, "pricing_category") or "",
+        pricing_category=_earliest_value(shared, "pricing_category") or "",
         pricing_type=priced[0] or "",
         billable=-1 if priced[1] is None else int(priced[1]),
         status=next((word for word in reversed(_LADDER) if word in times), ""),
         times=times,
         cohort_at=_cohort(times, own),
-        inbound_at=told.at if (told := _first([event for event in own if event["kind"] == "inbound"])) else None,
+        inbound_at=first.at if (first := _first([event for event in own if event["kind"] == "inbound"])) else None,
         error_code=failure[1],
         error_title=failure[2],
     )
@@ -171,9 +173,9 @@ def _by_us(event: Event) -> bool:
 
 
 def _stamp(event: Event) -> tuple[bool, int]:
-    """Sorts by who told the time, then by the time."""
-    told = event.get("occurred_at")
-    return told is None, _ms(event["received_at"] if told is None else told)
+    """Sorts provider times before our own, then by time."""
+    occurred_at = event.get("occurred_at")
+    return occurred_at is None, _ms(event["received_at"] if occurred_at is None else occurred_at)
 
 
 def _ms(moment: str) -> int:
@@ -189,12 +191,12 @@ def _first(events: list[Event]) -> Stamp | None:
 
 def _times(own: list[Event], shared: list[Event], direction: str) -> dict[str, Stamp]:
     """The first time of each status. Our own reading counts for the customer's messages only."""
-    told = {word: [e for e in own if _status(e) == word] for word in (*_LADDER, "deleted")}
-    told["sent"] = [event for event in shared if event["kind"] == "sent" or _status(event) == "sent"]
-    told["deleted"] = [event for event in shared if _status(event) == "deleted"]
+    by_status = {word: [e for e in own if _status(e) == word] for word in (*_LADDER, "deleted")}
+    by_status["sent"] = [event for event in shared if event["kind"] == "sent" or _status(event) == "sent"]
+    by_status["deleted"] = [event for event in shared if _status(event) == "deleted"]
     for word in ("read", "played"):
-        told[word] = [event for event in told[word] if direction == "in" or not _by_us(event)]
-    return {word: stamp for word, events in told.items() if (stamp := _first(events))}
+        by_status[word] = [event for event in by_status[word] if direction == "in" or not _by_us(event)]
+    return {word: stamp for word, events in by_status.items() if (stamp := _first(events))}
 
 
 def _direction(events: list[Event]) -> str:
@@ -211,10 +213,10 @@ def _direction(events: list[Event]) -> str:
 
 
 def _origin(events: list[Event]) -> str:
-    told = {event.get("origin") for event in events if event["kind"] == "sent"}
+    origins = {event.get("origin") for event in events if event["kind"] == "sent"}
     if any(event["kind"] == "inbound" and event.get("historical") for event in events):
-        told.add("history")
-    return next((word for word in _ORIGINS if word in told), "none")
+        origins.add("history")
+    return next((word for word in _ORIGINS if word in origins), "none")
 
 
 def _person(events: list[Event], field: str) -> str:
@@ -230,17 +232,17 @@ def _fullness_of_type(word: str) -> tuple[int, str]:
 
 def _word(events: list[Event], field: str) -> str:
     """That of the best sent record, or else of the provider; of equals the earliest, then the smaller."""
-    told = [(_authority(e), _stamp(e), e[field]) for e in events if e.get(field) is not None]
-    return str(min(told)[2]) if told else ""
+    known = [(_authority(e), _stamp(e), e[field]) for e in events if e.get(field) is not None]
+    return str(min(known)[2]) if known else ""
 
 
 def _authority(event: Event) -> int:
     return _ORIGINS.index(event.get("origin") or "api") if event["kind"] == "sent" else len(_ORIGINS)
 
 
-def _first_told(events: list[Event], field: str) -> Any:
-    told = [(_stamp(event), event[field]) for event in events if event.get(field) is not None]
-    return min(told)[1] if told else None
+def _earliest_value(events: list[Event], field: str) -> Any:
+    known = [(_stamp(event), event[field]) for event in events if event.get(field) is not None]
+    return min(known)[1] if known else None
 
 
 def _failure(event: Event) -> tuple[Any, str, str]:
@@ -273,7 +275,7 @@ def bucket(ms: int, zone: str, step: str) -> datetime:
 
 
 def _start_of_hour(ms: int, zone: str) -> datetime:
-    """Goes back quarter by quarter: no arithmetic on local times, which are said twice or never on some days."""
+    """Goes back quarter by quarter: no arithmetic on local times, which occur twice or never on some days."""
     at = datetime.fromtimestamp((ms - ms % QUARTER) / 1000, UTC)
     while at.astimezone(ZoneInfo(zone)).minute:
         at -= timedelta(minutes=15)

@@ -90,7 +90,8 @@ class Tables:
 
     def now(self) -> int:
         """ClickHouse's clock, ms."""
-        return int(self.writer.command("SELECT toUnixTimestamp64Milli(now64(3))"))
+        ((milliseconds,),) = self.writer.query("SELECT toUnixTimestamp64Milli(now64(3))").result_rows
+        return int(milliseconds)
 
 
 def _value(kind: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from dashboards import catalogue
 from dashboards.catalogue import DASHBOARDS
 from dashboards.panel import PARAMETERS, Column, Dashboard, Panel
+from tests.dashboards.panels.messages import FROM_CUSTOMER
 from tests.dashboards.panels.tables import Tables
 from tests.support.clickhouse import Server
 from tests.support.events import NOON, event
@@ -63,14 +64,14 @@ def test_panels_and_dashboards_are_found_by_id() -> None:
 
 
 @each_dashboard
-def test_a_dashboard_says_what_it_answers(dashboard: Dashboard) -> None:
+def test_a_dashboard_has_a_title_a_purpose_and_panels(dashboard: Dashboard) -> None:
     assert dashboard.title.strip()
     assert dashboard.purpose.endswith(("?", "."))
     assert dashboard.panels
 
 
 @each_panel
-def test_words_say_what_it_is_and_what_to_do(panel: Panel) -> None:
+def test_texts_are_sentences_of_a_readable_length(panel: Panel) -> None:
     assert 2 < len(panel.title) < 60
     for text in (panel.meaning, panel.remediation):
         assert text.endswith(".")
@@ -78,6 +79,17 @@ def test_words_say_what_it_is_and_what_to_do(panel: Panel) -> None:
         assert "  " not in text
     assert panel.meaning != panel.remediation
     assert 1 <= panel.width <= 12
+
+
+def test_no_two_panels_have_the_same_title() -> None:
+    titles = [panel.title for panel in PANELS]
+    assert len(set(titles)) == len(titles)
+
+
+@each_panel
+def test_no_two_columns_of_a_panel_have_the_same_title(panel: Panel) -> None:
+    titles = [column.title for column in panel.columns]
+    assert len(set(titles)) == len(titles)
 
 
 @each_panel
@@ -162,7 +174,7 @@ def filled(clickhouse: Server) -> Tables:
         event("status", message_id=name, status=status, at=NOON + 5000, error_code=code)
         for name, status, code in statuses
     ]
-    tables.load([*events, event("inbound", message_id="i", type="text", at=NOON, **{"from": "+4915550002"})])
+    tables.load([*events, event("inbound", message_id="i", type="text", at=NOON, **FROM_CUSTOMER)])
     return tables
 
 

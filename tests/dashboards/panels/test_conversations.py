@@ -21,11 +21,11 @@ SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 START = round(datetime(2026, 11, 2, 9, tzinfo=UTC).timestamp() * 1000)  # a Monday
 
 
-def says(name: str, at: int, customer: str = ANA, **facts: Any) -> dict[str, Any]:
+def received(name: str, at: int, customer: str = ANA, **facts: Any) -> dict[str, Any]:
     return event("inbound", **{"message_id": name, "from": customer, "at": at, "received": at, "type": "text", **facts})
 
 
-def answers(name: str, at: int, customer: str = ANA, **facts: Any) -> dict[str, Any]:
+def sent(name: str, at: int, customer: str = ANA, **facts: Any) -> dict[str, Any]:
     return event("sent", **{"message_id": name, "to": customer, "at": at, "received": at, "type": "text", **facts})
 
 
@@ -39,9 +39,9 @@ def rows(tables: Tables, identifier: str, **values: Any) -> list[Row]:
 
 def test_the_first_response_counts_from_the_first_unanswered_message(tables: Tables) -> None:
     tables.load([
-        says("a1", START), says("a2", START + MINUTE), answers("a3", START + 4 * MINUTE),
-        answers("a4", START + 5 * MINUTE), says("a5", START + HOUR), answers("a6", START + HOUR + 6 * MINUTE),
-        says("b1", START, BEN),
+        received("a1", START), received("a2", START + MINUTE), sent("a3", START + 4 * MINUTE),
+        sent("a4", START + 5 * MINUTE), received("a5", START + HOUR), sent("a6", START + HOUR + 6 * MINUTE),
+        received("b1", START, BEN),
     ])  # fmt: skip
     assert row(tables, "first-response")["response"] == 4 * MINUTE
     assert row(tables, "first-response-p90")["response"] == 6 * MINUTE
@@ -54,8 +54,8 @@ def test_the_edges_of_an_answer(tables: Tables) -> None:
     # How long the answer takes, whether that is within the target, whether it is an answer at all.
     cases = [(0, 1, 1), (5 * MINUTE, 1, 1), (5 * MINUTE + 1, 0, 1), (DAY, 0, 1), (DAY + 1, 0, 0), (-1, 0, 0)]
     tables.load(
-        [says("q", START, source=f"wait {wait}") for wait, *_ in cases],
-        [answers("a", START + wait, source=f"wait {wait}") for wait, *_ in cases],
+        [received("q", START, source=f"wait {wait}") for wait, *_ in cases],
+        [sent("a", START + wait, source=f"wait {wait}") for wait, *_ in cases],
     )
     for wait, in_target, answered in cases:
         chosen = {"sources": [f"wait {wait}"]}
@@ -65,32 +65,39 @@ def test_the_edges_of_an_answer(tables: Tables) -> None:
 
 def test_what_is_no_answer_and_what_asks_nothing(tables: Tables) -> None:
     tables.load([
-        says("q", START),
-        answers("failed", START + MINUTE), event("status", message_id="failed", status="failed", at=START + 2 * MINUTE),
-        answers("group", START + MINUTE, is_group=True), answers("other", START + MINUTE, BEN),
-        answers("elsewhere", START + MINUTE, source="crm"),
-        says("thumb", START + 3 * DAY, BEN, type="reaction"), says("edit", START + 3 * DAY, BEN, type="edit"),
-        says("old", START + 4 * DAY, BEN, historical=True), says("all", START, BEN, is_group=True),
+        received("q", START),
+        sent("failed", START + MINUTE), event("status", message_id="failed", status="failed", at=START + 2 * MINUTE),
+        sent("group", START + MINUTE, is_group=True), sent("other", START + MINUTE, BEN),
+        sent("elsewhere", START + MINUTE, source="crm"),
+        received("thumb", START + 3 * DAY, BEN, type="reaction"), received("edit", START + 3 * DAY, BEN, type="edit"),
+        received("old", START + 4 * DAY, BEN, historical=True), received("all", START, BEN, is_group=True),
     ])  # fmt: skip
     found = row(tables, "answered")
     assert (found["rate"], found["answered"], found["conversations"]) == (0.0, 0, 1)
 
 
 def test_a_day_without_an_answer_begins_a_new_conversation(tables: Tables) -> None:
-    tables.load([says("1", START), says("2", START + DAY), says("3", START + 2 * DAY + 1), says("4", START + 5 * DAY)])
+    tables.load(
+        [
+            received("1", START),
+            received("2", START + DAY),
+            received("3", START + 2 * DAY + 1),
+            received("4", START + 5 * DAY),
+        ]
+    )
     assert row(tables, "answered")["conversations"] == 3
 
 
 def test_repeats_and_late_loads_change_nothing(tables: Tables) -> None:
-    tables.load([answers("a", START + MINUTE)])
-    tables.load([says("q", START), says("q", START)], [says("q", START), answers("a", START + MINUTE)])
+    tables.load([sent("a", START + MINUTE)])
+    tables.load([received("q", START), received("q", START)], [received("q", START), sent("a", START + MINUTE)])
     assert row(tables, "first-response")["response"] == MINUTE
     assert row(tables, "answered")["conversations"] == 1
 
 
 def test_the_last_sunday_of_october_has_25_hours(tables: Tables) -> None:
     first = round(datetime(2026, 10, 24, 22, tzinfo=UTC).timestamp() * 1000)
-    tables.load([says(f"q{n}", first + n * HOUR, f"+49155500{n:02}") for n in range(26)])
+    tables.load([received(f"q{n}", first + n * HOUR, f"+49155500{n:02}") for n in range(26)])
     found = rows(tables, "conversations-over-time", zone="Europe/Berlin")
     assert [(r["at"], r["conversations"]) for r in found if r["series"] == "Not answered"] == [
         (utc(first), 25),
@@ -106,9 +113,9 @@ def test_the_last_sunday_of_october_has_25_hours(tables: Tables) -> None:
 
 def test_the_period_before_is_as_long_and_touches(tables: Tables) -> None:
     tables.load(
-        [says("q", START), answers("a", START + MINUTE)],
-        [says("p", START - 1, BEN), answers("b", START - 1 + 2 * MINUTE, BEN)],
-        [says("o", START - DAY - 1, LID), answers("c", START - DAY, LID)],
+        [received("q", START), sent("a", START + MINUTE)],
+        [received("p", START - 1, BEN), sent("b", START - 1 + 2 * MINUTE, BEN)],
+        [received("o", START - DAY - 1, LID), sent("c", START - DAY, LID)],
     )
     asked = {"start": START, "end": START + DAY}
     assert row(tables, "first-response", **asked) == {"response": MINUTE, "response_before": 2 * MINUTE}
@@ -125,11 +132,11 @@ def now(tables: Tables) -> int:
 
 def test_who_waits_now(tables: Tables, now: int) -> None:
     tables.load([
-        says("a1", now - 30 * MINUTE), says("a2", now - 20 * MINUTE, account="42"),
-        says("b1", now - 2 * HOUR, BEN), answers("b2", now - HOUR, BEN),
-        says("c1", now - 50 * HOUR, LID), says("c2", now - 26 * HOUR, LID),
-        says("d1", now - 8 * DAY, "+4915550004"),
-        says("e1", now - HOUR, "+4915550005"), answers("e2", now - HOUR, "+4915550005"),
+        received("a1", now - 30 * MINUTE), received("a2", now - 20 * MINUTE, account="42"),
+        received("b1", now - 2 * HOUR, BEN), sent("b2", now - HOUR, BEN),
+        received("c1", now - 50 * HOUR, LID), received("c2", now - 26 * HOUR, LID),
+        received("d1", now - 8 * DAY, "+4915550004"),
+        received("e1", now - HOUR, "+4915550005"), sent("e2", now - HOUR, "+4915550005"),
     ])  # fmt: skip
     first, second = rows(tables, "unanswered")
     waited = first.pop("waited")
@@ -145,7 +152,7 @@ def test_who_waits_now(tables: Tables, now: int) -> None:
 
 def test_the_window_runs_from_the_customers_clock_not_from_our_receipt_or_reading(tables: Tables, now: int) -> None:
     tables.load([
-        says("late", now - 22 * HOUR, received=now - HOUR),
+        received("late", now - 22 * HOUR, received=now - HOUR),
         event("status", message_id="late", status="read", from_me=False, at=now - 30 * MINUTE),
     ])  # fmt: skip
     (found,) = rows(tables, "expiring")
@@ -153,7 +160,7 @@ def test_the_window_runs_from_the_customers_clock_not_from_our_receipt_or_readin
 
 
 def test_an_answer_that_failed_leaves_the_customer_waiting(tables: Tables, now: int) -> None:
-    tables.load([says("q", now - HOUR), answers("a", now - 50 * MINUTE)])
+    tables.load([received("q", now - HOUR), sent("a", now - 50 * MINUTE)])
     assert row(tables, "unanswered-count") == {"waiting_chats": 0}
     tables.load([event("status", message_id="a", to=ANA, status="failed", at=now - 40 * MINUTE)])
     assert row(tables, "unanswered-count") == {"waiting_chats": 1}
@@ -163,12 +170,12 @@ def test_an_answer_that_failed_leaves_the_customer_waiting(tables: Tables, now: 
 
 def test_windows_that_close_within_four_hours(tables: Tables, now: int) -> None:
     tables.load([
-        says("early", now - 20 * HOUR + 10 * MINUTE, "+4915550001"),  # 4 h 10 min are left
-        says("answered", now - 23 * HOUR, "+4915550002"), answers("x", now - 22 * HOUR, "+4915550002"),
-        says("waits", now - 21 * HOUR, "+4915550003"),
-        says("waits long", now - 30 * HOUR, "+4915550004"), says("and again", now - 22 * HOUR, "+4915550004"),
-        says("closed", now - 24 * HOUR - MINUTE, "+4915550005"),
-        says("thumb", now - 21 * HOUR, "+4915550006", type="reaction"),
+        received("early", now - 20 * HOUR + 10 * MINUTE, "+4915550001"),  # 4 h 10 min are left
+        received("answered", now - 23 * HOUR, "+4915550002"), sent("x", now - 22 * HOUR, "+4915550002"),
+        received("waits", now - 21 * HOUR, "+4915550003"),
+        received("waits long", now - 30 * HOUR, "+4915550004"), received("and again", now - 22 * HOUR, "+4915550004"),
+        received("closed", now - 24 * HOUR - MINUTE, "+4915550005"),
+        received("thumb", now - 21 * HOUR, "+4915550006", type="reaction"),
     ])  # fmt: skip
     found = rows(tables, "expiring", mask=0)
     assert [(r["number"][-1], r["messages"], r["waiting_since"]) for r in found] == [

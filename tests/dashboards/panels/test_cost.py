@@ -44,10 +44,10 @@ CARD = Costs(
 
 def paid(name: str, at: int, *, to: str = GERMANY, status: str = "delivered", **facts: Any) -> list[dict[str, Any]]:
     """A message that was sent and billed; `facts` go to either event as their fields belong."""
-    pricing = {"pricing_category": "marketing", "pricing_type": "regular", "billable": True} | {
+    pricing: dict[str, Any] = {"pricing_category": "marketing", "pricing_type": "regular", "billable": True} | {
         key: facts.pop(key) for key in ("pricing_category", "pricing_type", "billable") if key in facts
     }
-    shared = {"message_id": name, "to": to} | {
+    shared: dict[str, Any] = {"message_id": name, "to": to} | {
         key: facts.pop(key) for key in ("source", "account", "is_group", "participant") if key in facts
     }
     sent = {**shared, **facts}
@@ -121,8 +121,8 @@ def test_what_was_not_delivered_or_is_called_free_costs_nothing(tables: Tables) 
         paid("failed", at, status="failed"),
         paid("free", at, pricing_type="free_customer_service"),
         paid("entry", at, pricing_type="free_entry_point", billable=None),
-        paid("told-not-billable", at, billable=False),
-        paid("not-told", at, pricing_type=None, pricing_category=None, billable=None),
+        paid("reported-not-billable", at, billable=False),
+        paid("not-reported", at, pricing_type=None, pricing_category=None, billable=None),
         paid("read", at, status="read"),
         paid("type-alone", at, billable=None),
     )
@@ -230,7 +230,11 @@ MOMENTS = [
 ]  # fmt: skip
 _prices = st.sampled_from(["0", "0.00000001", "0.0625", "0.1", "123456.789"])
 _cards = st.builds(
-    lambda found: Costs(rates=tuple(rate(*key, price) for key, price in found.items())),
+    lambda found: Costs(
+        rates=tuple(
+            rate(valid_from, category, country, price) for (valid_from, category, country), price in found.items()
+        )
+    ),
     st.dictionaries(
         st.tuples(
             st.sampled_from(["2026-01-01", "2026-10-01", "2026-10-25", "2026-11-01"]),
@@ -246,7 +250,7 @@ _cards = st.builds(
 @st.composite
 def _events(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["sent", "status", "status"]))
-    shared = {
+    shared: dict[str, Any] = {
         "message_id": draw(st.sampled_from([f"m{n}" for n in range(8)])),
         "source": draw(st.sampled_from(["shop", "shop", "crm"])),
         "account": draw(st.sampled_from(["one", "one", "two", None])),

@@ -48,9 +48,9 @@ def test_days_of_the_zone_newest_first(tables: Tables) -> None:
 
 
 def test_durations_are_exact_and_negative_ones_stand_apart(tables: Tables) -> None:
-    told = [one for n in range(1, 201) for one in message(f"m{n}", delivered=NOON + n * SECOND)]
+    messages = [one for n in range(1, 201) for one in message(f"m{n}", delivered=NOON + n * SECOND)]
     tables.load([
-        *told,
+        *messages,
         *message("clock wrong", delivered=NOON - 1),
         *message("seen", delivered=NOON, read=NOON + 10 * MINUTE),
         *message("seen at once", read=NOON + 20 * MINUTE),
@@ -91,13 +91,13 @@ def test_a_table_of_times_knows_nothing_where_nothing_was_timed(tables: Tables) 
 def test_maturity_compares_only_messages_that_are_old_enough(tables: Tables) -> None:
     now = tables.now()
     ages = {"half an hour": 30 * MINUTE, "two hours": 2 * HOUR, "two days": 2 * DAY, "forty days": 40 * DAY}
-    told = []
+    messages = []
     for name, age in ages.items():
-        told += message(f"{name} quick", now - age, delivered=now - age + SECOND, read=now - age + MINUTE)
-        told += message(f"{name} never", now - age)
+        messages += message(f"{name} quick", now - age, delivered=now - age + SECOND, read=now - age + MINUTE)
+        messages += message(f"{name} never", now - age)
     old = now - 40 * DAY
     tables.load([
-        *told,
+        *messages,
         *message("edge", old, delivered=old + HOUR, read=old + DAY),
         *message("past the edge", old, delivered=old + HOUR + 1, read=old + DAY + 1),
         *message("late", old, read=old + 30 * DAY),

@@ -128,7 +128,7 @@ def test_samples_are_the_hundred_sent_last_with_people_left_out(tables: Tables) 
 
 
 def test_people_are_left_out_wherever_a_provider_spells_them_and_shown_when_wanted(tables: Tables) -> None:
-    told = {
+    texts = {
         "true_5511955550001@c.us_3EB0": ("+5511955550001", "number +5511955550001 is not on WhatsApp"),
         "wamid.1": ("+5511955550001", "error 131026 of 5511955550001"),
         "wamid.2": ("998877665544332@lid", None),
@@ -136,7 +136,7 @@ def test_people_are_left_out_wherever_a_provider_spells_them_and_shown_when_want
         "wamid.4": (None, None),
     }
     tables.load([
-        one for place, (name, (to, title)) in enumerate(told.items())
+        one for place, (name, (to, title)) in enumerate(texts.items())
         for one in failed(name, at=NOON - place * SECOND, to=to, title=title)
     ])  # fmt: skip
     assert rows(tables, "failure-samples", "message", "recipient", "title") == [
@@ -147,7 +147,7 @@ def test_people_are_left_out_wherever_a_provider_spells_them_and_shown_when_want
         ("wamid.4", "", ""),
     ]
     assert rows(tables, "failure-samples", "message", "recipient", "title", mask=0) == [
-        (name, to or "", title or "") for name, (to, title) in told.items()
+        (name, to or "", title or "") for name, (to, title) in texts.items()
     ]
 
 

@@ -108,7 +108,7 @@ def test_a_delivery_since_says_that_the_number_exists(tables: Tables, old: int) 
     tables.load(evidence)
     assert listed(tables)[0]["confidence"] == "high"
     at = old + 9 * DAY
-    shared = {"message_id": "m", "to": BRAZIL}
+    shared: dict[str, Any] = {"message_id": "m", "to": BRAZIL}
     tables.load([event("sent", at=at - HOUR, **shared), event("status", at=at, status="delivered", **shared)])
     (row,) = listed(tables)
     assert (row["confidence"], row["last_activity_at"], row["sends"]) == ("low", utc(at), 4)
@@ -178,9 +178,9 @@ def _events(draw: st.DrawFn) -> dict[str, Any]:
         "is_group": draw(st.sampled_from([None, None, None, None, True])),
         "historical": draw(st.sampled_from([None, None, None, True])),
     }
+    facts["from" if kind == "inbound" else "to"] = customer
     if kind == "inbound":
-        return event("inbound", type="text", **facts, **{"from": customer})
-    facts["to"] = customer
+        return event("inbound", type="text", **facts)
     if kind == "status":
         facts["status"] = draw(st.sampled_from(["pending", "sent", "failed", "failed", "failed", "delivered", "read"]))
         if facts["status"] == "failed":

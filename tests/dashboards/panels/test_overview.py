@@ -6,7 +6,7 @@ import pytest
 
 from dashboards.catalogue import panel
 from dashboards.panel import Panel
-from tests.dashboards.panels.messages import HOUR, MINUTE, delivered, failed, message
+from tests.dashboards.panels.messages import FROM_CUSTOMER, HOUR, MINUTE, delivered, failed, message
 from tests.dashboards.panels.model import QUARTER, utc
 from tests.dashboards.panels.random_data import ms
 from tests.dashboards.panels.tables import Tables
@@ -134,7 +134,7 @@ def test_members_of_a_group_stand_apart_and_its_parent_leaves(tables: Tables) ->
 def test_history_and_answers_are_not_sent(tables: Tables) -> None:
     tables.load([
         event("sent", message_id="old", at=NOON, origin="history", historical=True),
-        event("inbound", message_id="in", at=NOON, type="text", **{"from": "+4915550002"}),
+        event("inbound", message_id="in", at=NOON, type="text", **FROM_CUSTOMER),
         event("inbound", message_id="in group", at=NOON, type="text", is_group=True, participant="+4915550003"),
         event("status", message_id="in", status="read", at=NOON + 1, from_me=False),
     ])  # fmt: skip
@@ -204,7 +204,7 @@ def test_filters_hold_for_all_but_what_customers_write(tables: Tables) -> None:
         *delivered("a", campaign="spring", template="offer"),
         *delivered("b", campaign="summer", template="offer"),
         *delivered("c", campaign="it's \\ \x00 --", template="bill", source="crm"),
-        event("inbound", message_id="i", at=NOON, type="text", source="crm", **{"from": "+4915550002"}),
+        event("inbound", message_id="i", at=NOON, type="text", source="crm", **FROM_CUSTOMER),
     ])  # fmt: skip
     asked: list[tuple[dict[str, list[str]], int, int]] = [
         ({}, 3, 1),

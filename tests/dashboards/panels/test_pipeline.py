@@ -129,8 +129,8 @@ def test_layers_tell_how_far_they_are(tables: Tables) -> None:
 def stored(name: str, received: int, latency: int, kind: str = "inbound", **facts: Any) -> dict[str, Any]:
     """An event that became queryable so many ms after its arrival."""
     request = facts.pop("request", name)
-    told = event(kind, message_id=name, received=received, request=request, at=START, **facts)
-    return {**told, "stored_at": utc(received + latency).isoformat()}
+    stored_event = event(kind, message_id=name, received=received, request=request, at=START, **facts)
+    return {**stored_event, "stored_at": utc(received + latency).isoformat()}
 
 
 def test_latency_is_that_of_all_events_and_repeats_do_not_count(tables: Tables) -> None:

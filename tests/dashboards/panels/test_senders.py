@@ -23,19 +23,19 @@ def rows(tables: Tables, identifier: str, **values: Any) -> list[Row]:
     return tables.rows(catalogue.panel(identifier), **values)
 
 
-def told(at: int, state: str, word: str = "connection.update", **facts: Any) -> dict[str, Any]:
+def state_event(at: int, state: str, word: str = "connection.update", **facts: Any) -> dict[str, Any]:
     return event("system", at=at, received=at, event=word, state=state, **{"account": "one", **facts})
 
 
 # --- states ---
 
 
-def test_the_newest_word_of_the_provider_and_since_when_it_holds(tables: Tables) -> None:
+def test_the_last_reported_state_and_since_when_it_applies(tables: Tables) -> None:
     tables.load([
-        told(START, "connected"), told(START + HOUR, "disconnected", raw_state="close"),
-        told(START + 3 * HOUR, "disconnected", raw_state="refused"), told(START + 4 * HOUR, "unknown"),
-        told(START, "connected", account="two"), told(START, "disconnected", account="two", source="crm"),
-        told(START + HOUR, "connected", account="two", source="crm"),
+        state_event(START, "connected"), state_event(START + HOUR, "disconnected", raw_state="close"),
+        state_event(START + 3 * HOUR, "disconnected", raw_state="refused"), state_event(START + 4 * HOUR, "unknown"),
+        state_event(START, "connected", account="two"), state_event(START, "disconnected", account="two", source="crm"),
+        state_event(START + HOUR, "connected", account="two", source="crm"),
     ])  # fmt: skip
     found = rows(tables, "senders-states")
     assert [(r["source"], r["account"], r["state"], r["provider_state"], r["since"], r["trouble"]) for r in found] == [
@@ -48,17 +48,17 @@ def test_the_newest_word_of_the_provider_and_since_when_it_holds(tables: Tables)
 
 
 def test_a_late_webhook_of_the_past_changes_no_state_and_a_repeat_no_time(tables: Tables) -> None:
-    connected = [told(START + HOUR, "connected")]
-    tables.load(connected, connected, [{**told(START, "banned"), "received_at": utc(START + DAY).isoformat()}])
+    connected = [state_event(START + HOUR, "connected")]
+    tables.load(connected, connected, [{**state_event(START, "banned"), "received_at": utc(START + DAY).isoformat()}])
     assert [(r["state"], r["since"]) for r in rows(tables, "senders-states")] == [("connected", utc(START + HOUR))]
 
 
 def test_a_good_quality_does_not_lift_a_ban_and_a_template_is_no_state(tables: Tables) -> None:
     tables.load([
-        told(START, "banned", "account_update", raw_state="DISABLED_UPDATE"),
-        told(START + HOUR, "ok", "phone_number_quality_update", raw_state="UNFLAGGED"),
-        told(START + HOUR, "ok", "account_review_update", raw_state="APPROVED"),
-        told(START + 2 * HOUR, "limited", "message_template_status_update", raw_state="PAUSED"),
+        state_event(START, "banned", "account_update", raw_state="DISABLED_UPDATE"),
+        state_event(START + HOUR, "ok", "phone_number_quality_update", raw_state="UNFLAGGED"),
+        state_event(START + HOUR, "ok", "account_review_update", raw_state="APPROVED"),
+        state_event(START + 2 * HOUR, "limited", "message_template_status_update", raw_state="PAUSED"),
     ])  # fmt: skip
     assert [(r["topic"], r["state"]) for r in rows(tables, "senders-states")] == [
         ("Connection", "banned"),
@@ -66,18 +66,18 @@ def test_a_good_quality_does_not_lift_a_ban_and_a_template_is_no_state(tables: T
         ("Review", "ok"),
     ]
     assert rows(tables, "senders-in-trouble") == [{"senders": 1}]
-    tables.load([told(START + 3 * HOUR, "ok", "account_update", raw_state="REINSTATE")])
+    tables.load([state_event(START + 3 * HOUR, "ok", "account_update", raw_state="REINSTATE")])
     assert rows(tables, "senders-in-trouble") == [{"senders": 0}]
 
 
-def test_warnings_are_those_of_the_range_the_newest_first_and_tell_no_phone(tables: Tables) -> None:
+def test_warnings_are_those_of_the_range_the_newest_first_and_show_no_phone_number(tables: Tables) -> None:
     tables.load([
-        told(START, "limited", "message_template_status_update", raw_state="PAUSED", reason_code="LOW_QUALITY"),
-        told(START + HOUR, "unknown", "account_alerts", raw_state="+5511955550001 reported"),
-        told(START + 2 * HOUR, "ok", "phone_number_quality_update", raw_state="UNFLAGGED"),
-        told(START + 2 * HOUR, "connected"), told(START + 2 * HOUR, "unknown", "groups.update"),
-        told(START + 3 * HOUR, "", "messages", error_code="131031", error_title="Locked"),
-        told(START + DAY, "banned", "account_update"),
+        state_event(START, "limited", "message_template_status_update", raw_state="PAUSED", reason_code="LOW_QUALITY"),
+        state_event(START + HOUR, "unknown", "account_alerts", raw_state="+5511955550001 reported"),
+        state_event(START + 2 * HOUR, "ok", "phone_number_quality_update", raw_state="UNFLAGGED"),
+        state_event(START + 2 * HOUR, "connected"), state_event(START + 2 * HOUR, "unknown", "groups.update"),
+        state_event(START + 3 * HOUR, "", "messages", error_code="131031", error_title="Locked"),
+        state_event(START + DAY, "banned", "account_update"),
     ])  # fmt: skip
     found = rows(tables, "senders-warnings", start=START, end=START + DAY)
     assert [(r["event"], r["provider_state"], r["reason"], r["error_code"]) for r in found] == [
