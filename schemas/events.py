@@ -130,7 +130,7 @@ def fullness(facts: Mapping[str, Any]) -> int:
 
 
 def _converted(wanted: type, value: Json) -> str | float | int | bool | None:
-    """The value in the wanted JSON type if it can be said in it, else None: one odd value must not stop a load."""
+    """The same value in the wanted JSON type, or None if it has none: a value of a wrong type must not stop a load."""
     if wanted is bool:
         return _as_bool(value)
     if wanted is str:

@@ -16,13 +16,6 @@ PACKAGES = ("schemas", "ingest", "streams", "dashboards", "deploy")
 ALLOWED = {"schemas": set(), "ingest": {"schemas"}, "streams": {"schemas"}, "dashboards": {"schemas"}}
 CLIENT_LIBRARIES = ("aiohttp", "aiokafka", "clickhouse_connect", "faust", "mode", "rocksdict", "chdb")
 
-# Exceptions that are still to be removed; no name may be added.
-PENDING_CYCLES: set[str] = set()
-PENDING_PRIVATE_NAMES = {
-    "streams.analytics.rollups._chosen",
-    "deploy.cli.commands.check._check",
-}
-
 
 @cache
 def tree_of(path: Path) -> ast.Module:
@@ -95,7 +88,7 @@ def test_the_parts_of_a_package_import_each_other_in_one_direction(package: str)
         part = ".".join(name.split(".")[:2])
         parts = {".".join(module.split(".")[:2]) for module in imported_modules(path)}
         graph.setdefault(part, set()).update(each for each in parts if each.startswith(f"{package}.") and each != part)
-    assert cycle_in(graph) == [] or package in PENDING_CYCLES
+    assert cycle_in(graph) == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -135,13 +128,13 @@ def private_uses(name: str, path: Path) -> Iterator[str]:
             if is_private(word) and (outside or not name.startswith(".".join(words[:index]) + ".")):
                 yield f"{name}:{line} imports {imported}"
     for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and is_private(node.attr):
-            yield from [f"{name}:{node.lineno} uses {node.value.id}.{node.attr}"] if node.value.id in ours else []
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in ours and is_private(attribute):
+                yield f"{name}:{node.lineno} uses {owner}.{attribute}"
 
 
 def test_private_names_are_not_used_from_elsewhere() -> None:
-    uses = {use for name, path in all_files().items() for use in private_uses(name, path)}
-    assert {use for use in uses if use.rpartition(" ")[2] not in PENDING_PRIVATE_NAMES} == set()
+    assert [use for name, path in all_files().items() for use in private_uses(name, path)] == []
 
 
 def test_a_provider_of_your_own_needs_one_module() -> None:

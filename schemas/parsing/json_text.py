@@ -1,7 +1,7 @@
 """JSON in and out, tolerant of what providers really send.
 
 orjson is strict and fast. What it refuses but the standard library takes (lone surrogates, NaN, integers beyond 64
-bits) is read by the latter, so that one odd character does not cost a body of a thousand updates.
+bits) is read by the latter, so that one such character does not cost a body of a thousand updates.
 """
 
 import gc

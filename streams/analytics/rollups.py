@@ -66,7 +66,7 @@ class Rollups:
         """
         began = time.monotonic()
         rows = self._client.query(_DUE).result_rows
-        due, everything = _chosen(rows)
+        due, everything = select_due(rows)
         if rows:
             parameters = {"generation": int(rows[0][5])}
             work = [rollup for rollup in ROLLUPS if due[rollup.name]]
@@ -81,8 +81,8 @@ class Rollups:
         return sum(map(len, due.values()))
 
 
-def _chosen(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, list[Pair]], bool]:
-    """What a pass takes of the rows of _DUE, by rollup, and whether that is all that is due."""
+def select_due(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, list[Pair]], bool]:
+    """The rows of _DUE that one pass takes, by rollup, and whether these are all that are due."""
     taken: dict[str, list[Pair]] = defaultdict(list)
     spent: dict[tuple[str, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
     everything = True

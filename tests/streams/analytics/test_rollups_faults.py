@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.analytics import copy, rollups
-from streams.analytics.rollups import Rollups, _chosen
+from streams.analytics.rollups import Rollups, select_due
 from tests.streams.analytics.rollup_model import DAY, HOUR, MIDNIGHT, Unit
 from tests.streams.analytics.rollup_tables import DATABASE, Tables
 from tests.support.clickhouse import ADMIN, Server
@@ -235,27 +235,27 @@ def due(name: str, day: int, changes: int, queue: int) -> tuple[str, str, date, 
 
 def test_old_days_get_their_share_beside_today() -> None:
     rows = [due("outbound", 0, 700_000, 0), due("outbound", 1, 700_000, 0), due("outbound", 2, 10, 1)]
-    taken, everything = _chosen(rows)
+    taken, everything = select_due(rows)
     assert [day for _, day, _ in taken["outbound"]] == [DAYS[0], DAYS[2]]
     assert not everything
 
 
 def test_a_day_larger_than_the_budget_is_rebuilt_alone() -> None:
-    taken, everything = _chosen([due("outbound", 0, 10**9, 0), due("turns", 1, 10**9, 0), due("turns", 2, 1, 0)])
+    taken, everything = select_due([due("outbound", 0, 10**9, 0), due("turns", 1, 10**9, 0), due("turns", 2, 1, 0)])
     assert {name: len(pairs) for name, pairs in taken.items()} == {"outbound": 1, "turns": 1}
     assert not everything
 
 
 def test_looking_again_never_makes_a_pass_incomplete() -> None:
     rows = [due("outbound", day, 60_000, 2) for day in range(3)]
-    taken, everything = _chosen(rows)
+    taken, everything = select_due(rows)
     assert len(taken["outbound"]) == 1
     assert everything
 
 
 def test_no_statement_names_more_days_than_a_url_holds() -> None:
     rows = [due("outbound", 0, 1, 1) for _ in range(5000)]
-    taken, everything = _chosen(rows)
+    taken, everything = select_due(rows)
     assert len(taken["outbound"]) == 250
     assert not everything
 
