@@ -1,10 +1,10 @@
 """A worker that never acknowledges record 50 and then asks for a commit: commit_hole.py BOOTSTRAP FOLDER stock|ours.
 
-Prints the offset that Kafka then holds for its group, and goes on until it is killed.
+Prints the committed offset of its group in Kafka, and runs until it is killed.
 """
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import TopicPartition
@@ -18,8 +18,9 @@ NEVER = 50
 
 
 def main() -> None:
+    """Runs the worker."""
     bootstrap, folder, kind = sys.argv[1:]
-    partition_batches.BATCH_RECORDS = 1  # a batch is then what a message is to stock Faust
+    partition_batches.BATCH_RECORDS = 1  # then a batch is one record, as a message of stock Faust
     make = faust.App if kind == "stock" else BatchApp
     app = make(
         f"hole-{kind}", broker=f"kafka://{bootstrap}", datadir=folder, web_enabled=False, topic_allow_declare=False,
@@ -37,13 +38,13 @@ def main() -> None:
             if event.message.offset != NEVER:
                 event.ack()
             if event.message.offset == NEVER - 1:
-                await app.consumer.commit(start_new_transaction=False)  # so that 50 is the next that it expects
+                await app.consumer.commit(start_new_transaction=False)  # so that record 50 is the next to commit
             seen += 1
             if seen == RECORDS:
                 await app.consumer.commit(start_new_transaction=False)
-                consumer = app.consumer._thread._consumer
+                thread: Any = cast("Any", app.consumer)._thread
                 partition = TopicPartition(TOPIC, 0)
-                committed = await app.consumer._thread.call_thread(consumer.committed, partition)
+                committed = await thread.call_thread(thread._consumer.committed, partition)
                 sys.stdout.write(f"committed {committed}\n")
                 sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Stock Faust commits past a message that was never acknowledged, and a restart then loses it. Ours does not."""
+"""Stock Faust commits past an unacknowledged message, which a restart then loses; our consumer does not."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from tests.e2e.commit_hole import NEVER, RECORDS
 ROOT = Path(__file__).parents[2]
 
 
-async def test_what_kafka_holds_while_one_record_is_unacknowledged(tmp_path: Path) -> None:
+async def test_no_offset_is_committed_past_an_unacknowledged_record(tmp_path: Path) -> None:
     with Broker(tmp_path / "kafka") as broker:
         await ensure_topics(broker.bootstrap, 1, 1, -1, (RAW,))
         producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
@@ -27,7 +27,7 @@ async def test_what_kafka_holds_while_one_record_is_unacknowledged(tmp_path: Pat
 
 
 def committed_by(kind: str, broker: Broker, folder: Path) -> int:
-    """The offset that Kafka holds for a worker of this kind, which is then killed."""
+    """The committed offset of a worker of this kind, which is then killed."""
     command = [sys.executable, "-m", "tests.e2e.commit_hole", broker.bootstrap, str(folder / kind), kind]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None

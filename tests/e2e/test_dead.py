@@ -12,7 +12,7 @@ from schemas.providers.base import Provider
 from streams.replay.retry import Place, Progress, retry
 from tests.support.stack import Stack, wait_until
 
-NEW_SHAPE = [json.dumps({"v": 9, "said": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]
+NEW_SHAPE = [json.dumps({"v": 9, "words": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]
 BROKEN = b'{"event": "message.rec'
 
 
@@ -20,21 +20,25 @@ def letters(stack: Stack) -> list[dict[str, Any]]:
     return stack.query("SELECT reason, raw.partition AS p, raw.offset AS o, raw.index AS i FROM dead_letters")
 
 
-async def again(stack: Stack, places: list[Place]) -> Progress:
+async def retried(stack: Stack, places: list[Place]) -> Progress:
+    """The last progress of a retry in this process."""
     return [step async for step in retry(stack.config, places)][-1]
 
 
-def mended() -> Provider:
-    """The provider after an update: it knows the new shape."""
+def fixed_provider() -> Provider:
+    """The provider after an update: it parses the new shape."""
 
     def parse(body: bytes) -> Any:
-        return elements_of(body, lambda root: [Parsed("inbound", {"message_id": root["id"], "text": root["said"]})])
+        def read(root: Any) -> list[Parsed]:
+            return [Parsed("inbound", {"message_id": root["id"], "text": root["words"]})]
+
+        return elements_of(body, read)
 
     old = registry.built_in()["zapini"]
     return Provider(name="zapini", verify=old.verify, parse=parse, signed=False)
 
 
-async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_fix_a_retry_makes_each_body_an_event_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for body in (*NEW_SHAPE, BROKEN):
         assert stack.post("/webhooks/zapini", body)[0] == 200
     wait_until("all are dead letters", lambda: len(letters(stack)) == 4)
@@ -48,13 +52,13 @@ async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monke
     assert "message.rec" not in shown.stdout
     assert stack.run("dead", "show", broken, "--body").stdout.encode() == BROKEN
 
-    said = stack.run("dead", "retry", "--all").stdout
-    assert "tried 4: 0 understood now, 4 still dead" in said
+    output = stack.run("dead", "retry", "--all").stdout
+    assert "tried 4: 0 understood now, 4 still dead" in output
 
     places = [Place(one["p"], one["o"], one["i"]) for one in letters(stack)]
-    monkeypatch.setitem(registry.built_in(), "zapini", mended())
+    monkeypatch.setitem(registry.built_in(), "zapini", fixed_provider())
     for _ in range(2):  # the second time finds nothing new
-        step = await again(stack, places)
+        step = await retried(stack, places)
         assert (step.resolved, step.dead, step.gone) == (3, 1, 0)
     stack.wait_until_loaded()
     assert stack.query("SELECT count() AS n FROM events") == [{"n": 3}]
@@ -65,7 +69,7 @@ async def test_after_a_fix_a_retry_makes_events_of_them_once(stack: Stack, monke
     assert stack.query("SELECT count() AS n FROM messages") == [{"n": 3}]
 
 
-def test_what_is_asked_for_wrongly_is_said_in_one_sentence(bare_kafka: Stack) -> None:
+def test_wrong_arguments_are_answered_by_one_sentence(bare_kafka: Stack) -> None:
     for arguments, sentence in (
         (("retry",), "say which: an ID, a filter, or --all"),
         (("show", "nonsense"), "'nonsense' is no ID"),

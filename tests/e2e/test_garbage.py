@@ -1,4 +1,4 @@
-"""Foreign records in our topics: whatever stands there, the workers go on and what is good counts."""
+"""Records of other programs in our topics: no worker stops, and valid records are loaded."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.events import NOON, event
 from tests.support.stack import Stack, put
 
 GOOD = event("status", message_id="good", status="read", at=NOON)
-BENT: list[dict[str, Any]] = [
+INVALID: list[dict[str, Any]] = [
     {"received_at": "yesterday"},
     {"received_at": "2026-11-20"},
     {"received_at": "0001-01-01T00:00:00Z"},
@@ -32,13 +32,13 @@ BENT: list[dict[str, Any]] = [
     {"raw": {"topic": "wa.raw"}},
     {"raw": {"topic": "wa.raw", "partition": "x", "offset": 0, "index": 0}},
 ]
-NO_EVENTS = [b"", b" ", b"{", b"\xff\xfe", b"null", b"[]", b"5", b"{}", b'{"kind":"status"}', b"[" * 100_000, None]
+NOT_EVENTS = [b"", b" ", b"{", b"\xff\xfe", b"null", b"[]", b"5", b"{}", b'{"kind":"status"}', b"[" * 100_000, None]
 HEADERS = {"source": "meta", "provider": "meta", "received_at": "2026-11-20T12:00:00.000Z", "request_id": "r"}
 
 
-def test_foreign_records_stop_no_worker_and_the_good_one_behind_them_counts(stack: Stack) -> None:
-    events = [orjson.dumps({**GOOD, **bent}) for bent in BENT]
-    letters = [*NO_EVENTS, orjson.dumps({"raw": 5}), orjson.dumps({"reason": ["a"]}), b'{"detail":"']
+def test_foreign_records_stop_no_worker_and_the_valid_one_behind_them_is_loaded(stack: Stack) -> None:
+    events = [orjson.dumps({**GOOD, **invalid}) for invalid in INVALID]
+    letters = [*NOT_EVENTS, orjson.dumps({"raw": 5}), orjson.dumps({"reason": ["a"]}), b'{"detail":"']
     raw: list[tuple[str, bytes | None, dict[str, Any]]] = [
         (RAW.name, b"{}", {}),
         (RAW.name, None, HEADERS),
@@ -49,7 +49,7 @@ def test_foreign_records_stop_no_worker_and_the_good_one_behind_them_counts(stac
         (RAW.name, b'{"message_id":"far"}\n' + b"x\n" * 400_000, {**HEADERS, "kind": "sent"}),
     ]
     put(stack, raw)
-    put(stack, [(EVENTS.name, value, {}) for value in [*NO_EVENTS, *events]])
+    put(stack, [(EVENTS.name, value, {}) for value in [*NOT_EVENTS, *events]])
     put(stack, [(DEAD.name, value, {}) for value in letters])
     put(stack, [(EVENTS.name, orjson.dumps(GOOD), {})])
     put(stack, [(RAW.name, b'{"message_id":"near"}', {**HEADERS, "kind": "sent"})])

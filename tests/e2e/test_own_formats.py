@@ -1,4 +1,4 @@
-"""Formats that only the settings know, the whole way: a provider of one's own, a mapping, addresses that go on."""
+"""Formats of the settings end to end: a provider of one's own, a mapping, addresses with a secret and a subpath."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ LATER_RULE = 'rules = [{ kind = "status", fields = { message_id = "id || nr", st
 
 @pytest.fixture
 def own(bare_kafka: Stack) -> Stack:
-    """The stack with a folder of providers and with such sources."""
+    """The stack with a folder of own providers and with sources for them."""
     folder = bare_kafka.folder
     (folder / "mine").mkdir()
     (folder / "mine" / "acme.py").write_text(ACME.read_text())
@@ -46,7 +46,7 @@ def found(stack: Stack) -> list[tuple[str, str, str]]:
     return [(row["source"], row["kind"], row["message_id"]) for row in rows]
 
 
-def test_from_the_address_to_the_tables_and_again_after_a_change(own: Stack) -> None:
+def test_bodies_of_own_formats_reach_the_tables_and_are_parsed_again_after_a_change(own: Stack) -> None:
     message = json.dumps({"id": "A-1", "phone": "5511955554444", "words": "oi"}).encode()
     assert own.post("/webhooks/acme", message)[0] == 401
     assert own.post("/webhooks/acme", message, {"X-Acme": TOKEN})[0] == 200

@@ -1,30 +1,30 @@
-"""The whole way on real Kafka and ClickHouse, and what happens when parts of it are really killed."""
+"""Traffic end to end on real Kafka and ClickHouse, also while parts of the stack are killed."""
 
-import asyncio
 import hmac
 import random
 import shutil
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.process.tasks import EXIT_BROKEN
 from schemas.topics import MESSAGES
+from tests.e2e.topic_records import records_of
 from tests.support.stack import META_SECRET, TOKEN, Stack, wait_until
 
 START = 1_795_132_800  # 2026-11-20T00:00:00Z, in s
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-# Everything of `messages` that facts decide; first_seen_at is our clock but stands in the raw record, so it counts too.
+# All columns of `messages`; first_seen_at is a time of our own clock, but it is stored in the raw record.
 DIGEST = "SELECT count() AS n, groupBitXor(sipHash64(*)) AS digest FROM (SELECT * FROM messages)"
 
 
 def signed(statuses: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
-    """A body of Meta's with its signature."""
+    """A Meta body with its signature header."""
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "5511900001111", "phone_number_id": "700600500400300"},
@@ -36,7 +36,7 @@ def signed(statuses: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
 
 
 class Traffic:
-    """Seeded messages with a truth told without the product's algebra: counts by day."""
+    """Seeded messages and their expected counts by day, computed without the product's own rules."""
 
     def __init__(self, messages: int, seed: int) -> None:
         rng = random.Random(seed)  # noqa: S311
@@ -53,7 +53,7 @@ class Traffic:
             if fate == "read" and rng.random() < 0.2:
                 words.remove("delivered")
             for step, word in enumerate(words):
-                status = {
+                status: dict[str, Any] = {
                     "id": message_id,
                     "status": word,
                     "timestamp": str(sent_at + step * rng.choice([1, 90, 90_000])),
@@ -77,7 +77,7 @@ class Traffic:
         rng.shuffle(self.posts)
 
     def post(self, stack: Stack, *, threads: int = 4) -> None:
-        """Posts everything; what is not answered 200 is sent again, as providers do."""
+        """Posts every body until it is answered 200, as providers do."""
 
         def one(post: tuple[str, bytes, dict[str, str]]) -> None:
             path, body, headers = post
@@ -104,6 +104,15 @@ def rates(stack: Stack) -> dict[str, dict[str, int]]:
     return {row.pop("day"): row for row in rows}
 
 
+def event_rows(stack: Stack) -> int:
+    return int(stack.query("SELECT count() AS n FROM event_log")[0]["n"])
+
+
+def moved_on(stack: Stack, posting: Future[None], seen: int) -> bool:
+    """Whether there are more rows than `seen`, or nothing more to post."""
+    return posting.done() or event_rows(stack) > seen
+
+
 def digest(stack: Stack) -> tuple[int, int]:
     (row,) = stack.query(DIGEST)
     return row["n"], row["digest"]
@@ -111,24 +120,7 @@ def digest(stack: Stack) -> tuple[int, int]:
 
 def published(stack: Stack) -> dict[str, dict[str, Any]]:
     """The newest row of every unit in wa.messages, by its key."""
-
-    async def read() -> dict[str, dict[str, Any]]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(MESSAGES.name, number) for number in range(stack.config.kafka.partitions)]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning()
-            ends = await consumer.end_offsets(partitions)
-            rows: dict[str, dict[str, Any]] = {}
-            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    rows.update({record.key.decode(): orjson.loads(record.value) for record in records})
-            return rows
-        finally:
-            await consumer.stop()
-
-    return asyncio.run(read())
+    return {record.key.decode(): orjson.loads(record.value) for record in records_of(stack, MESSAGES.name)}
 
 
 def in_clickhouse(stack: Stack) -> dict[str, dict[str, Any]]:
@@ -140,15 +132,15 @@ def in_clickhouse(stack: Stack) -> dict[str, dict[str, Any]]:
     return {orjson.dumps([row["source"], row["message_id"], row["participant"]]).decode(): row for row in rows}
 
 
-def test_signed_traffic_becomes_true_rates_and_a_replay_changes_nothing(stack: Stack) -> None:
+def test_signed_traffic_gives_the_expected_rates_and_a_replay_changes_nothing(stack: Stack) -> None:
     traffic = Traffic(300, seed=7)
     traffic.post(stack)
     stack.wait_until_loaded()
     assert rates(stack) == traffic.truth
     before = digest(stack)
 
-    told = stack.run("replay", "--from", "beginning").stdout
-    assert f"replayed {len(traffic.posts):,} bodies from beginning" in told
+    output = stack.run("replay", "--from", "beginning").stdout
+    assert f"replayed {len(traffic.posts):,} bodies from beginning" in output
     assert digest(stack) == before
     assert published(stack) == in_clickhouse(stack)
 
@@ -159,9 +151,9 @@ def test_signed_traffic_becomes_true_rates_and_a_replay_changes_nothing(stack: S
         orjson.loads(traffic.posts[0][1]).get("message_id")
         or stack.query("SELECT message_id FROM messages")[0]["message_id"]
     )
-    story = stack.run("message", message_id).stdout
-    assert message_id in story
-    assert "template" in story
+    timeline = stack.run("message", message_id).stdout
+    assert message_id in timeline
+    assert "template" in timeline
     assert stack.run("message", "wamid.nobody", check=False).returncode == 1
 
 
@@ -170,18 +162,15 @@ def test_nothing_is_lost_or_doubled_when_every_part_is_killed_in_the_middle(stac
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(traffic.post, stack)
         for part in ("load", "normalise", "ingest", "clickhouse", "load", "kafka", "normalise"):
-            seen = stack.query("SELECT count() AS n FROM event_log")[0]["n"]
+            seen = event_rows(stack)
             stack.kill(part)
             stack.start(part)
-            if part == "kafka":  # a worker that cannot reach its broker ends itself: do what the supervisor does
+            if part == "kafka":  # a worker without its broker ends: restart it as the supervisor does
                 for stage in ("normalise", "load"):
                     stack.kill(stage)
                     stack.start(stage)
             stack.ready()
-            wait_until(
-                f"work goes on after {part} was killed",
-                lambda seen=seen: posting.done() or stack.query("SELECT count() AS n FROM event_log")[0]["n"] > seen,
-            )
+            wait_until(f"events are loaded after {part} was killed", partial(moved_on, stack, posting, seen))
         posting.result(300)
     stack.wait_until_loaded()
     assert rates(stack) == traffic.truth
@@ -215,7 +204,7 @@ def test_a_lost_worker_state_a_second_replay_and_empty_tables_end_in_the_same_di
     assert rates(stack) == traffic.truth
 
 
-def test_bodies_that_cannot_be_understood_are_kept_with_a_reason_and_their_siblings_count(stack: Stack) -> None:
+def test_unparsable_elements_become_dead_letters_with_a_reason_and_their_siblings_count(stack: Stack) -> None:
     good = {"id": "wamid.good", "status": "sent", "timestamp": str(START), "recipient_id": "5511955550001"}
     assert stack.post("/webhooks/meta", *signed([good, "no object", {**good, "id": None}]))[0] == 200  # type: ignore[list-item]
     broken = b'{"object": "whatsapp_business_account", "entry": [{'
@@ -238,13 +227,13 @@ def test_bodies_that_cannot_be_understood_are_kept_with_a_reason_and_their_sibli
         assert "5511955550001" not in stack.logs(part)
 
 
-def test_a_worker_that_stood_still_ends_itself_and_its_successor_goes_on(stack: Stack) -> None:
+def test_a_worker_that_was_suspended_ends_and_its_successor_continues(stack: Stack) -> None:
     stack.kill("load", signal.SIGSTOP)
     Traffic(50, seed=10).post(stack)
     beat = stack.heartbeat("load")["at"]
     wait_until("half a session has passed", lambda: time.time() - beat > stack.config.streams.session_seconds)
     stack.kill("load", signal.SIGCONT)
-    assert wait_until("the worker ends itself", lambda: stack.processes["load"].poll()) == EXIT_BROKEN
+    assert wait_until("the suspended worker ends", lambda: stack.processes["load"].poll()) == EXIT_BROKEN
     stack.start("load")
     stack.ready()
     stack.wait_until_loaded()
@@ -257,7 +246,7 @@ def test_two_load_workers_share_the_work_and_one_that_is_killed_is_replaced(stac
     traffic = Traffic(600, seed=11)
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(traffic.post, stack)
-        wait_until("events arrive", lambda: stack.query("SELECT count() AS n FROM event_log")[0]["n"] > 100)
+        wait_until("events arrive", lambda: event_rows(stack) > 100)
         stack.kill("load-1")
         posting.result(300)
     stack.wait_until_loaded()

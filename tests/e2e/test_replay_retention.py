@@ -1,4 +1,4 @@
-"""A replay while retention deletes what it is about to read: it goes on with what is left, and ends."""
+"""A replay whose records are deleted by retention meanwhile reads the remaining ones and ends."""
 
 import asyncio
 
@@ -9,10 +9,10 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from schemas.topics import RAW
 from streams.replay.reader import Wanted, replay
 from streams.replay.sinks import ToStreams
-from tests.e2e.test_garbage import HEADERS, put
-from tests.support.stack import Stack
+from tests.e2e.test_garbage import HEADERS
+from tests.support.stack import Stack, put
 
-PAD = "x" * 3 * 1024 * 1024  # two of them are more than the client reads ahead
+PAD = "x" * 3 * 1024 * 1024  # two of them are more than the client prefetches
 
 
 @pytest.mark.parametrize("kept", [1, 0])
@@ -32,4 +32,4 @@ def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(bare_kafka: Sta
 
     total, events = asyncio.run(asyncio.wait_for(run(), 60))
     assert total == len(bodies)
-    assert kept <= events < len(bodies)  # how far it had read ahead is the client's business
+    assert kept <= events < len(bodies)  # depends on how much the client had prefetched

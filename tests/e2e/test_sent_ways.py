@@ -1,4 +1,4 @@
-"""Sent records by HTTP, by topic, by file and as a provider's answer: one message each, however often it is told."""
+"""Sent records by HTTP, by topic, by file and as a provider's answer: one message each, however often it is sent."""
 
 import asyncio
 import json
@@ -19,12 +19,12 @@ FILE = (
     "wamid.B,+5511955554445,oferta,2026-11-20T12:00:01Z\n"
 )
 ANSWER = {"contacts": [{"wa_id": "5511955554446"}], "messages": [{"id": "wamid.C", "message_status": "accepted"}]}
-DESKS = b'{"message_id": "wamid.E", "to": "+5511955554448", "source": "desk"}'
-NOBODYS = b'{"message_id": "wamid.D", "to": "+5511955554447"}'
+UNKNOWN_SOURCE = b'{"message_id": "wamid.E", "to": "+5511955554448", "source": "desk"}'
+NO_SOURCE = b'{"message_id": "wamid.D", "to": "+5511955554447"}'
 
 
 async def write(bootstrap: str, *values: tuple[bytes, str | None]) -> None:
-    """Writes records to wa.sent as a foreign producer does: with a key, and a clock, of its own."""
+    """Writes records to wa.sent as a user's producer does: with its own key and its own clock."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         for value, source in values:
             headers = [] if source is None else [("source", source.encode())]
@@ -35,19 +35,19 @@ def messages(stack: Stack) -> list[dict[str, Any]]:
     return stack.query("SELECT message_id, source, origin, template, recipient FROM messages ORDER BY message_id")
 
 
-def test_each_way_tells_the_same_message(stack: Stack, tmp_path: Path) -> None:
+def test_a_message_recorded_in_several_ways_is_one_message(stack: Stack, tmp_path: Path) -> None:
     file = tmp_path / "records.csv"
     file.write_text(FILE)
     assert stack.post("/sent/meta", json.dumps(A).encode(), BEARER)[0] == 200
     written = (
         (json.dumps({**A, "source": "meta"}).encode(), None),
         (json.dumps(A).encode(), "meta"),
-        (NOBODYS, None),
-        (DESKS, None),
+        (NO_SOURCE, None),
+        (UNKNOWN_SOURCE, None),
     )
     asyncio.run(write(stack.broker.bootstrap, *written))
-    status, said = stack.post("/sent/meta?raw=1&template=oferta", json.dumps(ANSWER).encode(), BEARER)
-    assert (status, json.loads(said)) == (200, {"accepted": 1, "refused": []})
+    status, answer = stack.post("/sent/meta?raw=1&template=oferta", json.dumps(ANSWER).encode(), BEARER)
+    assert (status, json.loads(answer)) == (200, {"accepted": 1, "refused": []})
     for _ in range(2):
         done = stack.run("sent", str(file), "--source", "meta", check=False)
         assert done.returncode == 1, done.stderr
@@ -68,16 +68,16 @@ def test_each_way_tells_the_same_message(stack: Stack, tmp_path: Path) -> None:
     ids = {letter["reason"]: letter["id"] for letter in letters}
     assert set(ids) == {"bad_envelope", "unknown_source"}
     assert all(one.startswith("wa.sent:") for one in ids.values())
-    assert stack.run("dead", "show", ids["bad_envelope"], "--body").stdout.encode() == NOBODYS
+    assert stack.run("dead", "show", ids["bad_envelope"], "--body").stdout.encode() == NO_SOURCE
     assert "unknown_source" in stack.run("dead", "show", ids["unknown_source"]).stdout
-    retry_once_the_settings_have_the_source(stack, ids)
+    retry_after_the_source_was_added(stack, ids)
 
     stack.run("replay", "--from", "beginning")
     assert stack.query(arrivals) == [{"n": 9}]
     assert len(messages(stack)) == 4
 
 
-def retry_once_the_settings_have_the_source(stack: Stack, ids: dict[str, str]) -> None:
+def retry_after_the_source_was_added(stack: Stack, ids: dict[str, str]) -> None:
     assert "tried 2: 0 understood now, 2 still dead" in stack.run("dead", "retry", "--all").stdout
     settings = stack.folder / "ackstream.toml"
     settings.write_text(settings.read_text() + '\n[sources.desk]\nprovider = "twilio"\n')

@@ -1,4 +1,4 @@
-"""What a worker had under way when it was stopped never stands above what its successor wrote."""
+"""Writes of a suspended worker that arrive late never replace the rows of its successor."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from schemas.process.tasks import EXIT_BROKEN
@@ -16,6 +16,7 @@ from schemas.topics import EVENTS, MESSAGES, STATE
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
 from streams.runtime.fence import RENEW_SECONDS, Claim, Fence, FencedBatch
 from streams.runtime.records import partition_of
+from tests.e2e.topic_records import records_of
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event
 from tests.support.fixtures import NewStack, end
@@ -37,37 +38,21 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iter
 
 
 def newest(stack: Stack, topic: str, key: bytes) -> Any:
-    """The value that compaction would keep of a key."""
-
-    async def read() -> Any:
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            place = TopicPartition(topic, partition_of(KEY, stack.config.kafka.partitions))
-            consumer.assign([place])
-            await consumer.seek_to_beginning()
-            end_offset = (await consumer.end_offsets([place]))[place]
-            found = None
-            while await consumer.position(place) < end_offset:
-                for record in (await consumer.getmany(timeout_ms=500)).get(place, []):
-                    found = record.value if record.key == key else found
-            return None if found is None else orjson.loads(found)
-        finally:
-            await consumer.stop()
-
-    return asyncio.run(read())
+    """The newest value of a key: the one that compaction keeps."""
+    values = [record.value for record in records_of(stack, topic) if record.key == key]
+    return orjson.loads(values[-1]) if values else None
 
 
-def say(stack: Stack, status: str, at: int) -> None:
-    """One status of the message, on wa.events."""
+def write_status(stack: Stack, status: str, at: int) -> None:
+    """Writes one status of the message to wa.events."""
 
     async def write() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=stack.broker.bootstrap)
         await producer.start()
         try:
-            told = orjson.dumps(event("status", message_id="m", status=status, at=at, request=status))
+            value = orjson.dumps(event("status", message_id="m", status=status, at=at, request=status))
             place = partition_of(KEY, stack.config.kafka.partitions)
-            await producer.send_and_wait(EVENTS.name, told, key=KEY, partition=place)
+            await producer.send_and_wait(EVENTS.name, value, key=KEY, partition=place)
         finally:
             await producer.stop()
 
@@ -79,27 +64,27 @@ def status_of(stack: Stack) -> str | None:
     return None if row is None else str(row["status"])
 
 
-def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: Stack) -> None:
+def test_a_suspended_worker_does_not_overwrite_the_rows_of_its_successor(kafka: Stack) -> None:
     kafka.start_clickhouse(tables=True)
     valve = Valve(kafka.broker.port)
     kafka.spawn("load", "tests.e2e.valved_worker", str(valve.port), "0")
-    say(kafka, "sent", NOON)
+    write_status(kafka, "sent", NOON)
     wait_until("the first owner writes", lambda: status_of(kafka) == "sent")
     valve.shut()
-    say(kafka, "delivered", NOON + 1000)
-    wait_until("its next row is on the way", lambda: b'"status":"delivered"' in valve.held)
+    write_status(kafka, "delivered", NOON + 1000)
+    wait_until("its next row is held back", lambda: b'"status":"delivered"' in valve.held)
     kafka.kill("load", signal.SIGSTOP)
     kafka.start("load-1")
     wait_until("another owner has read the event too", lambda: status_of(kafka) == "delivered")
-    say(kafka, "read", NOON + 2000)
-    wait_until("and a newer one", lambda: status_of(kafka) == "read")
+    write_status(kafka, "read", NOON + 2000)
+    wait_until("a newer row is written", lambda: status_of(kafka) == "read")
     state = newest(kafka, STATE.name, UNIT)
 
     before = valve.open()
-    wait_until("Kafka has got what was on the way", lambda: valve.answers > before)
+    wait_until("Kafka has received the rows that were held back", lambda: valve.answers > before)
     assert status_of(kafka) == "read"
     kafka.kill("load", signal.SIGCONT)
-    assert wait_until("the first owner ends itself", lambda: kafka.processes["load"].poll()) == EXIT_BROKEN
+    assert wait_until("the first owner ends", lambda: kafka.processes["load"].poll()) == EXIT_BROKEN
     assert status_of(kafka) == "read"
     assert newest(kafka, STATE.name, UNIT) == state
     assert kafka.processes["load-1"].poll() is None
@@ -107,7 +92,7 @@ def test_a_stopped_worker_does_not_overwrite_the_rows_of_its_successor(kafka: St
 
 
 class Owner:
-    """A producer with a fence, and what a worker would know."""
+    """A producer with a fence, and its view of the group."""
 
     def __init__(self, bootstrap: str, renew_seconds: float = RENEW_SECONDS) -> None:
         self.producer = new_producer(bootstrap, "owner")
@@ -116,7 +101,7 @@ class Owner:
         self.member = True
         self.asked = 0
 
-    async def hold(self) -> bool:
+    async def claim_partition(self) -> bool:
         async def is_member() -> bool:
             self.asked += 1
             return self.member
@@ -136,27 +121,27 @@ class Owner:
         await wait_until_stored(await batches.send())
 
 
-async def test_only_the_last_who_claimed_a_partition_can_write_to_it(kafka: Stack) -> None:
+async def test_only_the_newest_owner_of_a_partition_can_write_to_it(kafka: Stack) -> None:
     first, second = Owner(kafka.broker.bootstrap), Owner(kafka.broker.bootstrap)
     renewing = Owner(kafka.broker.bootstrap, renew_seconds=0.0)
     for owner in (first, second, renewing):
         await owner.producer.start()
     try:
-        assert await first.hold()
+        assert await first.claim_partition()
         await first.write(records=3)
         held = first.claim
-        assert await first.hold()
+        assert await first.claim_partition()
         assert first.claim is held
 
-        assert await second.hold()
+        assert await second.claim_partition()
         await second.write()
         with pytest.raises(ProducerFenced):
             await first.write()
-        # The way of a worker that gets a partition back.
+        # As a worker does that gets a partition back.
         old = first.claim
         first.fence.forget()
         assert first.fence.claim_of(0) is None
-        assert await first.hold()
+        assert await first.claim_partition()
         for _ in range(2):
             await first.write(records=2)
         with pytest.raises(ProducerFenced):
@@ -164,10 +149,10 @@ async def test_only_the_last_who_claimed_a_partition_can_write_to_it(kafka: Stac
         with pytest.raises(ProducerFenced):
             await second.write(old)
 
-        assert await renewing.hold()
+        assert await renewing.claim_partition()
         held = renewing.claim
         await renewing.write()
-        assert await renewing.hold()
+        assert await renewing.claim_partition()
         assert renewing.claim.epoch > held.epoch
         await renewing.write()
     finally:
@@ -175,16 +160,16 @@ async def test_only_the_last_who_claimed_a_partition_can_write_to_it(kafka: Stac
             await owner.producer.stop()
 
 
-async def test_who_is_no_member_any_more_shuts_nobody_out(kafka: Stack) -> None:
+async def test_a_worker_that_has_left_the_group_does_not_fence_off_its_successor(kafka: Stack) -> None:
     first, second = Owner(kafka.broker.bootstrap), Owner(kafka.broker.bootstrap)
     for owner in (first, second):
         await owner.producer.start()
     try:
-        assert await first.hold()
+        assert await first.claim_partition()
         await first.write()
         second.member = False
-        waiting = asyncio.create_task(second.hold())
-        await asyncio.to_thread(wait_until, "it has asked again and again", lambda: second.asked > 3)
+        waiting = asyncio.create_task(second.claim_partition())
+        await asyncio.to_thread(wait_until, "it has asked several times", lambda: second.asked > 3)
         await first.write()
         second.current = False
         assert not await waiting

@@ -1,4 +1,4 @@
-"""A load worker that is up before the tables are: it waits for the last of them."""
+"""A load worker that starts before the tables exist waits for the last migration."""
 
 import orjson
 
@@ -10,10 +10,12 @@ from tests.support.events import NOON, event
 from tests.support.stack import Stack, put, wait_until
 
 
-def test_no_event_is_inserted_before_the_views_that_make_messages_of_it(bare_kafka: Stack) -> None:
+def test_no_event_is_inserted_before_its_materialized_views_exist(bare_kafka: Stack) -> None:
     put(bare_kafka, [(EVENTS.name, orjson.dumps(event("status", message_id="m", status="read", at=NOON)), {})])
     bare_kafka.start("load")
-    wait_until("the worker misses ClickHouse", lambda: bare_kafka.heartbeat("load").get("last_error"))
+    wait_until(
+        "the worker reports that ClickHouse does not answer", lambda: bare_kafka.heartbeat("load").get("last_error")
+    )
     bare_kafka.start_clickhouse(tables=False)
     first = migrations()[0].statements
     with bare_kafka.environ():
@@ -26,9 +28,14 @@ def test_no_event_is_inserted_before_the_views_that_make_messages_of_it(bare_kaf
             )
             for statement in first:
                 client.command(statement)
-    wait_until("it misses the tables", lambda: "migrations" in (bare_kafka.heartbeat("load").get("last_error") or ""))
+    wait_until(
+        "the worker reports the missing migrations",
+        lambda: "migrations" in (bare_kafka.heartbeat("load").get("last_error") or ""),
+    )
     assert bare_kafka.query("SELECT count() AS n FROM event_log") == [{"n": 0}]
     with bare_kafka.environ():
         migrate(bare_kafka.config)
     assert list(bare_kafka.query(COUNT_APPLIED)[0].values()) == [len(migrations())]
-    wait_until("the message", lambda: bare_kafka.query("SELECT status FROM messages") == [{"status": "read"}])
+    wait_until(
+        "the message is in its view", lambda: bare_kafka.query("SELECT status FROM messages") == [{"status": "read"}]
+    )

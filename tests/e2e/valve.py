@@ -1,4 +1,4 @@
-"""A TCP proxy that can hold back what clients send. IO."""
+"""A TCP proxy that can hold back the bytes that clients send."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import threading
 
 
 class Valve:
-    """Passes connections to `port` of this machine on. While it is shut, it takes what clients send and keeps it."""
+    """Forwards connections to `port` of this machine. While it is shut, it keeps the bytes that clients send."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -20,10 +20,11 @@ class Valve:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def shut(self) -> None:
+        """Holds back everything that clients send from now on."""
         self._open.clear()
 
     def open(self) -> int:
-        """Lets pass what was kept; how many answers there were before."""
+        """Forwards the kept bytes; returns how many answers had come before."""
         with self._lock:
             before, self._held = self._answers, b""
         self._open.set()
@@ -31,17 +32,18 @@ class Valve:
 
     @property
     def held(self) -> bytes:
-        """What is kept just now."""
+        """The bytes kept at present."""
         with self._lock:
             return self._held
 
     @property
     def answers(self) -> int:
-        """Pieces that came back so far."""
+        """How many pieces of answers have come back so far."""
         with self._lock:
             return self._answers
 
     def close(self) -> None:
+        """Accepts no more connections."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -49,10 +51,10 @@ class Valve:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._target))
-                threading.Thread(target=self._there, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._return, args=(server, client), daemon=True).start()
 
-    def _there(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError), server:
             while data := client.recv(1 << 16):
                 if not self._open.is_set():
@@ -61,7 +63,7 @@ class Valve:
                     self._open.wait()
                 server.sendall(data)
 
-    def _back(self, server: socket.socket, client: socket.socket) -> None:
+    def _return(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
             while data := server.recv(1 << 16):
                 with self._lock:

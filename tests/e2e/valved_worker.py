@@ -1,4 +1,4 @@
-"""`ackstream worker load` whose producer reaches Kafka through another port: valved_worker.py PORT INSTANCE."""
+"""`ackstream worker load` whose producer connects to Kafka through another port: valved_worker.py PORT INSTANCE."""
 
 import sys
 from typing import Any
@@ -11,6 +11,7 @@ PRODUCER = "ackstream-load"  # the client id
 
 
 def main() -> None:
+    """Runs the worker with a patched connection."""
     port, instance = sys.argv[1:]
     connect = AIOKafkaConnection.__init__
 

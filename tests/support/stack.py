@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -268,7 +268,7 @@ class Stack:
             return 0, ""
 
 
-def put(stack: Stack, records: list[tuple[str, bytes | None, dict[str, Any]]]) -> None:
+def put(stack: Stack, records: Sequence[tuple[str, bytes | None, Mapping[str, Any]]]) -> None:
     """Writes (topic, value, headers) into partition 0 of each topic, in order."""
 
     async def write() -> None:
