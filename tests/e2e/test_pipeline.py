@@ -120,7 +120,8 @@ def digest(stack: Stack) -> tuple[int, int]:
 
 def published(stack: Stack) -> dict[str, dict[str, Any]]:
     """The newest row of every unit in wa.messages, by its key."""
-    return {record.key.decode(): orjson.loads(record.value) for record in records_of(stack, MESSAGES.name)}
+    pairs = [(record.key or b"", record.value or b"") for record in records_of(stack, MESSAGES)]
+    return {key.decode(): orjson.loads(row) for key, row in pairs}
 
 
 def in_clickhouse(stack: Stack) -> dict[str, dict[str, Any]]:

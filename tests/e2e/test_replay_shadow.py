@@ -1,6 +1,6 @@
-"""A replay into tables of its own: killed and gone on with, compared, swapped with a death at every step.
+"""A replay into a shadow: killed and resumed, compared, and swapped with a crash at every step.
 
-What "an older version understood otherwise" is made by hand: events in the live tables that the bodies do not say.
+What an older version parsed differently is inserted by hand: events in the live tables that no body contains.
 """
 
 import asyncio
@@ -34,26 +34,26 @@ from tests.support.stack import Stack, put, wait_until
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 PHONE = "+5511955550001"
 BODIES = 120
-UNDERSTOOD = "SELECT count() AS n FROM events"
+EVENT_COUNT = "SELECT count() AS n FROM events"
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iterator[Stack]:
-    """Kafka and ClickHouse with some bodies in both; the tests say what workers do."""
+    """Kafka and ClickHouse with some bodies in both; the tests do the work of the workers."""
     stack = new_stack(tmp_path_factory.mktemp("replay"))
     try:
         stack.start("kafka")
         stack.start("clickhouse")
         with stack.environ():
             send(stack, range(BODIES))
-            work(stack)
+            load_bodies(stack)
             yield stack
     finally:
         end(stack)
 
 
 def send(stack: Stack, numbers: range) -> None:
-    """One body a message: delivered; every tenth cannot be understood."""
+    """Writes one `delivered` body a message; every tenth cannot be parsed."""
     records: list[tuple[str, bytes | None, dict[str, Any]]] = []
     for number in numbers:
         data = {"uuid": f"m{number}", "to": PHONE, "timestamp": "2026-11-20T12:00:00Z"}
@@ -63,8 +63,8 @@ def send(stack: Stack, numbers: range) -> None:
     put(stack, records)
 
 
-def work(stack: Stack, wanted: Wanted | None = None) -> None:
-    """What the workers would do: bodies become rows of the live tables."""
+def load_bodies(stack: Stack, wanted: Wanted | None = None) -> None:
+    """Loads bodies into the live tables, as the workers do."""
 
     async def fill() -> None:
         async with ToTables(stack.config, None) as sink:
@@ -74,15 +74,15 @@ def work(stack: Stack, wanted: Wanted | None = None) -> None:
     asyncio.run(fill())
 
 
-def load(stack: Stack, kind: str, request_id: str, **fields: Any) -> None:
-    """A row of the live tables of which the bodies in Kafka know nothing."""
+def insert_event(stack: Stack, kind: str, request_id: str, **fields: Any) -> None:
+    """Inserts an event that no body in Kafka contains into the live tables."""
     arrival = Arrival("zapini", "zapini", request_id, NOON + 1000, {"topic": RAW.name, "partition": 0, "offset": 0})
     event = finish(Parsed(kind, {"occurred_at": NOON, **fields}, element=fields), arrival, 0)  # type: ignore[arg-type]
     stack.client.raw_insert(EVENT_LOG, insert_block=orjson.dumps(event), fmt="JSONEachRow", settings=INSERT_SETTINGS)
 
 
 def topic_ends(stack: Stack) -> dict[str, int]:
-    """How many records every partition of every topic has had, by place."""
+    """The end offset of every partition of every topic."""
     return asyncio.run(ends(stack.config, [topic.name for topic in TOPICS]))
 
 
@@ -99,7 +99,7 @@ def groups(stack: Stack) -> set[str]:
 
 
 def live(stack: Stack) -> dict[str, str]:
-    """What each live table holds, as one hash."""
+    """A hash of the rows of each live table."""
     names = [row["name"] for row in stack.query("SELECT name FROM system.tables WHERE database = 'ackstream'")]
     kept = [name for name in names if name.endswith("_log")]
     one = "SELECT sum(cityHash64(toString(tuple(*)))) AS h FROM "
@@ -107,7 +107,7 @@ def live(stack: Stack) -> dict[str, str]:
 
 
 def run(stack: Stack, *arguments: str, code: int = 0) -> str:
-    """What `ackstream ...` prints in this process, which starts faster; on stderr where it prints nothing else."""
+    """Runs `ackstream ...` in this process, which starts faster; returns its stdout, or stderr when that is empty."""
     done = cli.run(*arguments, ACKSTREAM_CONFIG=str(stack.folder / "ackstream.toml"))
     assert done.code == code, done
     return done.stdout or done.stderr
@@ -117,7 +117,7 @@ def diff(stack: Stack, name: str, code: int) -> Any:
     return json.loads(run(stack, "diff", name, "--json", code=code))
 
 
-def test_a_killed_replay_goes_on_where_it_was_and_touches_nothing_but_its_tables(parts: Stack) -> None:
+def test_a_killed_replay_resumes_where_it_was_and_writes_only_its_own_tables(parts: Stack) -> None:
     before, ends = live(parts), topic_ends(parts)
     arguments = ("replay", "--from", "beginning", "--into", "slow", "--rate", "10")
     parts.spawn("replay", "deploy.cli", *arguments)
@@ -130,10 +130,10 @@ def test_a_killed_replay_goes_on_where_it_was_and_touches_nothing_but_its_tables
     other = ("replay", "--from", "beginning", "--source", "meta", "--into", "slow")
     assert "was begun with other arguments" in run(parts, *other, code=1)
 
-    said = run(parts, "replay", "--resume")
-    assert "continuing the replay begun" in said
-    assert f"{done.run.done} of {BODIES} records are done" in said
-    assert f"replayed {BODIES} bodies from beginning: {BODIES * 9 // 10} events, {BODIES // 10} dead letters" in said
+    output = run(parts, "replay", "--resume")
+    assert "continuing the replay begun" in output
+    assert f"{done.run.done} of {BODIES} records are done" in output
+    assert f"replayed {BODIES} bodies from beginning: {BODIES * 9 // 10} events, {BODIES // 10} dead letters" in output
     assert "no replay was interrupted" in run(parts, "replay", "--resume", code=1)
     assert diff(parts, "slow", 0)["messages_compared"] == BODIES * 9 // 10
     assert (live(parts), topic_ends(parts), groups(parts)) == (before, ends, set())
@@ -164,15 +164,19 @@ def test_events_of_the_topic_fill_the_live_tables(parts: Stack) -> None:
     parts.client.command("TRUNCATE TABLE event_log")
     ends = topic_ends(parts)
     run(parts, "replay", "--from", "beginning", "--topic", EVENTS.name, "--source", "zapini")
-    assert parts.query(UNDERSTOOD) == [{"n": BODIES * 9 // 10}]
+    assert parts.query(EVENT_COUNT) == [{"n": BODIES * 9 // 10}]
     assert topic_ends(parts) == ends
 
 
-def test_a_difference_is_shown_with_its_reason_and_a_swap_survives_a_death_at_every_step(parts: Stack) -> None:
-    load(parts, "status", "r1", message_id="m1", status="read")  # a reader that the body does not speak of
-    load(parts, "status", "r2", message_id="ghost", status="failed", error_code="1")  # nor of this message
-    load(parts, "sent", "gone", message_id="m3", template="spring", to=PHONE, origin="api")  # its body is deleted
-    load(parts, "status", "gone too", message_id="old", status="read")
+def test_a_difference_is_shown_with_its_reason_and_a_swap_survives_a_crash_at_every_step(parts: Stack) -> None:
+    insert_event(parts, "status", "r1", message_id="m1", status="read")  # a reading that no body reports
+    insert_event(
+        parts, "status", "r2", message_id="ghost", status="failed", error_code="1"
+    )  # and a message that no body names
+    insert_event(
+        parts, "sent", "gone", message_id="m3", template="spring", to=PHONE, origin="api"
+    )  # its body is deleted
+    insert_event(parts, "status", "gone too", message_id="old", status="read")
     parts.client.command("DELETE FROM event_log WHERE message_id = 'm4'")
     parts.client.command("DELETE FROM lifecycle_log WHERE message_id = 'm4'")
     run(parts, "replay", "--from", "beginning", "--into", "better")
@@ -191,8 +195,8 @@ def test_a_difference_is_shown_with_its_reason_and_a_swap_survives_a_death_at_ev
     assert "read_at" in shown
     assert PHONE[1:] not in shown + json.dumps(found)
 
-    asyncio.run(load_workers_are_done(parts))
-    swap_with_deaths(parts, "better")
+    asyncio.run(commit_as_load_workers(parts))
+    swap_with_crashes(parts, "better")
     assert parts.query("SELECT status FROM messages WHERE message_id = 'm1'") == [{"status": "delivered"}]
     assert parts.query("SELECT count() AS n FROM messages WHERE message_id = 'ghost'") == [{"n": 0}]
     assert parts.query("SELECT template FROM messages WHERE message_id = 'm3'") == [{"template": "spring"}]
@@ -203,11 +207,11 @@ def test_a_difference_is_shown_with_its_reason_and_a_swap_survives_a_death_at_ev
     assert diff(parts, "again", 0)["units"] == {"added": 0, "removed": 0, "changed": 0}
 
 
-def swap_with_deaths(parts: Stack, name: str) -> None:
-    """A body comes, and is loaded into the live tables, before every death and after the last."""
+def swap_with_crashes(parts: Stack, name: str) -> None:
+    """Before every crash, and after the last, another body arrives and is loaded into the live tables."""
     count = BODIES + 1
     for step in ("caught up", "complete", "marked", "marked", "half", "exchanged", "noted", "done"):
-        if step == "half":  # as if the server had died between two tables
+        if step == "half":  # as if the server had crashed between two tables
             exchange_some(parts, name)
         else:
             asyncio.run(swap_until(parts, name, step))
@@ -219,7 +223,7 @@ def swap_with_deaths(parts: Stack, name: str) -> None:
             assert f"finish it first with `ackstream replay --swap {name}`" in refused
         if step != "done":
             send(parts, range(count, count + 1))
-            work(parts, Wanted(topics=(RAW.name,), from_offsets={0: count - 1}))
+            load_bodies(parts, Wanted(topics=(RAW.name,), from_offsets={0: count - 1}))
             count += 1
     newest = [f"m{number}" for number in range(BODIES + 1, count)]
     there = parts.query("SELECT message_id FROM messages WHERE message_id IN {ids:Array(String)}", ids=newest)
@@ -230,7 +234,7 @@ def swap_with_deaths(parts: Stack, name: str) -> None:
 
 
 async def swap_until(parts: Stack, name: str, last: str) -> None:
-    """Swaps, and dies after this step."""
+    """Swaps, and stops after this step as a crash would."""
     known = state(parts, name)
     assert known is not None
     async with aclosing(swapping.swap(parts.config, known, NoProgress())) as steps:
@@ -252,8 +256,8 @@ def state(parts: Stack, name: str) -> saved_state.State | None:
     return saved_state.find(parts.config, saved_state.shadow_id(name))
 
 
-async def load_workers_are_done(parts: Stack) -> None:
-    """What the group of the load workers says once they have taken everything."""
+async def commit_as_load_workers(parts: Stack) -> None:
+    """Commits the ends of all topics of the load stage, as its workers do when they have loaded everything."""
     group, topics = GROUPS["load"]
     consumer = AIOKafkaConsumer(bootstrap_servers=parts.broker.bootstrap, group_id=group, enable_auto_commit=False)
     await consumer.start()
@@ -271,8 +275,8 @@ async def to_streams(parts: Stack) -> None:
             pass
 
 
-def test_every_table_is_either_exchanged_or_said_to_stay(parts: Stack) -> None:
-    """A table that is made of events belongs to the first, a measurement or a setting to the second."""
+def test_every_table_is_either_exchanged_or_declared_to_stay(parts: Stack) -> None:
+    """Tables made of events are exchanged; tables of measurements and settings stay."""
     made_of_events = {
         "event_log", "delivery_log", "dead_letter_log", "lifecycle_log", "touched_log", "copied_log",
         "copy_state", "cohort_log", "recent_log", "failure_log", "system_log", "changed_log", "rebuilt_log",
@@ -295,7 +299,5 @@ def test_every_table_is_either_exchanged_or_said_to_stay(parts: Stack) -> None:
         (("diff", "nothing"), "there is no shadow nothing"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_said_in_one_sentence(
-    parts: Stack, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_wrong_arguments_are_answered_by_one_sentence(parts: Stack, arguments: tuple[str, ...], sentence: str) -> None:
     assert sentence in run(parts, *arguments, code=2)

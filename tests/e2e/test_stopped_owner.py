@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from schemas.process.tasks import EXIT_BROKEN
-from schemas.topics import EVENTS, MESSAGES, STATE
+from schemas.topics import EVENTS, MESSAGES, STATE, Topic
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
 from streams.runtime.fence import RENEW_SECONDS, Claim, Fence, FencedBatch
 from streams.runtime.records import partition_of
@@ -37,9 +37,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iter
         end(whole)
 
 
-def newest(stack: Stack, topic: str, key: bytes) -> Any:
+def newest(stack: Stack, topic: Topic, key: bytes) -> Any:
     """The newest value of a key: the one that compaction keeps."""
-    values = [record.value for record in records_of(stack, topic) if record.key == key]
+    values = [record.value or b"" for record in records_of(stack, topic) if record.key == key]
     return orjson.loads(values[-1]) if values else None
 
 
@@ -60,7 +60,7 @@ def write_status(stack: Stack, status: str, at: int) -> None:
 
 
 def status_of(stack: Stack) -> str | None:
-    row = newest(stack, MESSAGES.name, UNIT)
+    row = newest(stack, MESSAGES, UNIT)
     return None if row is None else str(row["status"])
 
 
@@ -78,7 +78,7 @@ def test_a_suspended_worker_does_not_overwrite_the_rows_of_its_successor(kafka: 
     wait_until("another owner has read the event too", lambda: status_of(kafka) == "delivered")
     write_status(kafka, "read", NOON + 2000)
     wait_until("a newer row is written", lambda: status_of(kafka) == "read")
-    state = newest(kafka, STATE.name, UNIT)
+    state = newest(kafka, STATE, UNIT)
 
     before = valve.open()
     wait_until("Kafka has received the rows that were held back", lambda: valve.answers > before)
@@ -86,7 +86,7 @@ def test_a_suspended_worker_does_not_overwrite_the_rows_of_its_successor(kafka: 
     kafka.kill("load", signal.SIGCONT)
     assert wait_until("the first owner ends", lambda: kafka.processes["load"].poll()) == EXIT_BROKEN
     assert status_of(kafka) == "read"
-    assert newest(kafka, STATE.name, UNIT) == state
+    assert newest(kafka, STATE, UNIT) == state
     assert kafka.processes["load-1"].poll() is None
     valve.close()
 
