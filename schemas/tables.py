@@ -1,7 +1,7 @@
-"""ClickHouse tables as Python sees them: names, migrations. Pure; the SQL files beside it are the truth.
+"""The names of ClickHouse tables that Python writes to, and the migrations: the SQL files in `schemas/clickhouse`.
 
-Rows are written as JSON objects whose keys are the columns, so no column list stands here: a test compares the columns
-of `event_log` with the fields of `schemas.events`.
+Rows are written as JSON objects whose keys are the columns, so there is no list of columns here: a test compares the
+columns of `event_log` with the fields of `schemas.events`; `schemas.lifecycle` has the columns of units.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ RATE_LOG = "rate_log"
 RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"
 
-# Of dead_letters: how many elements. A body that was spooled while Kafka took it after all lies in wa.raw twice, with a
-# letter for each place, under one request_id; what came without one is told by its place.
+# The number of elements in the view dead_letters. A body that was spooled although Kafka had stored it is in wa.raw
+# twice, with one request_id and a dead letter for each place; a body without a request_id is identified by its place.
 DEAD_LETTER_COUNT = "uniqExact(if(request_id = '', toString(raw), request_id), raw.index)"
 
 # When the rows of one INSERT into event_log become visible: first in event_log, then in the tables of its materialized
@@ -23,8 +23,8 @@ DEAD_LETTER_COUNT = "uniqExact(if(request_id = '', toString(raw), request_id), r
 # that a row in event_log proves nothing about delivery_log or lifecycle_log. A reader waits for the last table that it
 # reads, or for the load worker's committed offset: a lag of 0 means that every INSERT has returned.
 
-# What a worker inserts with. The events bring ISO times; unknown fields are those of a newer version; a repeated block
-# must reach the materialized views, which absorb it (a replicated table would drop it before them).
+# Settings of a worker's INSERT. Events have ISO times; unknown fields come from a newer version; a repeated block must
+# reach the materialized views, which join it again (a replicated table would drop it before them).
 INSERT_SETTINGS = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": "1",

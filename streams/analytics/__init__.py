@@ -1,1 +1,1 @@
-"""What dashboards read, made from the tables that the workers fill. One process: `ackstream worker analytics`."""
+"""Tables that dashboards read, made from the tables of the workers by one process: `ackstream worker analytics`."""

@@ -1,15 +1,15 @@
-"""The statements of the audit. Pure.
+"""The statements of the audit.
 
-A message's rows in the copy are right when their number and their version are those of the truth, for what a row says
-is a function of the version. So sums of hashes are compared, and messages only where the sums differ. What is waiting
-to be copied is left out; `waiting` is evaluated before the tables are opened, so that a message that comes meanwhile
-may be found as well, which does no harm.
+A message's rows in the copy are right when their number and their version are those of the truth, because the content
+of a row is a function of the version. So sums of hashes are compared, and single messages only where the sums differ.
+Messages that are not copied yet are left out. `waiting` is evaluated before the tables are opened, so a message that
+arrives in between may be found as well, which does no harm.
 """
 
 from typing import Final
 
 BUCKETS: Final = 1024
-# The truth is read in the order that it is stored in, so that grouping it needs no memory; one core is enough.
+# The truth is read in its stored order, so that grouping needs no memory; one core is enough.
 SETTINGS: Final = {"optimize_aggregation_in_order": "1", "max_threads": "1"}
 
 _KEY: Final = "reinterpretAsUInt128(sipHash128(source, message_id))"
@@ -43,7 +43,7 @@ FROM
 GROUP BY bucket
 HAVING sum(true) != sum(copied)"""  # noqa: S608
 
-# `ahead`: the copy has a version that the truth has not, so the truth was emptied.
+# `ahead`: the copy has a higher version than the truth, so the truth was emptied.
 DIFFERING_MESSAGES: Final = f"""
 {_WAITING}
 SELECT message_id, max(copied) > max(true) AS ahead
@@ -62,12 +62,12 @@ LIMIT {{limit:UInt64}}"""  # noqa: S608
 
 _IDS: Final = "message_id IN (SELECT arrayJoin({ids:Array(String)}))"
 
-# Has these messages copied again, and read from the truth until then.
+# Makes the copy take these messages again; until then readers take them from the truth.
 TOUCH: Final = f"""
 INSERT INTO touched_log (ts, source, message_id)
 SELECT now64(9, 'UTC'), source, message_id FROM lifecycle_log WHERE {_IDS} GROUP BY source, message_id"""  # noqa: S608
 
-# A live row where the truth has none becomes one that is gone.
+# A live row where the truth has none becomes a row `gone`.
 REMOVE_STRAYS: Final = f"""
 INSERT INTO cohort_log (source, cohort_at, message_id, participant, version, gone)
 SELECT source, cohort_at, message_id, participant, version, 1

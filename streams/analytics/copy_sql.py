@@ -1,7 +1,7 @@
-"""The statements of the copy. Pure.
+"""The statements of the copy.
 
-Moments are nanoseconds since 1970: a block of touched_log is known by all nine digits of its time, of which a client's
-datetime keeps six.
+Times are nanoseconds since 1970: all nine digits of its time identify a block of touched_log, and a client's datetime
+keeps only six.
 """
 
 from typing import Final
@@ -13,9 +13,8 @@ from schemas.lifecycle import COLUMNS
 _PLACE: Final = ("source", "cohort_at")
 _SAME: Final = ", ".join([column.name for column in COLUMNS if column.name not in _PLACE] + ["version"])
 
-# Where the copy stands, and since when the oldest INSERT of events that still runs has been running, now if there is
-# none: what such an INSERT writes may be visible in one table and not yet in the next. Its `elapsed` is rounded, which
-# a second makes up for.
+# The progress of the copy, and the start of the oldest INSERT of events that still runs (now, if there is none): its
+# rows may be visible in one table and not yet in the next. One second is added, because `elapsed` is rounded.
 STATE: Final = """
 WITH
     (
@@ -43,12 +42,12 @@ INSERT INTO copied_log (ts, rows)
 SELECT fromUnixTimestamp64Nano(done.1, 'UTC'), done.2
 FROM (SELECT arrayJoin({done:Array(Tuple(Int64, UInt64))}) AS done)"""
 
-# The first message after a slice that begins with `first` and has about so many rows.
+# The first message after a slice that begins with `first` and has about `rows` rows.
 SLICE_END: Final = """
 SELECT message_id FROM lifecycle_log WHERE message_id > {first:String}
 ORDER BY message_id LIMIT 1 OFFSET {rows:UInt64}"""
 
-# Of a unit: its row at the day of its cohort, and a row `gone` at each other day that it may have stood at.
+# For each unit its row at the day of its cohort, and a row `gone` at each other day that may have been that day.
 _COPY: Final = """
 INSERT INTO cohort_log (source, cohort_at, country, gone, {same})
 SELECT source, if(day = toDate(cohort_at), cohort_at, toDateTime64(day, 3, 'UTC')), {country},
@@ -72,7 +71,7 @@ def _copy(which: str) -> str:
     return _COPY.format(same=_SAME, country=country_sql("customer"), which=which)
 
 
-# The messages of `blocks`; of `parts` equal parts of them the one numbered `part`.
+# The messages of `blocks`, or of `parts` equal parts of them the one with the number `part`.
 COPY_BLOCKS: Final = _copy(_TOUCHED)
 COPY_SLICE: Final = _copy("message_id >= {first:String} AND message_id < {end:String}")
 COPY_REST: Final = _copy("message_id >= {first:String}")

@@ -1,8 +1,9 @@
 # ruff: noqa: S608  (every value is bound; what is put in by text are names and expressions of this module)
-"""How what is known of customers' numbers is made of the copy, and suspects of that, as SQL. Pure.
+"""The rollups of customers' numbers as SQL: facts about each number, made of the copy, and suspects, made of the facts.
 
-`customer_log` holds what the messages of a slot say of a number, in the order of numbers; `suspect_log` a row for each
-number with two suspicions or more since its last sign of life. See streams.analytics.rebuild_sql for what they share.
+`customer_log` has the facts that the messages of a slot give about a number, in the order of numbers; `suspect_log` has
+a row for each number with two suspicions or more since its last sign of life. streams.analytics.rebuild_sql has the
+common part.
 """
 
 from typing import Final
@@ -22,11 +23,11 @@ _TIME_TO_LIVE = "toIntervalSecond(if(startsWith(category, 'authentication'), 600
 
 def _latest(*moments: str) -> str:
     """The latest of Nullable moments over the outbound messages of a group, the zero time when there is none."""
-    told = ", ".join(known(moment, _NEVER) for moment in moments)
-    return f"maxIf(greatest({_NEVER}, {told}), direction = 'out')"
+    values = ", ".join(known(moment, _NEVER) for moment in moments)
+    return f"maxIf(greatest({_NEVER}, {values}), direction = 'out')"
 
 
-# What is known of a number in a slot, in the order of `_FACTS`.
+# The facts about a number in a slot.
 _VALUES: Final = {
     "customer": f"if(customer_key < {_NO_PHONE}, '', min(c.customer))",
     "country": "min(c.country)",
@@ -66,9 +67,9 @@ CUSTOMERS: Final = by_checksum(
 _FACTS = ", ".join(_VALUES)
 _SUSPICIOUS = "length(undeliverable_at) + length(pending) >= 2"
 
-# Whoever has a row on one of the days, and two suspicions on any: unmerged versions of a row count twice here, which
-# adds work and no suspect. Who was suspected before is looked at as well.
-_LOOKED_AT = f"""
+# Numbers that have a row on one of the days, and two suspicions on any day, and numbers that were suspected before. An
+# unmerged version of a row counts twice here, which adds work and no suspect.
+_CANDIDATES = f"""
     SELECT groupArray((source, customer_key))
     FROM
     (
@@ -88,10 +89,10 @@ _LOOKED_AT = f"""
         GROUP BY source, customer_key
         HAVING sum(suspicions) >= 2
     )"""
-_THESE = "(source, customer_key) IN (SELECT x.1, x.2 FROM (SELECT arrayJoin(looked_at) AS x))"
+_THESE = "(source, customer_key) IN (SELECT x.1, x.2 FROM (SELECT arrayJoin(candidates) AS x))"
 
-# Of each number everything that was ever known, then what no sign of life has cleared. A server that dies may leave a
-# row in customer_log alone, and of a number that the slot no longer has: it counts only with its counterpart.
+# All facts about each number, then the suspicions that no sign of life has cleared. A server that dies may leave a row
+# in customer_log alone, of a number that the slot no longer has: it counts only together with its counterpart.
 _PRESENT = f"""
         SELECT source, customer_key, max(slot) AS last_slot,
             max(c.customer) AS customer, max(c.country) AS country, sum(c.sends) AS sends,
@@ -112,8 +113,8 @@ SUSPECTS: Final = Rollup(
     "suspect_log",
     f"""
 INSERT INTO suspect_log (source, customer_key, slot, {_FACTS}, version)
-WITH ({_LOOKED_AT}
-) AS looked_at
+WITH ({_CANDIDATES}
+) AS candidates
 SELECT source, customer_key, if(found, new_slot, old_slot),
     {", ".join(f"tupleElement(new, {place})" for place, _ in enumerate(_VALUES, 1))}, {{generation:UInt64}} * 2 + 1
 FROM

@@ -1,8 +1,8 @@
-"""Of several analytics processes one works: who owns the first partition of wa.events in a consumer group. IO: Kafka.
+"""The lease of the analytics processes: the owner of the first partition of wa.events in a consumer group works.
 
-Kafka is there anyway, it notices within a session that a process is dead or stands still, and nothing has to be
-unlocked by hand. The lease saves work and keeps samples from being taken twice; what the copy and the rollups write is
-right even while two processes work, as during the seconds before a lost connection is noticed.
+Kafka exists anyway, notices within a session that a process is dead or stalled, and leaves nothing to be unlocked by
+hand. The lease saves work and keeps samples from being taken twice. The results of the copy and the rollups are right
+even while two processes work, as in the seconds until a lost connection is noticed.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ _POLL_MS = 1_000
 _LEAVE_SECONDS = 3.0
 
 
-class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Runs `work` while this process holds the lease; before that is given away `work` is cancelled and has ended."""
+class Leader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Runs `work` while this process holds the lease; `work` is cancelled, and has ended, before the lease is lost."""
 
     def __init__(
         self, config: Config, work: Callable[[], Awaitable[None]], report: Report, client_id: str = GROUP
     ) -> None:
-        """Of members that stand by, the one whose `client_id` is first in the order of text gets the lease."""
+        """Of the members of the group, the one whose `client_id` is first in the order of text gets the lease."""
         self._config = config
         self._client_id = client_id
         self._work = work
         self._retries = Retries(report)
         self._consumer: AIOKafkaConsumer | None = None
         self._working: asyncio.Future[None] | None = None
-        # Whether the group has told this process what is its part: working or standing by.
+        # Whether the group has assigned this process its part: to work or to stand by.
         self.is_placed = False
 
     @property
@@ -44,7 +44,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
         return self._working is not None
 
     async def run(self) -> None:
-        """Takes part until cancelled; a Kafka that is away is waited for. Raises what `work` raises."""
+        """Takes part in the group until cancelled; retries while Kafka is unreachable. Raises what `work` raises."""
         while True:
             consumer = self._consumer = self._new_consumer()
             try:
@@ -52,10 +52,10 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.subscribe([EVENTS.name], listener=self)
                 await self._stay(consumer)
             except (KafkaError, OSError, TimeoutError) as error:
-                why = f"Kafka does not answer: {type(error).__name__}"
+                reason = f"Kafka does not answer: {type(error).__name__}"
             finally:
                 await self._leave(consumer)
-            await self._retries.pause(why)
+            await self._retries.pause(reason)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self._config.streams.session_seconds * 1000)
@@ -71,15 +71,15 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _stay(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            # Nothing is read, for every partition is paused: this tells the client that its owner is alive.
+            # Nothing is read, because every partition is paused. The call shows the client that its owner is alive.
             await consumer.getmany(timeout_ms=_POLL_MS)
             if self._working is not None and self._working.done():
                 self._working.result()
-                raise AssertionError("the work of the leader never ends by itself")
+                raise AssertionError("the work of the leader must not end by itself")
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Called by the client when the group has been divided anew."""
-        assert self._consumer is not None  # noqa: S101  (it is who calls)
+        """Called by the client after a rebalance."""
+        assert self._consumer is not None  # noqa: S101  (the consumer calls this)
         self._consumer.pause(*assigned)
         self.is_placed = True
         self._retries.succeeded()
@@ -87,7 +87,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]
             self._working = asyncio.ensure_future(self._work())
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
-        """Called by the client before the group is divided anew, whatever will come out of it."""
+        """Called by the client before a rebalance, whoever gets the lease then."""
         await self._end_work()
 
     async def _end_work(self) -> None:

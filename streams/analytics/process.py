@@ -1,7 +1,7 @@
-"""`ackstream worker analytics`: the loops that make what dashboards read, in the process that leads. IO.
+"""`ackstream worker analytics`: the loops that make the dashboards' tables, in the process that holds the lease.
 
-Everything here can be killed at any time. What is away is waited for; what is unexpected ends the process (see
-streams.runtime.heartbeat), which the supervisor starts again.
+The process can be killed at any time. It retries while ClickHouse or Kafka is unreachable; any other failure of a loop
+ends the process (see streams.runtime.heartbeat), and the supervisor starts it again.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import clickhouse_connect
 
-from schemas.process import logs
 from schemas.process.logs import get_logger
+from schemas.process.tasks import Tasks
 from schemas.settings.config import Config
 from streams.analytics import rate_card, samples
 from streams.analytics.audit import Audit
@@ -32,77 +32,81 @@ if TYPE_CHECKING:
 log = get_logger("analytics")
 
 NAME: Final = "analytics"
-# Of a statement that is running when the lease or the process ends.
+# For a statement that is running when the lease or the process ends.
 _LAST_SECONDS: Final = 4.0
 
 T = TypeVar("T")
 
 
 class Loop(Protocol):
-    """Work in passes: each does what is due, for some seconds at most, and says how long to rest after it."""
+    """Work in passes. `pause` = seconds until the next pass."""
 
     pause: float
 
     def pass_once(self) -> int:
-        """Does what is due; how much that was."""
+        """Does what is due, for some seconds at most; returns how much that was."""
 
 
 LOOPS: Final[dict[str, Callable[["Client"], Loop]]] = {"copy": Copy, "rollups": Rollups, "audit": Audit}
 
 
 class Analytics:
-    """One process. Every loop has a client, and while it works a thread, of its own."""
+    """One process. Every loop has a client, and a thread while it works, of its own."""
 
     def __init__(self, config: Config, instance: int) -> None:
         self.config = config
         self.heartbeat = Heartbeat(config.data_dir / "run", NAME, instance, config.streams.session_seconds / 2)
-        self.leader = Leader(config, self._work, partial(self._on_state, "kafka"))
-        self._troubles: dict[str, str] = {}
+        self.leader = Leader(config, self._work, partial(self._report, "kafka"))
+        self._tasks = Tasks(self._fail)
+        self._problems: dict[str, str] = {}
         self._statements: set[asyncio.Future[Any]] = set()
         self._stopping = False
 
     async def run(self) -> None:
-        """Takes part until SIGTERM or SIGINT."""
+        """Takes part until SIGTERM or SIGINT. Ends the process when a loop fails."""
         stop = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-        stopped = asyncio.create_task(stop.wait())
-        parts = [asyncio.create_task(self._beat()), asyncio.create_task(self.leader.run())]
-        await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-        for part in parts:
-            if part.done() and (error := part.exception()) is not None:
-                self.heartbeat.fail_stop(f"a part of the process failed: {logs.describe(error)}")
+        self._tasks.start("heartbeat", self._beat())
+        leading = self._tasks.start("leader", self.leader.run())
+        await stop.wait()
         self._stopping = True
-        parts[1].cancel()
-        await asyncio.wait(parts[1:])
+        await self._tasks.stop(leading)
+
+    def _fail(self, reason: str) -> None:
+        if not self._stopping:
+            self.heartbeat.fail_stop(reason)
 
     async def _beat(self) -> None:
         while True:
             self.heartbeat.beat()
-            self.heartbeat.write(ready=self.leader.is_placed and not self._troubles)
+            self.heartbeat.write(ready=self.leader.is_placed and not self._problems)
             await asyncio.sleep(BEAT_SECONDS)
 
-    def _on_state(self, part: str, error: str | None) -> None:
-        if error is None:
-            self._troubles.pop(part, None)
+    def _report(self, part: str, problem: str | None) -> None:
+        if problem is None:
+            self._problems.pop(part, None)
         else:
-            self._troubles[part] = error
-        self.heartbeat.last_error = next(iter(self._troubles.values()), None)
+            self._problems[part] = problem
+        self.heartbeat.last_error = next(iter(self._problems.values()), None)
 
     async def _work(self) -> None:
+        """The work of the leader, until it is cancelled."""
         log.info("leading")
+        loops: list[asyncio.Task[None]] = []
         try:
             await self._prepare()
-            async with asyncio.TaskGroup() as group:
-                for name, make in LOOPS.items():
-                    group.create_task(self._loop(name, make))
-                group.create_task(samples.run(self.config, self._connect, asyncio.Event()))
+            loops += [self._tasks.start(name, self._loop(name, make)) for name, make in LOOPS.items()]
+            loops.append(self._tasks.start("samples", samples.run(self.config, self._connect)))
+            await asyncio.wait(loops)  # none of them ends by itself
         finally:
+            if loops:
+                await self._tasks.stop(*loops)
             await self._end_statements()
             log.info("not_leading")
 
     async def _prepare(self) -> None:
-        """Waits for the tables, then writes what the settings say."""
+        """Waits for the migrations, then publishes the rate card of the settings."""
 
         def count_applied() -> int:
             with self._connect() as client:
@@ -112,33 +116,34 @@ class Analytics:
             with self._connect() as client:
                 rate_card.publish(client, self.config.costs)
 
-        await wait_for_migrations(partial(self._in_thread, count_applied), partial(self._on_state, "tables"))
-        await self._patiently("rate card", publish)
+        await wait_for_migrations(partial(self._in_thread, count_applied), partial(self._report, "tables"))
+        await self._retried("rate card", publish)
 
     async def _loop(self, name: str, make: Callable[["Client"], Loop]) -> None:
         loop: Loop | None = None
 
         def one_pass() -> Loop:
             nonlocal loop
+            # After an error the loop begins again with a new client.
             made, loop = loop or make(self._connect()), None
             made.pass_once()
             return made
 
         while True:
-            loop = await self._patiently(name, one_pass)
+            loop = await self._retried(name, one_pass)
             await asyncio.sleep(loop.pause)
 
-    async def _patiently(self, name: str, what: Callable[[], T]) -> T:
+    async def _retried(self, name: str, work: Callable[[], T]) -> T:
         return await retry(
-            lambda: self._in_thread(what),
+            lambda: self._in_thread(work),
             CLICKHOUSE_ERRORS,
             lambda error: f"ClickHouse does not do the work of {name}: {describe(error)}",
-            partial(self._on_state, name),
+            partial(self._report, name),
         )
 
-    async def _in_thread(self, what: Callable[[], T]) -> T:
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         """The thread goes on when its awaiter is cancelled; `_end_statements` waits for it."""
-        future = asyncio.get_running_loop().run_in_executor(None, what)
+        future = asyncio.get_running_loop().run_in_executor(None, work)
         self._statements.add(future)
         future.add_done_callback(self._statements.discard)
         return await asyncio.shield(future)
@@ -155,7 +160,7 @@ class Analytics:
 
 async def _run(config: Config, instance: int) -> None:
     await Analytics(config, instance).run()
-    # A thread whose statement ClickHouse has not answered would be waited for; it holds nothing that has to be saved.
+    # asyncio would wait for a thread whose statement ClickHouse has not answered; it holds nothing that must be saved.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The settings' rate card as tables, so that page, Grafana and SQL see the same prices. IO: ClickHouse."""
+"""The rate card of the settings as tables, so that page, Grafana and SQL see the same prices."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ _NOTHING = (date(1970, 1, 1), "", "", Decimal(0))
 
 
 def publish(client: "Client", costs: Costs) -> bool:
-    """Makes `costs` the card in force; False when it is already. Raises ClickHouseError and OSError."""
+    """Makes `costs` the card in force; False when it was already. Raises CLICKHOUSE_ERRORS."""
     card = ((rate.valid_from, rate.category, rate.country, rate.price) for rate in costs.rates)
     tables = {RATE_LOG: card, RATE_STEP_LOG: expand(costs.rates, ("", *country_codes()))}
     changes = [
@@ -28,7 +28,7 @@ def publish(client: "Client", costs: Costs) -> bool:
 
 
 def _write(client: "Client", table: str, wanted: set[tuple[Any, ...]]) -> bool:
-    """Whether the newest writing of the table was another one, and is now this."""
+    """Makes `wanted` the newest writing of the table; False when it was already."""
     newest = f"written_at = (SELECT max(written_at) FROM {table})"  # noqa: S608
     stored = client.query(f"SELECT {', '.join(_COLUMNS)}, written_at FROM {table} WHERE {newest}").result_rows  # noqa: S608
     if {tuple(row[:-1]) for row in stored} == wanted:

@@ -1,10 +1,10 @@
 # ruff: noqa: S608  (every value is bound; what is put in by text are names and expressions of this module)
-"""What rebuilds of rollups have in common, as SQL. Pure.
+"""The common SQL of all rebuilds of rollups.
 
-A rebuild is one statement for some pairs of a source and a UTC day. It finds out what differs from what the rollup
-holds and writes that alone, for most of a day's rows stay as they are. Rows of a rebuild have two versions: the odd
-one, 2 * generation + 1, for rows that are there, the even one below it for zeros where a row is no more; so a row that
-is written both ways stays. Bound: `pairs` Array(Tuple(String, Date)), `generation` UInt64.
+A rebuild is one statement for some pairs of a source and a UTC day. It writes only rows that differ from the stored
+ones, because most rows of a day stay as they are. Rows of a rebuild have two versions: the odd one, 2 * generation + 1,
+for rows that exist, and the even one below it for the zeros of rows that exist no more; so a row that is written both
+ways stays. Bound: `pairs` Array(Tuple(String, Date)), `generation` UInt64.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,20 @@ from dataclasses import dataclass
 def pairs(first: int = 0, last: int = 0) -> str:
     """The bound pairs, each with its neighbours from `first` to `last` days away, as the right side of IN.
 
-    A subquery, because it becomes a set before anything is read: an array would be searched through for each row.
+    A subquery, because it becomes a set before anything is read; an array would be searched for each row.
     """
     return f"""(SELECT pair.1, pair.2 + away FROM (SELECT arrayJoin({{pairs:Array(Tuple(String, Date))}}) AS pair)
         ARRAY JOIN range({first}, {last + 1}) AS away)"""
 
 
 def quarter(moment: str) -> str:
+    """The slot of 15 minutes of a moment."""
     return f"toStartOfFifteenMinutes(toDateTime({moment}, 'UTC'))"
 
 
 @dataclass(slots=True, frozen=True)
 class Rollup:
-    """A table that is rebuilt by days; `name` as in the view rebuild_days. `insert` rebuilds the bound pairs."""
+    """A table that is rebuilt by days. `name` = as in the view rebuild_days; `insert` rebuilds the bound pairs."""
 
     name: str
     table: str
@@ -33,7 +34,7 @@ class Rollup:
 
     @property
     def written(self) -> str:
-        """How many rows of the bound generation there are of each pair in `done` (name, source, day, changes)."""
+        """Counts the rows of the bound generation for each pair in `done` (name, source, day, changes)."""
         return f"""
     SELECT '{self.name}' AS name, source, toDate(slot) AS day, count() AS changes
     FROM {self.table}
@@ -43,7 +44,7 @@ class Rollup:
 
 
 def note(rollups: list[Rollup]) -> str:
-    """One statement: the bound `done` pairs of these rollups are as new as `changes` and the rows just written."""
+    """The statement that notes the bound `done` pairs as rebuilt: their `changes` and the rows just written."""
     written = "".join(f"\n    UNION ALL{rollup.written}" for rollup in rollups)
     return f"""
 INSERT INTO rebuilt_log (name, source, day, changes, rebuilt_at)
@@ -60,7 +61,8 @@ FROM
 GROUP BY name, source, day"""
 
 
-# A row that was written in both versions counts twice until it is merged, here as in changed_log.
+# Without it an INSERT merges a row that was written in both versions, which then counts once here and twice in
+# changed_log.
 SETTINGS = "SETTINGS optimize_on_insert = 0"
 
 
@@ -77,12 +79,12 @@ def by_checksum(
     by_slot: str = "",
     zeros: dict[str, str] | None = None,
 ) -> Rollup:
-    """A rollup whose slots are looked at one by one: each row has the sum of the hashes of what it was made of.
+    """A rollup that is compared slot by slot: each of its rows has the sum of the hashes of the rows it was made of.
 
-    It is made of `rows`, by `moment`, as far as `where` says; `content` is all that matters of a row, never NULL.
-    Hashing is several times cheaper than grouping, so only the slots whose sums differ are grouped. A `table` that is
-    not in the order of slots has a view that passes its keys and sums on to `by_slot`, where they are compared; what
-    stands for no value is told by `zeros` then.
+    It is made of `rows`, by `moment`, with the condition `where`; `content` lists everything that matters of a row,
+    without NULL. Hashing is several times cheaper than grouping, so only slots with differing sums are grouped. A
+    `table` in another order than slots has a view that passes its keys and sums to `by_slot`, where they are compared;
+    `zeros` then are the values of a row that exists no more.
     """
     by_slot = by_slot or table
     zeros = zeros or {name: f"defaultValueOfArgumentType({table}.{name})" for name in values}
@@ -132,7 +134,7 @@ WHERE checksum != 0 AND (source, slot) IN (SELECT x.1, x.2 FROM (SELECT arrayJoi
 
 
 def by_comparison(name: str, table: str, *, keys: tuple[str, ...], values: tuple[str, ...], select: str) -> Rollup:
-    """A rollup of few rows, made as a whole and compared with what is there; `select` gives keys and values."""
+    """A rollup of few rows, made as a whole and compared with the stored rows; `select` gives keys and values."""
     columns, row = ", ".join((*keys, *values)), f"tuple({', '.join(values)})"
     named = ", ".join(f"tupleElement(new, {place}) AS {name}" for place, name in enumerate(values, 1))
     return Rollup(
@@ -158,9 +160,10 @@ FROM
 
 
 def known(column: str, none: str) -> str:
-    """A Nullable column with a value that stands for NULL: the hash of NULL is NULL."""
+    """A Nullable column with `none` instead of NULL, because the hash of NULL is NULL."""
     return f"ifNull({column}, {none})"
 
 
 def itself(*names: str) -> dict[str, str]:
+    """Columns that are taken as they are."""
     return {name: name for name in names}

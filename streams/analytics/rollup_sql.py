@@ -1,5 +1,5 @@
 # ruff: noqa: S608  (every value is bound; what is put in by text are names and expressions of this module)
-"""How each rollup is made of the tables before it, as SQL. Pure."""
+"""The rollups as SQL: how each is made of the tables before it."""
 
 from typing import Final
 
@@ -7,21 +7,21 @@ from schemas.horizons import HORIZONS_MS
 from streams.analytics.customer_sql import CUSTOMERS, DIRECT, PENDING, SUSPECTS
 from streams.analytics.rebuild_sql import Rollup, by_checksum, by_comparison, itself, known, pairs, quarter
 
-# After so long an answer is none: WhatsApp's customer service window.
+# A later message is no answer any more: WhatsApp's customer service window.
 WINDOW_MS: Final = 24 * 3600 * 1000
-# Middle of the bucket of a latency: buckets 5 % wide, so at most 2.5 % off.
+# Latencies are stored as middles of buckets: 5 % wide, so at most 2.5 % off.
 _LATENCY_STEP: Final = 1.05
 
 _NO_MS = "-9223372036854775808"
 _READ = "status IN ('read', 'played')"
 _DELIVERED = "status IN ('delivered', 'read', 'played')"
 _FAILED = "status = 'failed'"
-# Who has read a message has got it: without a delivery of its own the reading says by when at the latest.
+# A message that was read was delivered: without a time of delivery the time of reading is the latest possible one.
 _DELIVERED_AFTER = "least(ifNull(c.to_delivered_ms, c.to_read_ms), ifNull(c.to_read_ms, c.to_delivered_ms))"
 
 
 def _within(reached: str, after: str) -> str:
-    """How many have `reached` it within each of the horizons; negative and unknown durations are within none."""
+    """How many `reached` it within each of the horizons; negative and unknown durations are within none."""
     counts = (f"countIf({reached} AND ifNull({after} BETWEEN 0 AND {limit}, 0))" for limit in HORIZONS_MS)
     return f"[{', '.join(counts)}]"
 
@@ -32,7 +32,7 @@ OUTBOUND: Final = by_checksum(
     rows="cohort_log AS c FINAL",
     where="counted",
     moment="cohort_at",
-    # The number in front grows when a column is added: then every row is made anew, once its day is due.
+    # The number in front grows when a column is added: then every row is made again, once its day is due.
     content="2, account, provider, template, campaign, category, country, is_group, pricing_category, pricing_type, "
     "c.error_code, status, origin, c.billable, "
     f"{known('c.to_delivered_ms', _NO_MS)}, {known('c.to_read_ms', _NO_MS)}",
@@ -45,7 +45,7 @@ OUTBOUND: Final = by_checksum(
         "failed": f"countIf({_FAILED})",
         "pending": f"countIf({PENDING})",
         "orphan": "countIf(origin = 'none')",
-        # Delivered, and the provider names a price that is not free and does not say that it bills nothing.
+        # Delivered, with a price type of the provider that is not free, and not marked as not billable.
         "billable": f"countIf({_DELIVERED} AND NOT startsWith(pricing_type, 'free') "
         "AND (c.billable = 1 OR (c.billable = -1 AND pricing_type != '')))",
         "to_delivered_ms": "arraySort(groupArrayIf(toUInt64(c.to_delivered_ms), c.to_delivered_ms >= 0))",
@@ -93,7 +93,7 @@ REPEATS: Final = by_comparison(
     "repeat_log",
     keys=("source", "slot", "kind"),
     values=("repeats",),
-    # Only the few events that came more than once have their deliveries put in order.
+    # Only the few events that came more than once get their deliveries sorted.
     select=f"""
 WITH several AS
 (
@@ -117,11 +117,12 @@ WHERE (source, toDate(again.1)) IN {pairs()}
 GROUP BY source, slot, kind""",
 )
 
-# Reactions and edits ask nothing; what a history backfill brought was said before anybody looked at these numbers.
+# Reactions and edits ask nothing; messages of a history backfill were written before these numbers existed.
 _ASKS = "direction = 'in' AND type NOT IN ('reaction', 'edit') AND origin != 'history'"
 
-# When it was said: theirs by their phone, for a webhook may come hours late; beyond a day, or where the phone told
-# nothing, the time of the copy. So what matters to a day stands in the copy within two days of it.
+# When a message was written. Messages of customers: by their phone, because a webhook may come hours late; without a
+# time of the phone, or with one more than a day away, the copy's time. So everything that matters to a day is in the
+# copy within two days of it.
 _MOMENT = """if(direction = 'in' AND inbound_at BETWEEN cohort_at - INTERVAL 1 DAY AND cohort_at + INTERVAL 1 DAY,
                 assumeNotNull(inbound_at), cohort_at)"""
 
@@ -130,8 +131,8 @@ TURNS: Final = by_comparison(
     "turn_log",
     keys=("source", "slot", "account", "country"),
     values=("turns", "answered", "response_ms"),
-    # A message of a conversation is (ms, 0 theirs or 1 ours, account, country), sorted: of one moment theirs first.
-    # `next` at each place is the first of ours from there on, or the last message of all when there is none.
+    # A message of a conversation is (ms, 0 theirs or 1 ours, account, country), sorted, so that theirs come first
+    # in one moment. `next` at each place is the first of ours from there on, or the very last message without one.
     select=f"""
 WITH
     conversations AS
@@ -153,12 +154,12 @@ WITH
     (
         SELECT
             source,
-            arraySort(found) AS said,
-            arrayReverseFill(x -> x.2, said) AS next,
+            arraySort(found) AS ordered,
+            arrayReverseFill(x -> x.2, ordered) AS next,
             arrayJoin(arrayFilter(
-                i -> NOT said[i].2 AND (i = 1 OR said[i - 1].2 OR said[i].1 - said[i - 1].1 > {WINDOW_MS}),
-                arrayEnumerate(said))) AS i,
-            said[i] AS first,
+                i -> NOT ordered[i].2 AND (i = 1 OR ordered[i - 1].2 OR ordered[i].1 - ordered[i - 1].1 > {WINDOW_MS}),
+                arrayEnumerate(ordered))) AS i,
+            ordered[i] AS first,
             next[i].1 - first.1 AS waited,
             next[i].2 AND waited <= {WINDOW_MS} AS is_answered
         FROM conversations

@@ -1,12 +1,11 @@
-"""Samples of the pipeline for dashboards: Kafka's lag, the oldest unfinished record, what ingest answered. IO.
+"""Samples of the pipeline for dashboards: Kafka's lag, the oldest unfinished record, the answers of ingest.
 
-Every 10 s one block of rows (at, name, part, source, value) goes into `samples`. What cannot be asked is not claimed:
-while Kafka is away there is no lag, not a lag of 0. Only that ingest is away is a sample of its own, store_up = 0.
-What ingest counted while this process was away is in its metrics alone.
+Every 10 s one block of rows (at, name, part, source, value) goes into `samples`. An unreachable part gives no samples:
+without Kafka there is no lag, instead of a lag of 0. Only an unreachable ingest gives a sample, store_up = 0. What
+ingest counted while this process did not run is in the metrics of ingest alone.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +16,17 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from schemas.parsing.times import to_iso
+from schemas.process.logs import get_logger
 from schemas.settings.config import Config
 from schemas.tables import INSERT_SETTINGS, SAMPLES
 from streams.analytics.scrape import Reading, increases, read
-from streams.runtime.clickhouse import CLICKHOUSE_ERRORS
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe
 from streams.runtime.lag import Lags
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-log = logging.getLogger("ackstream.samples")
+log = get_logger("samples")
 
 SAMPLE_SECONDS = 10.0
 _KAFKA_SECONDS = 9.0  # the oldest record of a stage may take 5 of them
@@ -35,7 +35,7 @@ _INGEST_SECONDS = 5.0
 
 @dataclass(slots=True, frozen=True)
 class Sample:
-    """One number; `part` is a stage or an outcome, `source` a configured source, "" where there is none."""
+    """One number. `part` = a stage or an outcome, `source` = a configured source; "" where there is none."""
 
     name: str
     value: float
@@ -43,13 +43,13 @@ class Sample:
     source: str = ""
 
 
-async def run(config: Config, connect: Callable[[], "Client"], stop: asyncio.Event) -> None:
-    """Takes and stores samples until `stop` is set; what is away is tried again. `connect` opens a client for it."""
+async def run(config: Config, connect: Callable[[], "Client"]) -> None:
+    """Takes and stores samples until cancelled; `connect` opens a client, a new one after each error."""
     sampler = Sampler(config)
     client: Client | None = None
-    trouble: str | None = None
+    problem: str | None = None
     try:
-        while not stop.is_set():
+        while True:
             began = time.monotonic()
             samples = await sampler.take()
             try:
@@ -57,17 +57,19 @@ async def run(config: Config, connect: Callable[[], "Client"], stop: asyncio.Eve
                     client = await asyncio.to_thread(connect)
                 await asyncio.to_thread(store, client, samples)
             except CLICKHOUSE_ERRORS as error:
-                client, trouble = None, _told(trouble, type(error).__name__)
+                client, before, problem = None, problem, describe(error)
+                if problem != before:  # one line, however long it lasts
+                    log.warning("samples_not_stored", error=problem, retry_seconds=SAMPLE_SECONDS)
             else:
                 sampler.stored()
-                trouble = None
-            await _pause(stop, began + SAMPLE_SECONDS - time.monotonic())
+                problem = None
+            await asyncio.sleep(max(began + SAMPLE_SECONDS - time.monotonic(), 0.0))
     finally:
         await sampler.close()
 
 
 def store(client: "Client", samples: list[Sample]) -> None:
-    """Inserts samples as those of now. Raises what is in CLICKHOUSE_ERRORS."""
+    """Inserts samples with the present time. Raises CLICKHOUSE_ERRORS."""
     at = to_iso(time.time_ns() // 1_000_000)
     rows = [
         {"at": at, "name": each.name, "part": each.part, "source": each.source, "value": each.value} for each in samples
@@ -78,7 +80,7 @@ def store(client: "Client", samples: list[Sample]) -> None:
 
 
 class Sampler:
-    """Looks at Kafka and at ingest, and remembers what ingest's counters stood at in the last stored sample."""
+    """Measures Kafka and ingest; remembers the counters of ingest at the last stored samples."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -87,17 +89,17 @@ class Sampler:
         self._now: tuple[float, Reading] | None = None
 
     async def take(self) -> list[Sample]:
-        """Everything that can be told now; never raises for what is away."""
+        """The samples of this moment; parts that do not answer give none, and raise nothing."""
         found = await asyncio.gather(self._kafka(), self._ingest())
         return [sample for part in found for sample in part]
 
     def stored(self) -> None:
-        """The samples of the last `take` are in the table: the next increases start from them."""
+        """The samples of the last `take` are in the table: the next increases are counted from them."""
         if self._now is not None:
             self._before = self._now
 
     async def close(self) -> None:
-        """Ends the connections to Kafka."""
+        """Closes the connections to Kafka."""
         lags, self._lags = self._lags, None
         if lags is not None:
             await lags.close()
@@ -113,11 +115,11 @@ class Sampler:
             await self.close()
             return []
         samples = []
-        for stage, told in behind.items():
-            if told is not None:
-                samples.append(Sample("lag_records", told.records, stage))
-                if told.oldest_seconds is not None:
-                    samples.append(Sample("oldest_unfinished_seconds", told.oldest_seconds, stage))
+        for stage, lag in behind.items():
+            if lag is not None:
+                samples.append(Sample("lag_records", lag.records, stage))
+                if lag.oldest_seconds is not None:
+                    samples.append(Sample("oldest_unfinished_seconds", lag.oldest_seconds, stage))
         return samples
 
     async def _ingest(self) -> list[Sample]:
@@ -141,18 +143,3 @@ async def _metrics(url: str) -> str:
     timeout = aiohttp.ClientTimeout(total=_INGEST_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session, session.get(url) as response:
         return await response.text()
-
-
-def _told(before: str | None, now: str) -> str:
-    """Says what is wrong once, however long it lasts."""
-    if before != now:
-        log.warning("samples cannot be stored in ClickHouse (%s): trying again every %.0f s", now, SAMPLE_SECONDS)
-    return now
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            await stop.wait()
-    except TimeoutError:
-        return

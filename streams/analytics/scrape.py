@@ -1,4 +1,4 @@
-"""What ingest counts, read from its metrics, and how much its counters grew between two looks. Pure."""
+"""Readings of the metrics of ingest, and the increase of its counters between two readings."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import metrics
 
-# Name of the sample, its part and its source.
+# A sample's name, part and source.
 Series = tuple[str, str, str]
 
 _OUTCOME = re.compile(r"[a-z_]{1,40}")
@@ -17,17 +17,17 @@ _GAUGES = {metrics.INGEST_STORE_UP.name: "store_up", metrics.INGEST_IN_FLIGHT_BY
 
 @dataclass(slots=True, frozen=True)
 class Reading:
-    """One look at the metrics: totals of counters since ingest's start, and gauges as they are."""
+    """One reading of the metrics: totals of counters since the start of ingest, and present values of gauges."""
 
     totals: Mapping[Series, float]
     gauges: Mapping[Series, float]
 
 
 def read(text: str, sources: Collection[str]) -> Reading:
-    """The reading in the text of GET /metrics. Raises ValueError when it is not ingest's.
+    """The reading in the text of GET /metrics. Raises ValueError when the text is not from ingest.
 
-    A source that is none of `sources`, and an outcome that is no plain word, become "" and "other": what a foreign
-    program answers at ingest's address must not become an endless list of labels.
+    A source that is not in `sources` becomes "", an outcome that is not a plain word "other": the answer of a foreign
+    program at ingest's address must not make an endless list of labels.
     """
     totals: dict[Series, float] = {}
     gauges: dict[Series, float] = {}
@@ -54,7 +54,7 @@ def _counted(name: str, labels: Mapping[str, str], sources: Collection[str]) -> 
 
 
 def increases(before: Reading, now: Reading) -> dict[Series, float]:
-    """How much each counter grew, if it did. A total that is smaller than before began again at 0."""
+    """The increase of each counter that grew. A smaller total than before means that ingest started again at 0."""
     grown = {}
     for series, total in now.totals.items():
         last = before.totals.get(series, 0.0)

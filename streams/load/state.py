@@ -1,7 +1,7 @@
-"""The stored lifecycle states: a Faust table on RocksDB with its changelog in `wa.state`. IO.
+"""The stored lifecycle states: a Faust table on RocksDB with its changelog in `wa.state`.
 
-A recovery joins what the changelog says with what is stored instead of overwriting it, so a record that a stalled
-worker wrote late can take nothing away.
+A recovery joins the changelog into the stored states instead of overwriting them, so a late record of a stalled worker
+removes nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ from streams.load.lifecycle import State, dumps, join, loads
 
 
 class StateTable(faust.Table[bytes, bytes]):
-    """Keys and values are bytes; see streams.load.lifecycle for their form."""
+    """States by unit. Keys and values are bytes in the form of streams.load.lifecycle."""
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Recovery: joins changelog records into the store and remembers how far it got."""
+        """Recovery: joins changelog records into the store and notes the offsets reached."""
         reached: dict[TP, int] = {}
         pending: dict[TP, dict[bytes, State]] = {}
         for event in batch:
@@ -31,8 +31,8 @@ class StateTable(faust.Table[bytes, bytes]):
             known = states.get(message.key)
             if known is None and (stored := self.store(message.tp.partition).get(message.key)) is not None:
                 known = loads(stored)
-            said = loads(message.value)
-            states[message.key] = said if known is None else join(known, said)
+            state = loads(message.value)
+            states[message.key] = state if known is None else join(known, state)
         for tp, states in pending.items():
             self.put(tp.partition, states)
         for tp, offset in reached.items():
@@ -43,7 +43,7 @@ class StateTable(faust.Table[bytes, bytes]):
         return self._rocks._db_for_partition(partition)  # Faust's own accessors find the partition by a task-local
 
     def has(self, partition: int) -> bool:
-        """Whether the partition is this worker's just now."""
+        """Whether this worker has the partition at present."""
         return partition in self._rocks._dbs
 
     @property
@@ -51,7 +51,7 @@ class StateTable(faust.Table[bytes, bytes]):
         return self.data
 
     def put(self, partition: int, states: dict[bytes, State]) -> list[tuple[bytes, bytes]]:
-        """Writes states in one batch; the records of the changelog that must follow."""
+        """Writes states in one batch; returns the changelog records that must follow."""
         batch = rocksdict.WriteBatch(raw_mode=True)
         records = [(key, dumps(state)) for key, state in states.items()]
         for key, value in records:
@@ -60,14 +60,14 @@ class StateTable(faust.Table[bytes, bytes]):
         return records
 
     def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Stored states whose key begins with `prefix`."""
+        """The stored states whose keys begin with `prefix`, in the order of keys."""
         for key, value in self.store(partition).items(from_key=prefix):
             if not key.startswith(prefix):
                 return
             yield key, value
 
     def reached(self, partition: int, offset: int) -> None:
-        """Remembers that the changelog up to `offset` is in the store and in Kafka."""
+        """Notes that the changelog up to `offset` is in the store and in Kafka."""
         tp = TP(STATE.name, partition)
         if offset > (self.data.persisted_offset(tp) or -1):
             self.data.set_persisted_offset(tp, offset)

@@ -18,7 +18,7 @@ from pathlib import Path
 from clickhouse_connect.driver import Client
 
 from streams.analytics.audit import Audit
-from streams.analytics.copy import Copy, catch_up
+from streams.analytics.copy import Copy, Limits, catch_up
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 
@@ -103,7 +103,7 @@ def copying(client: Client, messages: int) -> None:
     start = time.perf_counter()
     catch_up(client)
     say(f"first copy: {messages / (time.perf_counter() - start):,.0f} messages/s")
-    copy = Copy(client, settle_seconds=0.0)
+    copy = Copy(client, Limits(settle_seconds=0.0))
     for touched in (1, 50, 3_300, 33_000):
         client.command(TOUCH.format(messages=messages, count=touched))
         waiting = milliseconds(client, f"SELECT count() FROM messages WHERE source = 'shop-3' AND {MONTH}")

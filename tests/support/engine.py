@@ -1,4 +1,4 @@
-"""The product's tables on the real ClickHouse engine, for tests of the SQL alone. IO: a server process."""
+"""The product's tables on the real ClickHouse engine, for tests of the SQL alone."""
 
 import json
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ class Engine:
             self.apply(migration)
 
     def apply(self, migration: Migration, upto: int | None = None) -> None:
-        """The statements of a migration, or only the first of them."""
+        """Runs the statements of a migration, or only the first `upto`."""
         for statement in migration.statements[:upto]:
             self.run(statement)
 
     def client(self) -> Client:
-        """What the product's own processes talk through, as the full user."""
+        """A client as the product's own processes use it, for the user with all rights."""
         return self.server.client(database=self._database)
 
     def load(self, events: Sequence[dict[str, Any]]) -> None:
-        """One INSERT, as the workers make it."""
+        """Inserts events with one INSERT, as the workers do."""
         rows = b"\n".join(map(orjson.dumps, events))
         self.run(rows, query=f"INSERT INTO {EVENT_LOG} FORMAT JSONEachRow", **INSERT_SETTINGS)
 
     def clear(self) -> None:
-        """Empties every table that holds rows."""
+        """Empties every table that has rows."""
         filled = "SELECT name FROM system.tables WHERE database = currentDatabase() AND total_rows > 0"
         for table in self.rows(filled):
             self.run(f"TRUNCATE TABLE {table['name']}")
@@ -48,5 +48,5 @@ class Engine:
         return found
 
     def run(self, sql: str | bytes, **parameters: str) -> str:
-        """The text of an answer. Fails with ClickHouse's error."""
+        """The text of the answer. Fails with ClickHouse's error."""
         return self.server.ok(sql, database=self._database, **parameters)

@@ -1,4 +1,4 @@
-"""Canonical events for tests: built by the product's own `finish`, from the few facts that a test names. Pure."""
+"""Canonical events for tests, built by the product's own `finish` from the few facts that a test names."""
 
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ DAY = 86_400_000
 def event(
     kind: str, *, received: int = NOON, request: str = "r", index: int = 0, source: str = "shop", **fields: Any
 ) -> dict[str, Any]:
-    """A canonical event as it stands on Kafka. `at` is its provider time in ms."""
+    """A canonical event as it is on Kafka. `at` = the provider's time in ms."""
     if "at" in fields:
         fields["occurred_at"] = fields.pop("at")
     if kind == "sent":
@@ -72,17 +72,17 @@ def events_of_few_messages(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def inserts(draw: st.DrawFn, *, sources: int, most: int) -> list[list[dict[str, Any]]]:
-    """Events of a few messages of each source, repeated and in any order, as they come in at most so many INSERTs.
+    """Events of a few messages of each source, repeated and in any order, in at most `most` INSERTs.
 
-    Several sources in one example, for emptying the tables before it takes longer than all the rest.
+    One example has several sources, because emptying the tables before it takes longer than everything else.
     """
     blocks: list[list[dict[str, Any]]] = [[] for _ in range(most)]
     for number in range(sources):
         drawn = draw(st.lists(events_of_few_messages(), min_size=1, max_size=12))
         events = [one | {"source": f"shop-{number}"} for one in drawn]
         again = draw(st.lists(st.sampled_from(events), max_size=4))
-        told = draw(st.permutations(events + again))
-        cuts = sorted(draw(st.lists(st.integers(0, len(told)), max_size=most - 1)))
-        for block, (start, end) in zip(blocks, pairwise([0, *cuts, len(told)]), strict=False):
-            block += told[start:end]
+        shuffled = draw(st.permutations(events + again))
+        cuts = sorted(draw(st.lists(st.integers(0, len(shuffled)), max_size=most - 1)))
+        for block, (start, end) in zip(blocks, pairwise([0, *cuts, len(shuffled)]), strict=False):
+            block += shuffled[start:end]
     return blocks

@@ -1,9 +1,9 @@
 # ruff: noqa: S608  (numbers and names of this module alone are put in)
-"""Fills the tables that panels read with many messages, as the product would have left them. IO: a ClickHouse server.
+"""Fills the tables that panels read with many messages, as the product would have left them.
 
-Units go straight into `cohort_log` with everything that the copy writes: a live row at the day of the cohort, a row
-`gone` at each other day on which a status came. Deliveries go straight into `delivery_time_log`. The rollups are then
-made by the product itself. What the numbers are is a function of the number of the message alone.
+Units are inserted into `cohort_log` with everything that the copy writes: a live row at the day of the cohort, a row
+`gone` at each other day on which a status came. Deliveries are inserted into `delivery_time_log`. The product itself
+makes the rollups then. All facts of a message are a function of its number.
 
 The shape: 20 sources, `source-0` with 30 % and `source-1` with 8 % of it; 90 days up to now; of 20 messages two are
 inbound and one answers them, twelve belong to campaigns (one a source every second day, sent within three hours), five
@@ -22,7 +22,7 @@ LARGE, SMALL = "source-0", "source-1"
 _COUNTRIES = "[('55','BR'),('49','DE'),('91','IN'),('52','MX'),('44','GB'),('62','ID'),('34','ES'),('977','NP')]"
 _CODES = "['131026','131049','131047','130472','132001','131053','990001']"
 
-# One message each; `h` are its random numbers, `g` those that it shares with the other 19 of its pack.
+# One row a message; `h` are its random numbers, `g` those that it shares with the other 19 messages of its pack.
 _MESSAGES = f"""
 SELECT
     number AS n, n % 20 AS place,
@@ -57,7 +57,7 @@ SELECT
 FROM numbers_mt({{first}}, {{count}})
 """
 
-# Times to come have not come: what would lie after now is left out, statuses as well as messages.
+# Messages and statuses after the present time are left out.
 _UNITS = f"""
 INSERT INTO cohort_log (source, cohort_at, message_id, participant, provider, account, direction, origin, counted,
     is_group, customer, country, recipient, type, template, campaign, category, pricing_category, pricing_type,
@@ -137,7 +137,7 @@ FROM numbers(5000)
 
 
 def fill(client: Client, messages: int) -> Iterator[str]:
-    """Fills empty tables with `messages` messages that end now; says after each step what it did."""
+    """Fills empty tables with `messages` messages up to the present time; yields a text after each step."""
     now = client.command("SELECT toString(now64(3, 'UTC'))")
     end = f"toDateTime64('{now}', 3, 'UTC')"
     bounds = {"start": f"toStartOfDay({end} - INTERVAL {DAYS - 1} DAY)", "end": end, "people": max(1, messages // 5)}
@@ -153,7 +153,7 @@ def fill(client: Client, messages: int) -> Iterator[str]:
 
 
 def repeat(client: Client) -> None:
-    """A later version of 5 % of the units, all else equal, as a further status of theirs would leave it."""
+    """Writes a later version of 5 % of the units with equal content, as after one more status of each."""
     client.command("SYSTEM STOP MERGES cohort_log")
     found = client.query(
         "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'cohort_log' "

@@ -13,7 +13,7 @@ from typing import Any
 
 import clickhouse_connect
 
-from streams.analytics.copy import Copy
+from streams.analytics.copy import Copy, Limits
 from tests.support.clickhouse import ADMIN
 
 
@@ -45,7 +45,7 @@ def main(port: str, database: str, death: str) -> None:
         host="127.0.0.1", port=int(port), username=ADMIN[0], password=ADMIN[1], database=database
     )
     mortal: Any = Mortal(client, int(death))
-    copy = Copy(mortal, settle_seconds=0.0)
+    copy = Copy(mortal, Limits(settle_seconds=0.0))
     while copy.pass_once() or not copy.is_complete:
         time.sleep(0.01)
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.analytics import copy as copying
 from streams.analytics.audit import Audit
-from streams.analytics.copy import Copy, catch_up, rebuild
+from streams.analytics.copy import Copy, Limits, catch_up, rebuild
 from tests.streams.load.test_lifecycle import rows_of
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event, inserts
 
+AT_ONCE = Limits(settle_seconds=0.0)
 ORDER = "ORDER BY source, message_id, participant"
 LIVE = f"SELECT * EXCEPT (country) FROM cohorts {ORDER}"
 TRUE = f"SELECT * EXCEPT (version, days) FROM units {ORDER}"
@@ -45,7 +45,7 @@ def test_the_copy_ends_equal_to_the_truth_and_is_never_seen_in_messages(
     events: list[dict[str, Any]] = []
     engine.clear()
     with engine.client() as client:
-        copy = Copy(client, settle_seconds=0.0)
+        copy = Copy(client, AT_ONCE)
         for block, copies in zip(blocks, passes, strict=False):
             if block:
                 engine.load(block)
@@ -120,46 +120,38 @@ def test_what_only_the_copy_tells(engine: Engine) -> None:
     }  # fmt: skip
 
 
-def test_blocks_and_rebuilds_larger_than_a_portion_are_copied_in_several(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copying, "_PORTION", 7)
-    monkeypatch.setattr(copying, "_MOST_BLOCKS", 2)
+def test_blocks_and_rebuilds_larger_than_a_portion_are_copied_in_several(engine: Engine) -> None:
+    small = Limits(settle_seconds=0.0, portion_rows=7, blocks=2)
     names = ["", " ", "'", "\\", "\x00", "ä", "\uffff", "\U0001f600", *map(str, range(30))]
     engine.load([sent(f"m{name}") for name in names])
     with engine.client() as client:
-        catch_up(client)
+        catch_up(client, small)
         for size in (1, 30, 5, 4, 2):
             engine.load([event("status", message_id=f"m{name}", status="read", at=NOON + DAY) for name in names[:size]])
         engine.load([sent(f"n{name}") for name in names])
-        catch_up(client)
+        catch_up(client, small)
         assert engine.rows(LIVE) == engine.rows(TRUE)
         assert len(engine.rows(LIVE)) == 2 * len(names)
         rebuild(client)
         assert engine.rows("SELECT * FROM cohorts") == []
         assert len(messages(engine)) == 2 * len(names)
-        catch_up(client)
+        catch_up(client, small)
         assert engine.rows(LIVE) == engine.rows(TRUE)
 
 
-def test_what_comes_during_a_rebuild_is_in_messages_wherever_the_rebuild_stands(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copying, "_PORTION", 2)
-    monkeypatch.setattr(copying, "_PASS_SECONDS", 0.0)
+def test_what_comes_during_a_rebuild_is_in_messages_wherever_the_rebuild_stands(engine: Engine) -> None:
+    short = Limits(settle_seconds=0.0, portion_rows=2, pass_seconds=0.05)
     told = [sent(name) for name in "abcdefgh"]
     engine.load(told)
     with engine.client() as client:
-        copy = Copy(client, settle_seconds=0.0)
+        copy = Copy(client, short)
         for name in "hgfedcbaabcdefgh":
-            monkeypatch.setattr(copying, "_PASS_SECONDS", 0.0)
             told.append(event("status", message_id=name, status="delivered", at=NOON + len(told)))
             engine.load([told[-1]])
             assert messages(engine) == truth(*told)
-            monkeypatch.setattr(copying, "_PASS_SECONDS", 0.05)
             copy.pass_once()
             assert messages(engine) == truth(*told)
-        catch_up(client)
+        catch_up(client, short)
     assert engine.rows(LIVE) == engine.rows(TRUE)
 
 

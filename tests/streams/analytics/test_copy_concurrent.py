@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from streams.analytics.audit import Audit
-from streams.analytics.copy import Copy, catch_up, rebuild
+from streams.analytics.copy import Copy, Limits, catch_up, rebuild
 from tests.streams.load.test_lifecycle import rows_of
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
@@ -54,10 +54,10 @@ class Blocks:
             told = told[size:]
         self.begun: set[int] = set()
         self.answered: set[int] = set()
-        self._about: dict[str, set[int]] = defaultdict(set)
+        self.blocks_of: dict[str, set[int]] = defaultdict(set)
         for number, block in enumerate(self.blocks):
             for one in block:
-                self._about[one["message_id"]].add(number)
+                self.blocks_of[one["message_id"]].add(number)
         self._rows: dict[tuple[str, frozenset[int]], list[Event]] = {}
 
     def rows(self, message_id: str, blocks: frozenset[int]) -> list[Event]:
@@ -70,7 +70,7 @@ class Blocks:
 
     def possible(self, message_id: str, answered: set[int], begun: set[int]) -> Iterator[list[Event]]:
         """What a message may show to who began to read after `answered` and had read before any but `begun` began."""
-        about = self._about[message_id]
+        about = self.blocks_of[message_id]
         certain, doubtful = about & answered, (about & begun) - answered
         for size in range(len(doubtful) + 1):
             for more in combinations(sorted(doubtful), size):
@@ -145,7 +145,7 @@ def test_every_reading_is_true_while_writers_and_the_copy_work(engine: Engine, s
 
     def copy() -> None:
         with engine.client() as client:
-            work = Copy(client, settle_seconds=0.5)
+            work = Copy(client, Limits(settle_seconds=0.5))
             for number in range(1_000_000):
                 if stop.is_set():
                     return
@@ -173,7 +173,9 @@ def test_every_reading_is_true_while_writers_and_the_copy_work(engine: Engine, s
         catch_up(client)
         assert Audit(client).pass_once() == 0
     everything = set(range(len(blocks.blocks)))
-    assert read(engine) == {f"m{n}": blocks.rows(f"m{n}", frozenset(blocks._about[f"m{n}"])) for n in range(MESSAGES)}
+    assert read(engine) == {
+        f"m{n}": blocks.rows(f"m{n}", frozenset(blocks.blocks_of[f"m{n}"])) for n in range(MESSAGES)
+    }
     assert blocks.answered == everything
     same = [engine.rows(f"SELECT * EXCEPT {names} FROM {view} ORDER BY message_id, participant")  # noqa: S608
             for view, names in (("cohorts", "(country)"), ("units", "(version, days)"))]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.analytics.copy import Copy, catch_up
+from streams.analytics.copy import Copy, Limits, catch_up
 from tests.streams.load.test_lifecycle import rows_of
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
@@ -59,7 +59,7 @@ def test_a_straggler_that_writes_what_it_read_long_ago_changes_nothing(server: S
     engine = Engine(server, DATABASE)
     engine.load([event("status", message_id="m", status="read", at=NOON + 40 * DAY)])
     with engine.client() as late, engine.client() as client:
-        copy = Copy(late, settle_seconds=0.0)
+        copy = Copy(late, Limits(settle_seconds=0.0))
         copy.pass_once()
         engine.run("CREATE TABLE kept AS cohort_log")
         engine.run("INSERT INTO kept SELECT * FROM cohort_log")
