@@ -18,7 +18,7 @@ from tests.support.clickhouse import ADMIN
 
 
 class Mortal:
-    """A client whose owner dies before it sends statement number `death`."""
+    """A client that kills its process before statement number `death`."""
 
     def __init__(self, client: Any, death: int) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class Mortal:
 
 
 def main(port: str, database: str, death: str) -> None:
-    """Copies until everything is copied, or death."""
+    """Copies until everything is copied, or until the process is killed."""
     client = clickhouse_connect.get_client(
         host="127.0.0.1", port=int(port), username=ADMIN[0], password=ADMIN[1], database=database
     )

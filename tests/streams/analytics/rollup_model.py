@@ -1,4 +1,4 @@
-"""What the rollups must hold, counted one unit at a time in plain Python. Pure.
+"""The expected rows of the rollups, counted one unit at a time in plain Python.
 
 Units are rows of `cohorts` as a test makes them; nothing here is shared with the SQL. Times are ms.
 """
@@ -57,10 +57,10 @@ class Unit:
         return self.at // QUARTER * QUARTER
 
     @property
-    def spoke_at(self) -> int:
-        """Of a conversation's message: what the customer's phone says, unless that is more than a day off."""
-        told = self.inbound_at if self.direction == "in" else None
-        return told if told is not None and abs(told - self.at) <= DAY else self.at
+    def written_at(self) -> int:
+        """When the message was written: by the customer's phone, unless that is more than a day away."""
+        by_phone = self.inbound_at if self.direction == "in" else None
+        return by_phone if by_phone is not None and abs(by_phone - self.at) <= DAY else self.at
 
     @property
     def delivered(self) -> bool:
@@ -144,16 +144,16 @@ def turns(units: Iterable[Unit]) -> set[Row]:
             chats[unit.source, unit.customer].append(unit)
     found: dict[Row, list[int | None]] = defaultdict(list)
     for chat in chats.values():
-        chat.sort(key=lambda unit: (unit.spoke_at, unit.direction == "out", unit.account, unit.country))
+        chat.sort(key=lambda unit: (unit.written_at, unit.direction == "out", unit.account, unit.country))
         for place, unit in enumerate(chat):
             if unit.direction == "out":
                 continue
             before = chat[place - 1] if place else None
-            if before is not None and before.direction == "in" and unit.spoke_at - before.spoke_at <= DAY:
+            if before is not None and before.direction == "in" and unit.written_at - before.written_at <= DAY:
                 continue
             answer = next((later for later in chat[place:] if later.direction == "out"), None)
-            waited = answer.at - unit.spoke_at if answer is not None and answer.at - unit.spoke_at <= DAY else None
-            found[unit.source, unit.spoke_at // QUARTER * QUARTER, unit.account, unit.country].append(waited)
+            waited = answer.at - unit.written_at if answer is not None and answer.at - unit.written_at <= DAY else None
+            found[unit.source, unit.written_at // QUARTER * QUARTER, unit.account, unit.country].append(waited)
     rows = set()
     for words, waits in found.items():
         answered = tuple(sorted(waited for waited in waits if waited is not None))

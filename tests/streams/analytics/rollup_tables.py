@@ -1,5 +1,5 @@
-# ruff: noqa: S608  (names of tables and columns that stand in this file)
-"""The tables of the rollups on the real engine: units go in as the copy writes them, views come out. IO."""
+# ruff: noqa: S608  (names of tables and columns that are in this file)
+"""The tables of the rollups on the real engine: units are inserted as the copy writes them, views are read."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ VIEWS = {
 
 
 class Tables:
-    """One database. `units` is what stands in the copy at the moment."""
+    """One database. `units` = the units in the copy at present."""
 
     def __init__(self, server: Server, database: str = DATABASE) -> None:
         self.server = server
@@ -43,7 +43,7 @@ class Tables:
         self._version = 0
 
     def put(self, *units: Unit) -> None:
-        """One INSERT of the copy: each unit as it is now, and a row `gone` at the day where it stood before."""
+        """One INSERT of the copy: each unit as it is now, and a row `gone` at the day where it was before."""
         self._version += 1
         rows = []
         for unit in units:
@@ -74,7 +74,7 @@ class Tables:
         return set(rows)
 
     def check(self) -> None:
-        """Every rollup of the copy holds what the units say."""
+        """Every rollup of the copy equals its units."""
         units = self.units.values()
         assert self.rows("outbound") == model.outbound(units)
         assert self.rows("inbound") == model.inbound(units)
@@ -95,7 +95,7 @@ class Tables:
         return int(self.client.query(sql).first_row[0])
 
     def clear(self) -> None:
-        """Empties every table that holds rows."""
+        """Empties every table that has rows."""
         tables = "FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%Tree' AND total_rows > 0"
         for (table,) in self.client.query(f"SELECT name {tables}").result_rows:
             self.client.command(f"TRUNCATE TABLE {table}")

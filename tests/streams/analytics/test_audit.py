@@ -17,11 +17,11 @@ TRUE = "SELECT * EXCEPT (version, days) FROM units ORDER BY message_id, particip
 @pytest.fixture
 def engine(engine: Engine) -> Engine:
     """Twenty messages, one of them to a group, all copied."""
-    told = [event("sent", message_id=f"m{number}", at=NOON + number * DAY) for number in range(20)]
-    told += [
+    events = [event("sent", message_id=f"m{number}", at=NOON + number * DAY) for number in range(20)]
+    events += [
         event("status", message_id="m3", status="read", at=NOON, participant=f"+551195555000{n}") for n in range(3)
     ]
-    engine.load(told)
+    engine.load(events)
     with engine.client() as client:
         catch_up(client)
     return engine

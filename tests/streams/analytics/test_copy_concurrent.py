@@ -1,7 +1,7 @@
-"""What readers see while two writers insert and the copy runs: at every moment a state that the inserts can have made.
+"""Readers beside two writers and the copy: every reading is a state that the INSERTs can have made.
 
-Who reads knows which INSERTs had been answered before, and which had been begun by the end. So each message must show
-the join of all answered blocks and of some of those under way, told by the algebra in Python.
+A reader knows which INSERTs had been answered before, and which had been begun by the end. So each message must show
+the join of all answered blocks and of some of those that were running, computed by the algebra in Python.
 """
 
 import random
@@ -27,31 +27,31 @@ Event = dict[str, Any]
 
 
 def story(rng: random.Random, message_id: str) -> list[Event]:
-    """Everything that is told of one message: late sent records, midnights, months, members, repetitions."""
+    """All events of one message: late sent records, midnights, months, members, repetitions."""
     sent = NOON + rng.choice([0, DAY // 2 - 1, DAY // 2, 9 * DAY, 10 * DAY + DAY // 2])
     to = f"+5511955550{rng.randrange(1000):03d}"
-    told = [event("sent", message_id=message_id, at=sent, template=rng.choice("ab"), to=to, received=NOON + 11 * DAY)]
+    events = [event("sent", message_id=message_id, at=sent, template=rng.choice("ab"), to=to, received=NOON + 11 * DAY)]
     members = [None] if rng.random() < 0.8 else ["+5511955550003", "+5511955550004", "11@lid"]
     for member in members:
         at = sent
         for word in ["sent", "delivered", "read"][: rng.randint(1, 3)] + rng.choice([[], ["failed"], ["deleted"]]):
             at += rng.choice([0, 1, DAY // 2, 25 * DAY])
             timed: Event = {} if rng.random() < 0.1 else {"at": at}
-            told.append(event("status", message_id=message_id, status=word, participant=member, to=to, **timed))
-    return told + rng.choices(told, k=rng.randint(0, 3))
+            events.append(event("status", message_id=message_id, status=word, participant=member, to=to, **timed))
+    return events + rng.choices(events, k=rng.randint(0, 3))
 
 
 class Blocks:
-    """Blocks of events, which of them have been begun and which answered, and what their joins are."""
+    """Blocks of events: which INSERTs were begun, which were answered, and the rows that any of them join to."""
 
     def __init__(self, rng: random.Random) -> None:
-        told = [one for number in range(MESSAGES) for one in story(rng, f"m{number}")]
-        rng.shuffle(told)
+        events = [one for number in range(MESSAGES) for one in story(rng, f"m{number}")]
+        rng.shuffle(events)
         self.blocks: list[list[Event]] = []
-        while told:
+        while events:
             size = rng.choice([1, 1, 2, 5, 20])
-            self.blocks.append(told[:size])
-            told = told[size:]
+            self.blocks.append(events[:size])
+            events = events[size:]
         self.begun: set[int] = set()
         self.answered: set[int] = set()
         self.blocks_of: dict[str, set[int]] = defaultdict(set)
@@ -63,13 +63,13 @@ class Blocks:
     def rows(self, message_id: str, blocks: frozenset[int]) -> list[Event]:
         """The rows of a message after these blocks."""
         if (message_id, blocks) not in self._rows:
-            told = [one for number in blocks for one in self.blocks[number] if one["message_id"] == message_id]
-            rows = sorted(rows_of(told).values(), key=lambda row: str(row["participant"]))
+            events = [one for number in blocks for one in self.blocks[number] if one["message_id"] == message_id]
+            rows = sorted(rows_of(events).values(), key=lambda row: str(row["participant"]))
             self._rows[message_id, blocks] = rows
         return self._rows[message_id, blocks]
 
     def possible(self, message_id: str, answered: set[int], begun: set[int]) -> Iterator[list[Event]]:
-        """What a message may show to who began to read after `answered` and had read before any but `begun` began."""
+        """The rows that a message may show: all blocks of `answered` joined, and any of the others in `begun`."""
         about = self.blocks_of[message_id]
         certain, doubtful = about & answered, (about & begun) - answered
         for size in range(len(doubtful) + 1):

@@ -30,8 +30,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(server: Server) -> None:
     engine = Engine(server, DATABASE)
-    told = [event("sent", message_id=f"m{number}", at=NOON) for number in range(5)]
-    engine.load(told)
+    events = [event("sent", message_id=f"m{number}", at=NOON) for number in range(5)]
+    engine.load(events)
     for death in range(1, 100):
         # Each message moves to another day each time, into another month now and then.
         moved = [
@@ -39,12 +39,12 @@ def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(serve
             for number in range(5)
         ]
         engine.load(moved)
-        told += moved
+        events += moved
         command = [sys.executable, "-m", "tests.streams.analytics.dying_copy", str(server.port), DATABASE, str(death)]
         ended = subprocess.run(command, timeout=120, check=False).returncode
         assert ended in (0, -9)
         shown = engine.rows("SELECT * FROM messages ORDER BY message_id")
-        assert shown == sorted(rows_of(told).values(), key=lambda row: str(row["message_id"]))
+        assert shown == sorted(rows_of(events).values(), key=lambda row: str(row["message_id"]))
         if ended == 0:
             break
     else:
@@ -55,7 +55,7 @@ def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(serve
     assert engine.rows("SELECT ids FROM copy_waiting") == [{"ids": []}]
 
 
-def test_a_straggler_that_writes_what_it_read_long_ago_changes_nothing(server: Server) -> None:
+def test_a_stalled_copy_that_writes_an_old_reading_changes_nothing(server: Server) -> None:
     engine = Engine(server, DATABASE)
     engine.load([event("status", message_id="m", status="read", at=NOON + 40 * DAY)])
     with engine.client() as late, engine.client() as client:

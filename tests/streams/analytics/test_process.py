@@ -1,4 +1,4 @@
-"""`ackstream worker analytics` as processes on real Kafka and ClickHouse: one works, whatever happens to it."""
+"""`ackstream worker analytics` as processes on real Kafka and ClickHouse: one of them works, whatever happens to it."""
 
 import json
 import signal
@@ -18,22 +18,22 @@ STARTED = "started\n"
 
 
 def leads(stack: Stack, part: str) -> bool:
-    """Whether the process has said, in its life, that it leads, and not that it does no more."""
+    """Whether the running process leads, by its log."""
     if stack.processes[part].poll() is not None:
         return False
-    told = stack.logs(part).rpartition(STARTED)[2]
-    return told.count('"message":"leading"') > told.count('"message":"not_leading"')
+    lines = stack.logs(part).rpartition(STARTED)[2]
+    return lines.count('"message":"leading"') > lines.count('"message":"not_leading"')
 
 
 def leader(stack: Stack) -> str | None:
-    """The one that leads; None while nobody does."""
+    """The process that leads; None while there is none."""
     found = [part for part in BOTH if leads(stack, part)]
     assert len(found) < 2
     return found[0] if found else None
 
 
 def start(stack: Stack, part: str) -> None:
-    """Starts a process and waits until it has its place; its log begins anew with a line."""
+    """Starts a process and waits until it is ready; a line in its log marks the start."""
     with (stack.folder / f"{part}.log").open("a") as log:
         log.write(STARTED)
     stack.start(part)
@@ -41,7 +41,7 @@ def start(stack: Stack, part: str) -> None:
 
 
 def beat(stack: Stack, part: str) -> dict[str, Any]:
-    """What the process last wrote of itself; empty when this very process has not yet."""
+    """The heartbeat of this process; empty before its first."""
     instance = part.partition("-")[2] or "0"
     try:
         text = (stack.config.data_dir / "run" / f"worker-analytics-{instance}.json").read_text()
@@ -51,8 +51,8 @@ def beat(stack: Stack, part: str) -> dict[str, Any]:
     return found if found["pid"] == stack.processes[part].pid else {}
 
 
-def tell(stack: Stack, message_id: str) -> None:
-    """One event more, as the load workers insert it."""
+def insert(stack: Stack, message_id: str) -> None:
+    """One more event, as the load workers insert it."""
     row = orjson.dumps(event("sent", message_id=message_id, at=NOON))
     stack.client.raw_insert(EVENT_LOG, insert_block=row, fmt="JSONEachRow", settings=INSERT_SETTINGS)
 
@@ -64,11 +64,11 @@ def copied(stack: Stack, message_id: str) -> bool:
 
 def arrives(stack: Stack, message_id: str) -> None:
     """A new message reaches the copy."""
-    tell(stack, message_id)
+    insert(stack, message_id)
     wait_until(f"{message_id} is copied", lambda: copied(stack, message_id))
 
 
-def test_one_of_two_works_and_the_other_follows_when_it_is_killed_stands_still_or_is_stopped(bare_kafka: Stack) -> None:
+def test_one_of_two_works_and_the_other_takes_over_when_it_is_killed_stalled_or_stopped(bare_kafka: Stack) -> None:
     stack = bare_kafka
     stack.start_clickhouse(tables=True)
     for part in BOTH:
@@ -88,7 +88,7 @@ def test_one_of_two_works_and_the_other_follows_when_it_is_killed_stands_still_o
     wait_until("the other leads", lambda: leads(stack, other))
     arrives(stack, "c")
     stack.kill(still, signal.SIGCONT)
-    assert wait_until("who stood still ends itself", lambda: stack.processes[still].poll()) == EXIT_BROKEN
+    assert wait_until("the stalled process ends itself", lambda: stack.processes[still].poll()) == EXIT_BROKEN
     arrives(stack, "d")
 
     start(stack, still)
@@ -102,7 +102,7 @@ def test_one_of_two_works_and_the_other_follows_when_it_is_killed_stands_still_o
 def test_it_waits_for_tables_and_survives_clickhouse_and_kafka(bare_kafka: Stack) -> None:
     stack = bare_kafka
     stack.start("analytics")
-    wait_until("it misses ClickHouse", lambda: beat(stack, "analytics").get("last_error"))
+    wait_until("it reports that ClickHouse is unreachable", lambda: beat(stack, "analytics").get("last_error"))
     stack.start_clickhouse(tables=False)
     with stack.environ(), connect(stack.config.clickhouse, database="") as client:
         client.command(f"CREATE DATABASE {stack.config.clickhouse.database}")
@@ -112,7 +112,7 @@ def test_it_waits_for_tables_and_survives_clickhouse_and_kafka(bare_kafka: Stack
     arrives(stack, "a")
 
     stack.kill("clickhouse")
-    wait_until("it misses ClickHouse", lambda: beat(stack, "analytics").get("last_error"))
+    wait_until("it reports that ClickHouse is unreachable", lambda: beat(stack, "analytics").get("last_error"))
     stack.start("clickhouse")
     arrives(stack, "b")
     # Rollups rest for up to a minute after a pass that took long.
@@ -121,7 +121,7 @@ def test_it_waits_for_tables_and_survives_clickhouse_and_kafka(bare_kafka: Stack
     wait_until("all is well", lambda: not beat(stack, "analytics").get("last_error"))
 
     stack.kill("kafka")
-    tell(stack, "c")
+    insert(stack, "c")
     stack.start("kafka")
     wait_until("it is ready", lambda: beat(stack, "analytics").get("ready"))
     wait_until("c is copied", lambda: copied(stack, "c"))

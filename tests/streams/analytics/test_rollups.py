@@ -1,5 +1,5 @@
-# ruff: noqa: S311, S608  (invented data; names of views and zones that stand in this file)
-"""Rollups equal what their units say, whatever comes in which order."""
+# ruff: noqa: S311, S608  (invented data; names of views and zones that are in this file)
+"""Rollups equal their units, whatever changes in any order."""
 
 import random
 from dataclasses import replace
@@ -29,9 +29,9 @@ def random_unit(rng: random.Random, identifier: str) -> Unit:
         "type": rng.choice(["text", "text", "reaction", "edit"]),
     }
     if inbound:
-        said = rng.choice([None, at, at - 1, at + HOUR, at - DAY, at - DAY - 1])
+        inbound_at = rng.choice([None, at, at - 1, at + HOUR, at - DAY, at - DAY - 1])
         origin = rng.choice(["none", "none", "history"])
-        return Unit(**common, direction="in", counted=False, origin=origin, status="", inbound_at=said)
+        return Unit(**common, direction="in", counted=False, origin=origin, status="", inbound_at=inbound_at)
     status = rng.choice(["pending", "sent", "delivered", "read", "played", "failed"])
     wait = rng.choice([-1000, 0, 1, 999, HOUR, 3 * DAY])
     return Unit(
@@ -62,7 +62,7 @@ def test_every_rollup_equals_its_units_after_every_change(tables: Tables, seed: 
     identifiers = [f"m{number}" for number in range(60)]
     for _ in range(4):
         batch = [random_unit(rng, identifier) for identifier in rng.sample(identifiers, 25)]
-        # What a unit is keyed by never changes; everything else of it may.
+        # The key of a unit never changes; everything else may.
         batch = [
             replace(unit, source=old.source, participant=old.participant)
             for unit in batch
@@ -72,7 +72,7 @@ def test_every_rollup_equals_its_units_after_every_change(tables: Tables, seed: 
         tables.settle()
 
 
-def test_a_template_that_is_told_late_takes_its_message_along(tables: Tables) -> None:
+def test_a_late_template_moves_its_message_to_another_row(tables: Tables) -> None:
     message = Unit(message_id="m", at=MIDNIGHT)
     tables.put(message)
     tables.settle()
@@ -97,7 +97,7 @@ def test_a_late_sent_record_moves_a_message_to_another_day(tables: Tables) -> No
     assert tables.number("SELECT count() FROM outbound") == 1
 
 
-def test_a_day_that_holds_nothing_any_more_is_empty(tables: Tables) -> None:
+def test_a_day_that_lost_all_its_units_is_empty(tables: Tables) -> None:
     units = [Unit(message_id=f"m{number}", at=MIDNIGHT + number) for number in range(3)]
     asked = [Unit(message_id=f"i{number}", at=MIDNIGHT + number, direction="in", counted=False) for number in range(3)]
     tables.put(*units, *asked)
@@ -152,8 +152,8 @@ def test_answers_across_midnight_and_at_the_edges_of_24_hours(tables: Tables) ->
 
 
 def test_a_webhook_that_came_hours_late_counts_from_when_the_customer_wrote(tables: Tables) -> None:
-    told = {"at": MIDNIGHT + HOUR, "inbound_at": MIDNIGHT - 3 * HOUR}  # the receipt lies on the next day
-    tables.put(replace(asked(MIDNIGHT, "i"), **told), Unit(message_id="o", at=MIDNIGHT + 2 * HOUR))
+    times = {"at": MIDNIGHT + HOUR, "inbound_at": MIDNIGHT - 3 * HOUR}  # the receipt lies on the next day
+    tables.put(replace(asked(MIDNIGHT, "i"), **times), Unit(message_id="o", at=MIDNIGHT + 2 * HOUR))
     tables.settle()
     assert tables.rows("turns") == {("shop", MIDNIGHT - 3 * HOUR, "1", "DE", 1, 1, (5 * HOUR,))}
 

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  (names of tables that stand in this file)
+# ruff: noqa: S608  (names of tables that are in this file)
 """Rollups after crashes, stragglers and late blocks: the next passes make them right again."""
 
 import signal
@@ -51,7 +51,7 @@ def counted(method):
 client.query, client.command = counted(client.query), counted(client.command)
 Rollups(client).pass_once()
 """
-STATEMENTS = 6  # of a pass: what is due; outbound, inbound, turns, numbers; the note
+STATEMENTS = 6  # of a pass: the due days; outbound, inbound, turns, customers; the note
 
 
 @pytest.mark.parametrize("last", range(STATEMENTS + 1))
@@ -67,7 +67,7 @@ def test_a_process_killed_between_any_two_statements(tables: Tables, last: int) 
 
 def test_a_server_killed_during_passes(tmp_path: Path) -> None:
     before = Tables(Server(tmp_path / "data"))
-    passes = threading.Thread(target=_until_it_is_gone, args=(before,))
+    passes = threading.Thread(target=_until_the_server_is_gone, args=(before,))
     try:
         before.put(*some(400))
         passes.start()
@@ -81,7 +81,7 @@ def test_a_server_killed_during_passes(tmp_path: Path) -> None:
     try:
         client = again.client(ADMIN, database=DATABASE)
         rollups.catch_up(client)
-        # What the killed server had acknowledged is in the copy; the rollups hold the same.
+        # What the killed server had acknowledged is in the copy; the rollups equal it.
         direct = "SELECT countIf(counted), countIf(direction = 'in'), uniqExactIf(template, counted) FROM cohorts"
         rolled = (
             "SELECT (SELECT sum(o.sent) FROM outbound AS o), (SELECT sum(i.messages) FROM inbound AS i), "
@@ -92,7 +92,7 @@ def test_a_server_killed_during_passes(tmp_path: Path) -> None:
         again.kill()
 
 
-def _until_it_is_gone(tables: Tables) -> None:
+def _until_the_server_is_gone(tables: Tables) -> None:
     client = tables.server.client(ADMIN, database=DATABASE)
     try:
         while True:
@@ -102,10 +102,10 @@ def _until_it_is_gone(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize("template", ["t1", "never heard of"])
-def test_what_a_straggler_writes_late_is_mended(tables: Tables, template: str) -> None:
+def test_rows_that_a_stalled_process_writes_late_are_repaired(tables: Tables, template: str) -> None:
     tables.put(*(Unit(message_id=f"m{number}", at=MIDNIGHT, template="t1") for number in range(3)))
     tables.settle()
-    # The INSERT of a process that was taken for dead, with the numbers of its time.
+    # The INSERT of a process that was believed dead, with a version of that time.
     late = tables.number("SELECT max(version) FROM outbound_log") + 1
     row = {"source": "shop", "slot": MIDNIGHT // 1000, "account": "1", "provider": "meta", "template": template}
     tables.insert("outbound_log", [{**row, "country": "DE", "sent": 77, "checksum": 7, "version": late}])
@@ -122,7 +122,7 @@ def test_two_processes_at_once(tables: Tables) -> None:
         try:
             while not stop.is_set():
                 Rollups(client).pass_once()
-        except Exception as error:  # told by the assertion below
+        except Exception as error:  # the assertion below reports it
             failed.append(error)
 
     threads = [threading.Thread(target=passes) for _ in range(2)]
@@ -139,7 +139,7 @@ def test_two_processes_at_once(tables: Tables) -> None:
 
 
 def test_a_change_is_never_counted_before_it_can_be_read(tables: Tables) -> None:
-    """The one thing that the rollups take for granted of ClickHouse: a table is written before its views are."""
+    """The one assumption of the rollups about ClickHouse: a table is written before its views are."""
     done = threading.Event()
 
     def insert() -> None:
@@ -164,7 +164,7 @@ def test_a_change_is_never_counted_before_it_can_be_read(tables: Tables) -> None
         seen.add(stored)
     thread.join(60)
     assert tables.number("SELECT sum(changes) FROM changed_log WHERE layer = 'cohorts'") == 60_000
-    assert len(seen) > 2, "the INSERT was not looked at while it went on"
+    assert len(seen) > 2, "nothing was read while the INSERT ran"
 
 
 def test_blocks_that_come_in_while_days_are_rebuilt(tables: Tables) -> None:
@@ -189,7 +189,7 @@ def test_blocks_that_come_in_while_days_are_rebuilt(tables: Tables) -> None:
     assert tables.number("SELECT sum(o.sent) FROM outbound AS o") == 40_000
 
 
-def test_a_day_that_no_counter_speaks_of_is_looked_at_after_a_day(tables: Tables) -> None:
+def test_a_day_without_a_counter_is_compared_after_a_day(tables: Tables) -> None:
     tables.put(*some(30))
     tables.settle()
     # A server that died between the table and its view: the rows are there, the count is not.
@@ -206,7 +206,7 @@ def test_a_day_that_no_counter_speaks_of_is_looked_at_after_a_day(tables: Tables
     assert Rollups(tables.client).pass_once() == 0
 
 
-def test_freshness_tells_what_is_due_and_until_when(tables: Tables) -> None:
+def test_freshness_shows_how_many_days_are_due_and_since_when(tables: Tables) -> None:
     def layer() -> tuple[datetime, float, int]:
         row = tables.client.query("SELECT at, lag_seconds, pending FROM freshness WHERE layer = 'rollup'").first_row
         return row[0], row[1], row[2]
@@ -233,7 +233,7 @@ def due(name: str, day: int, changes: int, queue: int) -> tuple[str, str, date, 
     return name, "shop", DAYS[day], changes, queue, 0
 
 
-def test_old_days_get_their_share_beside_today() -> None:
+def test_old_days_are_rebuilt_beside_today() -> None:
     rows = [due("outbound", 0, 700_000, 0), due("outbound", 1, 700_000, 0), due("outbound", 2, 10, 1)]
     taken, everything = select_due(rows)
     assert [day for _, day, _ in taken["outbound"]] == [DAYS[0], DAYS[2]]
@@ -246,7 +246,7 @@ def test_a_day_larger_than_the_budget_is_rebuilt_alone() -> None:
     assert not everything
 
 
-def test_looking_again_never_makes_a_pass_incomplete() -> None:
+def test_a_comparison_that_is_not_due_never_makes_a_pass_incomplete() -> None:
     rows = [due("outbound", day, 60_000, 2) for day in range(3)]
     taken, everything = select_due(rows)
     assert len(taken["outbound"]) == 1

@@ -1,5 +1,5 @@
 # ruff: noqa: S311  (invented data)
-"""Dead numbers: what counts as evidence, and what clears it."""
+"""Numbers that are not in use: which facts are evidence, and which clear it."""
 
 import random
 
@@ -30,7 +30,7 @@ def wrote(customer: str, at: int) -> Unit:
     return Unit(message_id=f"{customer} in", customer=customer, at=at, direction="in", counted=False, status="")
 
 
-def test_what_is_evidence_and_what_clears_it(tables: Tables) -> None:
+def test_evidence_and_signs_of_life(tables: Tables) -> None:
     now = tables.now()
     fresh = now - 15 * 60_000
     one, two, cleared, written, since, again, other, mixed, young, login, delivered, lid = [*PEOPLE[:11], "77@lid"]
@@ -62,7 +62,7 @@ def test_what_is_evidence_and_what_clears_it(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_evidence_equals_the_model_whatever_happened(tables: Tables, seed: int) -> None:
+def test_evidence_equals_the_model_after_random_events(tables: Tables, seed: int) -> None:
     rng = random.Random(seed)
     for batch in range(2):
         units = []

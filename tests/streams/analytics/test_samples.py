@@ -1,4 +1,4 @@
-"""Samples of the pipeline: what is read from ingest's metrics, and what stands in the table while parts come and go."""
+"""Samples of the pipeline: readings of ingest's metrics, and the table's rows while parts stop and start."""
 
 import asyncio
 import signal
@@ -47,13 +47,13 @@ def test_counters_by_outcome_and_source_and_gauges() -> None:
     assert found.gauges == {("store_up", "", ""): 1.0}
 
 
-def test_labels_that_nobody_configured_become_one() -> None:
+def test_labels_that_are_not_configured_become_one() -> None:
     foreign = [requests(f"s{number}", f"Made-Up-{number}", 1.0) for number in range(50)]
     assert read(text(*foreign), SOURCES).totals == {("requests", "other", ""): 50.0}
 
 
 @pytest.mark.parametrize("answer", ["", "<html>", "up 1\n", '{"a": 1}', "a{b=\n", "\x00"])
-def test_what_is_not_ingest_is_no_reading(answer: str) -> None:
+def test_an_answer_that_is_not_from_ingest_is_no_reading(answer: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (whatever the parser finds first)
         read(answer, SOURCES)
 
@@ -72,13 +72,13 @@ def values(found: list[dict[str, Any]], name: str) -> dict[tuple[str, str], floa
     return {(row["part"], row["source"]): row["value"] for row in found if row["name"] == name}
 
 
-def test_what_happens_is_sampled_and_what_is_away_is_not_claimed(bare_kafka: Stack) -> None:
+def test_events_are_sampled_and_unreachable_parts_give_no_samples(bare_kafka: Stack) -> None:
     stack = bare_kafka
     stack.start("clickhouse")
     with stack.environ():
         client = connect(stack.config.clickhouse)
 
-    async def tell() -> None:
+    async def scenario() -> None:
         sampler = Sampler(stack.config)
 
         async def sample() -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def test_what_happens_is_sampled_and_what_is_away_is_not_claimed(bare_kafka: Sta
             await asyncio.to_thread(start_ingest)
             first = await sample()
             assert values(first, "store_up") == {("", ""): 1.0}
-            assert not values(first, "requests")  # the first look is where counting starts
+            assert not values(first, "requests")  # counting starts with the first reading
             began = time.monotonic()
             for number in range(3):
                 body = orjson.dumps({"message_id": f"m{number}"})
@@ -129,7 +129,7 @@ def test_what_happens_is_sampled_and_what_is_away_is_not_claimed(bare_kafka: Sta
         stack.start("ingest")
         wait_until("ingest stores", stack.stores)
 
-    asyncio.run(tell())
+    asyncio.run(scenario())
     client.close()
 
 
@@ -140,7 +140,7 @@ def test_the_loop_stores_samples_again_after_clickhouse_was_unreachable(bare_kaf
     with stack.environ():
         options = stack.config.clickhouse.client_options()
 
-    async def tell() -> None:
+    async def scenario() -> None:
         task = asyncio.create_task(run(stack.config, lambda: get_client(**options)))
         await asyncio.to_thread(wait_until, "a sample is stored", lambda: rows(stack))
         stack.kill("clickhouse", signal.SIGKILL)
@@ -152,4 +152,4 @@ def test_the_loop_stores_samples_again_after_clickhouse_was_unreachable(bare_kaf
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-    asyncio.run(tell())
+    asyncio.run(scenario())

@@ -36,7 +36,7 @@ def only_row(*events: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.data())
 def test_any_order_repetition_and_split_gives_the_same_rows(data: st.DataObject) -> None:
     events = data.draw(st.lists(events_of_few_messages(), min_size=1, max_size=12))
@@ -47,10 +47,10 @@ def test_any_order_repetition_and_split_gives_the_same_rows(data: st.DataObject)
     assert rows_of(*batches) == rows_of(events)
 
 
-_states = events_of_few_messages().map(event_to_state).filter(bool).map(lambda said: said[1])  # type: ignore[index]
+_states = events_of_few_messages().map(event_to_state).filter(bool).map(lambda found: found[1])  # type: ignore[index]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(_states, _states, _states)
 def test_join_is_a_semilattice(a: State, b: State, c: State) -> None:
     assert join(a, a) == a

@@ -158,12 +158,12 @@ def test_a_forgotten_inheritance_is_one_sentence() -> None:
 def test_the_worker_inherits_the_same_words_as_the_view(engine: Engine) -> None:
     """Events set every word of a sent message; its member has them in SQL, in Python, and in the copy."""
     words = {name: f"word of {name}" for name in WORDS}
-    told = [
+    events = [
         event("sent", message_id="g", at=NOON, account="a", type="text", to="+4915550001", **words),
         event("status", message_id="g", status="read", participant=MEMBER, at=NOON + 1),
     ]
-    engine.load(told)
-    expected = sorted(rows_of(told).values(), key=lambda row: str(row["participant"]))
+    engine.load(events)
+    expected = sorted(rows_of(events).values(), key=lambda row: str(row["participant"]))
     assert engine.rows("SELECT * FROM messages ORDER BY participant") == expected
     with engine.client() as client:
         catch_up(client)
