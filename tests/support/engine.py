@@ -16,7 +16,7 @@ class Engine:
 
     def __init__(self, server: Server, database: str = "schema_test", last: int | None = None) -> None:
         self.server = server
-        self._database = database
+        self.database = database
         server.ok(f"CREATE DATABASE {database} ENGINE = Atomic")
         for migration in migrations()[:last]:
             self.apply(migration)
@@ -28,7 +28,7 @@ class Engine:
 
     def client(self) -> Client:
         """A client as the product's own processes use it, for the user with all rights."""
-        return self.server.client(database=self._database)
+        return self.server.client(database=self.database)
 
     def load(self, events: Sequence[dict[str, Any]]) -> None:
         """Inserts events with one INSERT, as the workers do."""
@@ -49,4 +49,4 @@ class Engine:
 
     def run(self, sql: str | bytes, **parameters: str) -> str:
         """The text of the answer. Fails with ClickHouse's error."""
-        return self.server.ok(sql, database=self._database, **parameters)
+        return self.server.ok(sql, database=self.database, **parameters)

@@ -65,8 +65,8 @@ def end(whole: Stack) -> None:
         sys.stdout.write(f"--- {log.name}\n{log.read_text()[-4000:]}\n")
 
 
-@pytest.fixture(scope="module")
-def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+@pytest.fixture(scope="session")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
     try:
         yield Engine(server)
@@ -75,7 +75,7 @@ def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine(_engine: Engine) -> Engine:
-    """The product's tables, empty, on an engine that the tests of a file share."""
-    _engine.clear()
-    return _engine
+def engine(shared_engine: Engine) -> Engine:
+    """The product's tables, empty, on an engine that all tests of the process share."""
+    shared_engine.clear()
+    return shared_engine

@@ -1,4 +1,4 @@
-"""Tables of the rollups, shared by the tests of a file."""
+"""Tables of the rollups, shared by all tests of the process."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.streams.analytics.rollup_tables import Tables, started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
     with started(tmp_path_factory.mktemp("rollups")) as tables:
         yield tables

@@ -17,7 +17,6 @@ import pytest
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy, Limits, catch_up, rebuild
 from tests.streams.load.test_lifecycle import rows_of
-from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
 from tests.support.stack import wait_until
@@ -77,15 +76,6 @@ class Blocks:
                 yield self.rows(message_id, frozenset(certain.union(more)))
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield Engine(server)
-    finally:
-        server.kill()
-
-
 def read(engine: Engine) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = defaultdict(list)
     for row in engine.rows("SELECT * FROM messages ORDER BY message_id, participant"):
@@ -132,7 +122,6 @@ def test_what_waits_is_decided_before_the_copy_is_opened(engine: Engine) -> None
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_reading_is_true_while_writers_and_the_copy_work(engine: Engine, seed: int) -> None:
-    engine.clear()
     rng = random.Random(seed)  # noqa: S311
     blocks = Blocks(rng)
     stop = threading.Event()

@@ -2,34 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-
-import pytest
 
 from streams.analytics.copy import Copy, Limits, catch_up
 from tests.streams.load.test_lifecycle import rows_of
-from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
 
-DATABASE = "killed"
 SAME = (
     "SELECT * EXCEPT (country) FROM cohorts ORDER BY message_id, participant",
     "SELECT * EXCEPT (version, days) FROM units ORDER BY message_id, participant",
 )
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("clickhouse") / "data")
-    try:
-        yield server
-    finally:
-        server.kill()
-
-
-def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(server: Server) -> None:
-    engine = Engine(server, DATABASE)
+def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(engine: Engine) -> None:
     events = [event("sent", message_id=f"m{number}", at=NOON) for number in range(5)]
     engine.load(events)
     for death in range(1, 100):
@@ -40,7 +25,14 @@ def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(serve
         ]
         engine.load(moved)
         events += moved
-        command = [sys.executable, "-m", "tests.streams.analytics.dying_copy", str(server.port), DATABASE, str(death)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.streams.analytics.dying_copy",
+            str(engine.server.port),
+            engine.database,
+            str(death),
+        ]
         ended = subprocess.run(command, timeout=120, check=False).returncode
         assert ended in (0, -9)
         shown = engine.rows("SELECT * FROM messages ORDER BY message_id")
@@ -55,8 +47,7 @@ def test_a_copy_killed_before_any_of_its_statements_goes_on_where_it_ended(serve
     assert engine.rows("SELECT ids FROM copy_waiting") == [{"ids": []}]
 
 
-def test_a_stalled_copy_that_writes_an_old_reading_changes_nothing(server: Server) -> None:
-    engine = Engine(server, DATABASE)
+def test_a_stalled_copy_that_writes_an_old_reading_changes_nothing(engine: Engine) -> None:
     engine.load([event("status", message_id="m", status="read", at=NOON + 40 * DAY)])
     with engine.client() as late, engine.client() as client:
         copy = Copy(late, Limits(settle_seconds=0.0))
