@@ -59,14 +59,14 @@ def test_the_defaults_mask_phones_read_the_password_from_the_environment_and_nee
 def test_the_data_source_is_that_of_the_settings() -> None:
     settings = """
         [clickhouse]
-        url = "https://clickhouse.example:9443/behind/proxy"
+        url = "https://clickhouse.example:9443"
         database = "wa"
         reader_user = "re$ader"
         reader_password = { file = "secrets/reader" }
     """
     source = scalars(made(target(config(settings), dashboards="/d"))[SOURCE])
     assert (source["host"], source["port"], source["secure"]) == ("clickhouse.example", 9443, True)
-    assert (source["path"], source["protocol"], source["uid"]) == ("behind/proxy", "http", SOURCE_UID)
+    assert (source["path"], source["protocol"], source["uid"]) == ("", "http", SOURCE_UID)
     assert (source["username"], source["defaultDatabase"]) == ("re$$ader", "wa")  # $$ is Grafana's word for $
     assert source["password"] == "$__file{/etc/ackstream/secrets/reader}"
 
@@ -84,6 +84,12 @@ def test_another_address_for_grafana(url: str, host: str, port: int, secure: boo
     source = scalars(made(target(config(), dashboards="/d", url=url))[SOURCE])
     assert (source["host"], source["port"], source["secure"]) == (host, port, secure)
     assert "password" not in source
+
+
+def test_the_address_for_grafana_may_have_a_path() -> None:
+    address = "https://gateway.example/behind/proxy"
+    source = scalars(made(target(config(), dashboards="/d", url=address))[SOURCE])
+    assert (source["host"], source["path"]) == ("gateway.example", "behind/proxy")
 
 
 def test_a_value_cannot_leave_its_place() -> None:
