@@ -9,9 +9,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import rocksdict
@@ -60,10 +60,16 @@ def stage_two(events: list[bytes]) -> None:
     """Events to lifecycle states in RocksDB and rows, in batches as a worker gets them."""
     folder = Path(tempfile.mkdtemp())
     store = rocksdict.Rdict(str(folder / "db"), options=rocksdict.Options(raw_mode=True))
+
+    def items_from(key: bytes) -> Iterable[tuple[bytes, bytes]]:
+        return cast("Iterable[tuple[bytes, bytes]]", store.items(from_key=key))
+
     try:
         for start in range(0, len(events), BATCH):
             batch = [orjson.loads(event) for event in events[start : start + BATCH]]
-            states, rows = apply_events(batch, store.get, lambda prefix: store.items(from_key=prefix))
+            states, rows = apply_events(
+                batch, store.get, lambda prefix: cast("Iterable[tuple[bytes, bytes]]", store.items(from_key=prefix))
+            )
             write = rocksdict.WriteBatch(raw_mode=True)
             for key, state in states.items():
                 write.put(key, dumps(state))

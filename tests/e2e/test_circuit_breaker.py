@@ -15,8 +15,7 @@ UNKNOWN_BODY = b'{"v": 9}'
 def write_bodies(stack: Stack, count: int, source: str, auth: str) -> None:
     """Writes bodies to wa.raw as the edge does."""
     headers = {"source": source, "provider": "wasender", "received_at": "2026-11-20T12:00:00.000Z", "auth": auth}
-    records = [(RAW.name, UNKNOWN_BODY, {**headers, "request_id": f"{source}-{number}"}) for number in range(count)]
-    put(stack, records)
+    put(stack, [(RAW.name, UNKNOWN_BODY, {**headers, "request_id": f"{source}-{number}"}) for number in range(count)])
 
 
 def dead_letters(stack: Stack) -> int:

@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver import Client
@@ -100,12 +101,13 @@ class Server:
         data = text.encode() if isinstance(text, str) else text
         return self.http("/", data, {**basic(user), **(headers or {})}, "POST", **params)
 
-    def ok(self, text: str | bytes, **params: str) -> str:
+    def ok(self, text: str | bytes, **params: Any) -> str:
+        """The text of an answer to the full user, or to `user`. Fails with ClickHouse's error."""
         reply = self.sql(text, **params)
         assert reply.status == 200, reply.text
         return reply.text
 
-    def client(self, user: tuple[str, str] = ADMIN, **options: object) -> Client:
+    def client(self, user: tuple[str, str] = ADMIN, **options: Any) -> Client:
         return clickhouse_connect.get_client(
             host="127.0.0.1", port=self.port, username=user[0], password=user[1], **options
         )

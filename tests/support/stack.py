@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -162,7 +163,7 @@ class Stack:
         """Waits until ingest can store and the workers have their partitions."""
         wait_until("ingest stores", self.stores)
         for stage in ("normalise", "load"):
-            wait_until(f"{stage} is ready", lambda stage=stage: self.heartbeat(stage).get("ready"))
+            wait_until(f"{stage} is ready", partial(self.works, stage))
 
     def wait_until_loaded(self, seconds: float = 120.0) -> None:
         """Waits until the workers have committed everything that is in Kafka: every table and view has it then.
@@ -175,6 +176,10 @@ class Stack:
     def stores(self) -> bool:
         """Whether ingest is connected to Kafka; /readyz says 200 before, because the spool takes bodies as well."""
         return f"{INGEST_STORE_UP.name} 1.0" in self._read(f"{self.url}/metrics")[1]
+
+    def works(self, stage: str) -> bool:
+        """Whether the worker has its partitions."""
+        return bool(self.heartbeat(stage).get("ready"))
 
     def heartbeat(self, stage: str) -> dict[str, Any]:
         """What the worker last wrote of itself; empty when this very process has not written yet."""

@@ -2,12 +2,17 @@
 
 # ruff: noqa: S608  (constants)
 
+from typing import Any
+
 from dashboards import columns, sql
 from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.factories import Term, count_stat, rates_table, share_stat
 
 _WHERE = f"WHERE {sql.in_range('slot')} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"
-_WORDS = {"meaning": "What it means, in a sentence.", "remediation": "What to do about it, in a sentence."}
+_WORDS: dict[str, Any] = {
+    "meaning": "What it means, in a sentence.",
+    "remediation": "What to do about it, in a sentence.",
+}
 # What a spreadsheet, a browser or a terminal might take for more than text.
 HOSTILE = (
     "=HYPERLINK(\"http://example.invalid\")", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "\tx",

@@ -56,14 +56,14 @@ def events() -> list[dict[str, Any]]:
             "source": message.source,
             "request": f"r{number}",
         }
-        sent = {"template": message.template, "campaign": message.campaign, "category": "marketing"}
+        sent: dict[str, Any] = {"template": message.template, "campaign": message.campaign, "category": "marketing"}
         made.append(event("sent", at=message.sent_at, **facts, **sent))
         if message.outcome == "failed":
             made.append(event("status", status="failed", error_code="131026", at=message.sent_at + 1000, **facts))
         for status, after in (("delivered", 2000), ("read", 60_000)):
             if message.outcome == "read" or message.outcome == status:
                 made.append(event("status", status=status, at=message.sent_at + after, **facts))
-    customer = {"from": "+5511955550001", "type": "text", "source": "shop"}
+    customer: dict[str, Any] = {"from": "+5511955550001", "type": "text", "source": "shop"}
     made += [
         event("inbound", message_id=f"i{number}", at=NOON - number * 7_200_000, request=f"i{number}", **customer)
         for number in range(3)

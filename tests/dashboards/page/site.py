@@ -62,7 +62,7 @@ class Bell:
         return None
 
     def states(self) -> list[dict[str, Any]]:
-        alert = {
+        alert: dict[str, Any] = {
             "rule": "silent",
             "title": "A source is silent",
             "severity": "critical",

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from tests.support.clickhouse import ADMIN, Server
 from tests.support.events import NOON
 from tests.support.waiting import came_true
 
-WEEK = {"range": "7d", "zone": "UTC"}
+WEEK: dict[str, Any] = {"range": "7d", "zone": "UTC"}
 NASTY = [
     "'", '"', "\\", "\\'", "' OR 1=1 --", "'); DROP TABLE outbound; --", "/* */", "#", "\0", "\n", "\t", "\\N",
     "{zone:String}", "%s", "%(x)s", "$(id)", "`id`", "../../../../etc/passwd", "<script>alert(1)</script>", "☃" * 200,
@@ -70,15 +70,28 @@ def test_the_answer_says_what_it_is_about(site: Site) -> None:
     assert answer["cut"] is False
 
 
+def of_template(source: str, template: str) -> Callable[[Message], bool]:
+    return lambda message: (message.source, message.template) == (source, template)
+
+
+def of_campaign(campaign: str) -> Callable[[Message], bool]:
+    return lambda message: message.campaign == campaign
+
+
+def day_of(message: Message) -> str:
+    return datetime.fromtimestamp(message.sent_at / 1000, UTC).strftime("%Y-%m-%dT00:00:00.000Z")
+
+
+def on_day(moment: str) -> Callable[[Message], bool]:
+    return lambda message: day_of(message) == moment
+
+
 @pytest.mark.parametrize("source", ["shop", "clinic"])
 def test_a_filter_leaves_only_what_it_names(site: Site, source: str) -> None:
     expected = count(lambda message: message.source == source)
     assert rows(site, "k-sent", source=source)[0]["messages"] == expected["sent"]
     found = {row["template"]: row["sent"] for row in rows(site, "k-table", source=source)}
-    assert found == {
-        name: count(lambda message, name=name: (message.source, message.template) == (source, name))["sent"]
-        for name in TEMPLATES
-    }
+    assert found == {name: count(of_template(source, name))["sent"] for name in TEMPLATES}
 
 
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
@@ -90,14 +103,11 @@ def test_names_with_quotes_and_markup_are_names(site: Site, campaign: str) -> No
 
 
 def test_lines_have_a_point_for_each_day_of_the_zone(site: Site) -> None:
-    def day(message: Message) -> str:
-        return datetime.fromtimestamp(message.sent_at / 1000, UTC).strftime("%Y-%m-%dT00:00:00.000Z")
-
-    days = sorted({day(message) for message in messages()})
+    days = sorted({day_of(message) for message in messages()})
     found = {row["at"]: row for row in rows(site, "k-line") if row["series"] == "Delivered / sent"}
     assert sorted(found) == days
     for each in days:
-        truth = count(lambda message, each=each: day(message) == each)
+        truth = count(on_day(each))
         assert (found[each]["part"], found[each]["whole"]) == (truth["delivered"], truth["sent"])
 
 
@@ -152,12 +162,12 @@ def test_phones_are_masked_by_the_settings_and_by_nothing_else(site: Site, engin
 
 
 def test_the_shown_statement_gives_the_same_rows_when_pasted(site: Site, engine: Server) -> None:
-    chosen = {**WEEK, "campaign": list(CAMPAIGNS), "template": TEMPLATES[1]}
+    chosen: dict[str, Any] = {**WEEK, "campaign": list(CAMPAIGNS), "template": TEMPLATES[1]}
     shown = site.get("/api/panels/k-table/sql", **chosen).json
     expected = site.get("/api/panels/k-table", **chosen).json["rows"]
     pasted = engine.sql(shown["written_out"], database=DATABASE, default_format="JSONCompact")
     assert pasted.status == 200, pasted.text
-    bound = {f"param_{name}": value for name, value in _texts(shown["parameters"]).items()}
+    bound: dict[str, Any] = {f"param_{name}": value for name, value in _texts(shown["parameters"]).items()}
     sent = engine.sql(shown["sql"], database=DATABASE, default_format="JSONCompact", **bound)
     assert _counts(pasted.body) == _counts(sent.body) == [row[1:3] for row in expected]
     assert shown["command"].startswith("ackstream query -- ")
@@ -175,7 +185,7 @@ def _counts(body: bytes) -> list[list[int]]:
 
 def test_filters_offer_what_the_range_holds_the_largest_first(site: Site) -> None:
     found = site.get("/api/filters", kind="campaign", **WEEK).json
-    truth = {name: count(lambda message, name=name: message.campaign == name)["sent"] for name in CAMPAIGNS}
+    truth = {name: count(of_campaign(name))["sent"] for name in CAMPAIGNS}
     assert {entry["value"]: entry["messages"] for entry in found["values"]} == truth
     sizes = [entry["messages"] for entry in found["values"]]
     assert sizes == sorted(sizes, reverse=True)

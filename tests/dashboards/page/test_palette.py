@@ -1,5 +1,6 @@
 """The colours of the page, computed: contrasts as WCAG 2.2 asks for them, and how far colours stay apart."""
 
+import math
 import re
 from importlib.resources import files
 from itertools import combinations
@@ -55,7 +56,7 @@ def seen(colour: Colour, sight: str) -> Colour:
 
 
 def distance(one: Colour, other: Colour) -> float:
-    return sum((a - b) ** 2 for a, b in zip(lab(one), lab(other), strict=True)) ** 0.5
+    return math.dist(lab(one), lab(other))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

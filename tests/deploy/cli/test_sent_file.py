@@ -123,8 +123,8 @@ def edge() -> Iterator[tuple[str, type[Edge]]]:
     server.server_close()
 
 
-AWAY = (503, {"Retry-After": "0"}, {"error": "not_stored"})
-TAKEN = (200, {}, {"accepted": 2, "refused": []})
+AWAY: tuple[int, dict[str, str], dict[str, Any]] = (503, {"Retry-After": "0"}, {"error": "not_stored"})
+TAKEN: tuple[int, dict[str, str], dict[str, Any]] = (200, {}, {"accepted": 2, "refused": []})
 
 
 def test_a_body_is_sent_again_until_it_is_stored(edge: tuple[str, type[Edge]]) -> None:

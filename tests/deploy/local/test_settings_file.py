@@ -6,14 +6,16 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from deploy.local import settings_file
 from schemas.settings.config import Config, load, parse
 from schemas.settings.sections import Alerts, ClickHouse, Costs, Dashboards, Ingest, Kafka, Streams
 
-SECTIONS = {
+SECTIONS: dict[str, type[BaseModel]] = {
     "ingest": Ingest, "kafka": Kafka, "clickhouse": ClickHouse, "streams": Streams, "costs": Costs,
     "dashboards": Dashboards, "alerts": Alerts,
 }  # fmt: skip
@@ -34,7 +36,7 @@ def test_every_key_of_every_section_is_named_and_no_other() -> None:
 def test_the_defaults_it_shows_are_the_defaults() -> None:
     path = Path("/nowhere/ackstream.toml")
     shown, empty = parse(uncommented(), path, {}), parse("", path, {})
-    given = {"sources": True, "clickhouse": {"password", "reader_password"}, "alerts": {"webhook"}}
+    given: dict[str, Any] = {"sources": True, "clickhouse": {"password", "reader_password"}, "alerts": {"webhook"}}
     assert shown.model_dump(exclude=given) == empty.model_dump(exclude=given)
     assert shown.alerts.webhook is not None
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from deploy.simulator.facts import Fact, Request
 from ingest.http.sent_bodies import read_records
+from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.times import parse_iso
 
 
-def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]], list[DeadLetter]]:
     """What the streams make of a stored body: (events, dead letters)."""
     headers = {
         "source": request.source, "provider": request.source.removeprefix("demo-"), "request_id": request_id,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import click
 import pytest
@@ -54,7 +55,7 @@ async def parts(due: list[tuple[float, Request]]) -> AsyncIterator[Part]:
 
 
 async def posted(
-    url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: bool
+    url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: Any
 ) -> tuple[ProviderRun, list[Line]]:
     lines: list[Line] = []
     run = ProviderRun(Book(lines.append), speed=36_000, **more)

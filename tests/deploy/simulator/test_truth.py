@@ -10,7 +10,7 @@ SOURCE = "demo-meta"
 
 
 def status(word: str, at: int | None, participant: str = "", **more: Any) -> Fact:
-    told = {name: more.pop(name) for name in ("code", "historical", "group") if name in more}
+    told: dict[str, Any] = {name: more.pop(name) for name in ("code", "historical", "group") if name in more}
     return Fact("status", SOURCE, at, 0, message_id="m", status=word, participant=participant, told=told, **more)
 
 

@@ -88,11 +88,11 @@ class Tables:
 
     def now(self) -> int:
         """The engine's clock, ms."""
-        return int(self.client.command("SELECT toUnixTimestamp64Milli(now64(3))"))
+        return self.number("SELECT toUnixTimestamp64Milli(now64(3))")
 
     def number(self, sql: str) -> int:
         """The only cell of an answer."""
-        return int(self.client.query(sql).first_row[0])
+        return int(self.client.query(sql).result_rows[0][0])
 
     def clear(self) -> None:
         """Empties every table that has rows."""

@@ -208,7 +208,8 @@ def test_a_day_without_a_counter_is_compared_after_a_day(tables: Tables) -> None
 
 def test_freshness_shows_how_many_days_are_due_and_since_when(tables: Tables) -> None:
     def layer() -> tuple[datetime, float, int]:
-        row = tables.client.query("SELECT at, lag_seconds, pending FROM freshness WHERE layer = 'rollup'").first_row
+        found = tables.client.query("SELECT at, lag_seconds, pending FROM freshness WHERE layer = 'rollup'")
+        row = found.result_rows[0]
         return row[0], row[1], row[2]
 
     copy.catch_up(tables.client)  # a rollup is no fresher than the copy that it is made of

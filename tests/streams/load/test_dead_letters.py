@@ -26,10 +26,10 @@ def insert(engine: Engine, *letters: dict[str, Any]) -> None:
 
 
 def test_the_order_on_kafka_decides_whatever_the_order_of_the_inserts(engine: Engine) -> None:
-    first = {"reason": "unknown_shape", "detail": "first", "dead_offset": 5}
-    second = {"reason": "resolved", "dead_offset": 9}
-    last = {"reason": "bad_element", "detail": "last", "dead_offset": 12}
-    resolved = {"reason": "resolved", "dead_offset": 12}
+    first: dict[str, Any] = {"reason": "unknown_shape", "detail": "first", "dead_offset": 5}
+    second: dict[str, Any] = {"reason": "resolved", "dead_offset": 9}
+    last: dict[str, Any] = {"reason": "bad_element", "detail": "last", "dead_offset": 12}
+    resolved: dict[str, Any] = {"reason": "resolved", "dead_offset": 12}
     orders = list(enumerate(permutations(range(3))))
     for turn in range(3):
         for number, order in orders:  # elements from 100 are understood in the end, those from 200 are dead again

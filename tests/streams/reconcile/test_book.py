@@ -25,7 +25,7 @@ def table_of(rows: dict[Place, set[int]]) -> dict[Place, Sum]:
 def test_what_differs_is_found_in_slices_of_any_size(
     sure: set[int], maybe: set[int], there: set[int], parts: int
 ) -> None:
-    shelves = defaultdict(Shelf)
+    shelves: defaultdict[Place, Shelf] = defaultdict(Shelf)
     for number in [*sure, *sure]:  # a body may be in wa.raw twice
         shelves[SHOP].add(number, sure=True)
     for number in maybe:
@@ -50,14 +50,14 @@ def test_what_differs_is_found_in_slices_of_any_size(
 
 
 def test_a_place_that_only_one_side_has_is_compared_too() -> None:
-    shelves = defaultdict(Shelf)
+    shelves: defaultdict[Place, Shelf] = defaultdict(Shelf)
     shelves[SHOP].add(3, sure=True)
     found = dict(compare(shelves, table_of({CRM: {5}}), lambda where, *_: {5} if where == CRM else set()))
     assert (found[SHOP].missing, found[CRM].extra) == ([3], [5])
 
 
 def test_nothing_is_fetched_where_the_sums_agree() -> None:
-    shelves = defaultdict(Shelf)
+    shelves: defaultdict[Place, Shelf] = defaultdict(Shelf)
     shelves[SHOP].add(3, sure=True)
 
     def fetch(*_: object) -> Iterable[int]:

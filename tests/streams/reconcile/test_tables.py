@@ -21,6 +21,7 @@ from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
 
 PHONE = "+5511955550001"
+FROM_PHONE: dict[str, Any] = {"from": PHONE}
 AT = Place("shop", NOON - NOON % HOUR_MS)
 
 
@@ -33,7 +34,7 @@ def told() -> list[dict[str, Any]]:
     events += [event("status", message_id="m1", status="delivered", at=NOON + DAY, request="again")]
     events += [event("status", message_id="m3", status="read", at=NOON, participant=f"{PHONE[:-1]}{n}") for n in (2, 3)]
     events += [event("status", message_id="m4", status="failed", error_code="131026", error_title="no", request="f")]
-    events += [event("inbound", message_id="in", text="hello", **{"from": PHONE}), event("system", event="x", at=NOON)]
+    events += [event("inbound", message_id="in", text="hello", **FROM_PHONE), event("system", event="x", at=NOON)]
     return events
 
 

@@ -84,8 +84,8 @@ def test_what_may_be_absent_or_otherwise_is_right_in_every_way_that_is_allowed(c
 
 
 def test_each_kind_of_mistake_is_named(client: Client, engine: Engine, tmp_path: Path) -> None:
-    lines = [Expected(unit(0, status="read", read_at=NOON + 6)), UNITS[1], Expected(unit(8))]
-    sums = [RATES, Events("shop", "sent", 4, 4), Events("shop", "inbound", 1, 1), Deliveries("shop", 1, 5)]
+    lines: list[Line] = [Expected(unit(0, status="read", read_at=NOON + 6)), UNITS[1], Expected(unit(8))]
+    sums: list[Line] = [RATES, Events("shop", "sent", 4, 4), Events("shop", "inbound", 1, 1), Deliveries("shop", 1, 5)]
     found = verdict(client, tmp_path / "truth", *lines, *sums, Dead("shop", "bad_element", 1, 1))
     assert found.by_kind() == {"lost": 4, "double": 1, "wrong": 1, "extra": 4}
     words = {one.what for one in found.wrong}
