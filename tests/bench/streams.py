@@ -67,9 +67,7 @@ def stage_two(events: list[bytes]) -> None:
     try:
         for start in range(0, len(events), BATCH):
             batch = [orjson.loads(event) for event in events[start : start + BATCH]]
-            states, rows = apply_events(
-                batch, store.get, lambda prefix: cast("Iterable[tuple[bytes, bytes]]", store.items(from_key=prefix))
-            )
+            states, rows = apply_events(batch, store.get, items_from)
             write = rocksdict.WriteBatch(raw_mode=True)
             for key, state in states.items():
                 write.put(key, dumps(state))

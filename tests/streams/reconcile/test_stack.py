@@ -22,7 +22,7 @@ from streams.reconcile.run import Report
 from streams.replay.retry import Place, retry
 from streams.runtime.clickhouse import connect
 from streams.runtime.progress import NoProgress
-from tests.e2e.test_dead import mended
+from tests.e2e.test_dead import fixed_provider
 from tests.e2e.test_pipeline import START, signed
 from tests.support import cli
 from tests.support.fixtures import NewStack, end
@@ -234,7 +234,7 @@ async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_r
         return look(stack)
 
     with monkeypatch.context() as patch:
-        patch.setitem(registry.built_in(), "zapini", mended())
+        patch.setitem(registry.built_in(), "zapini", fixed_provider())
         before = await asyncio.to_thread(looked)
         assert kinds(before) == {}
         assert before.found.notes == ["1 dead letters are understood by this version: `ackstream dead retry --all`"]
