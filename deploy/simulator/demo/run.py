@@ -20,8 +20,9 @@ SOURCES = {"meta": "demo-meta", "wasender": "demo-wasender", "zapini": "demo-zap
 _QUIET_SECONDS = 30.0  # nothing new for so long: what is missing does not come any more
 _DEADLINE_SECONDS = 180.0
 _POLL_SECONDS = 1.0
-# The rows of an insert are there a moment before the views made of them; tables that stand still for so long are done.
-_SETTLE_SECONDS = 2.0
+# The views of an INSERT get their rows one after the other, on a slow machine over seconds: tables that stand still for
+# so long are complete.
+_SETTLE_SECONDS = 10.0
 
 
 def accounts(config: Config) -> tuple[Account, ...]:
@@ -120,15 +121,17 @@ class Demo:
 
     def _look(self, before: Totals, answers: list[Answer], posted: Posted) -> tuple[list[Difference], Totals]:
         """Compares until everything is equal or the tables stand still."""
-        after, deadline = self.tables.totals(), time.monotonic() + _DEADLINE_SECONDS
+        after, changed = self.tables.totals(), time.monotonic()
+        deadline = changed + _DEADLINE_SECONDS
         while differences := self._differences(before, after, answers, posted):
-            time.sleep(_SETTLE_SECONDS)
+            time.sleep(_POLL_SECONDS)
             with self._progress() as progress:
                 self._wait_shown(progress)
-            later = self.tables.totals()
-            if later == after or time.monotonic() > deadline:
+            later, now = self.tables.totals(), time.monotonic()
+            if later != after:
+                after, changed = later, now
+            elif now - changed > _SETTLE_SECONDS or now > deadline:
                 break
-            after = later
         return differences, after
 
     def _differences(self, before: Totals, after: Totals, answers: list[Answer], posted: Posted) -> list[Difference]:
