@@ -20,7 +20,7 @@ from deploy.simulator.truth_file import Dead, Deliveries, End, Events, Expected,
 from schemas.tables import DEAD_LETTER_COUNT
 from streams.reconcile import hashes
 from streams.reconcile.unit_diff import shown_key
-from streams.reconcile.units import Key
+from streams.reconcile.units import UnitKey
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -130,7 +130,7 @@ class Truth:
         return self.verdict
 
     def _units(self, some: list[Expected]) -> None:
-        rows: dict[Key, list[Row]] = {}
+        rows: dict[UnitKey, list[Row]] = {}
         for row in self._ask(_UNITS, ids=sorted({one.unit.message_id for one in some})):
             named = dict(zip((*WORDS, "is_group", *TIMES), row[3:], strict=True))
             rows.setdefault((row[0], row[1], row[2]), []).append(named)

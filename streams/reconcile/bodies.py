@@ -1,113 +1,112 @@
-"""Bodies: what wa.raw holds against deliveries and dead letters in ClickHouse. IO: Kafka and ClickHouse.
+"""Compares wa.raw and wa.sent with the deliveries and dead letters in ClickHouse.
 
-Sums are compared first, then hashes where sums differ, then names of what differs: so a clean check of millions moves
-a few numbers. What the workers have not done with is on its way, and is no residual.
+Sums are compared first, then hashes where the sums differ, then what differs is named: a check of millions of bodies
+that finds nothing moves only a few numbers. What the workers have not processed yet is no residual.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiokafka import TopicPartition
 
 from schemas.topics import DEAD, EVENTS
 from streams.load.decode import decode
-from streams.reconcile import expected_hashes, hashes
-from streams.reconcile.classify_diffs import Differences, Extra, Resolver, question
+from streams.reconcile import hashes
+from streams.reconcile.classify_diffs import Classifier, Diffs, ExtraDelivery, name_diffs
 from streams.reconcile.expect import Expected, Search
-from streams.reconcile.expected_hashes import Shelves
-from streams.reconcile.model import MOST_NAMED, Found, Place
+from streams.reconcile.expected_hashes import HashesByHour, compare
+from streams.reconcile.model import MOST_NAMED, Findings, SourceHour
 from streams.reconcile.offsets import StageOffsets
 from streams.reconcile.tables import Tables
 from streams.runtime.topic_reader import Offsets, Span, TopicReader, between
 
-Advance = Callable[[int], None]  # told how many records more were read
+Advance = Callable[[int], None]  # called with how many more records were read
 
 
 @dataclass(slots=True)
 class Bodies:
-    """One comparison. `expected` is filled, `found` is added to."""
+    """One comparison: `expected` is filled from Kafka, `findings` get the residuals."""
 
     topics: TopicReader
     tables: Tables
     offsets: StageOffsets
     expected: Expected
-    found: Found
-    waiting: Counter[Place] = field(default_factory=Counter)
-    _raw_seen: Offsets = field(default_factory=dict)  # where the next look at the tail begins
-    _load_seen: Offsets = field(default_factory=dict)
+    findings: Findings
+    waiting: Counter[SourceHour] = field(default_factory=Counter)
+    _raw_read: Offsets = field(default_factory=dict)  # what `read_tail` has to read next
+    _load_read: Offsets = field(default_factory=dict)
 
     async def span(self) -> Span:
-        """What of wa.raw and wa.sent is read; bodies without a time may lie anywhere."""
+        """The part of wa.raw and wa.sent to read; bodies without a time may be anywhere in it."""
         window = self.expected.window
         if window.from_ms is None or window.timeless:
             return self.offsets.raw
         return await self.topics.seek_time(self.offsets.raw, window.from_ms)
 
     async def read(self, span: Span, advance: Advance) -> None:
-        """Reads wa.raw and wa.sent, and what the load workers have still to take."""
+        """Reads wa.raw and wa.sent, and what the load workers have still to process."""
         reached = self.offsets.raw_reached
         async for records in self.topics.read(span):
             for record in records:
-                sure = record.offset < reached[TopicPartition(record.topic, record.partition)]
-                self.expected.take(record, sure=sure)
+                processed = record.offset < reached[TopicPartition(record.topic, record.partition)]
+                self.expected.add(record, processed=processed)
             advance(len(records))
         await self._read_load(self.offsets.load)
-        self._raw_seen, self._load_seen = dict(self.offsets.raw_end), dict(self.offsets.load_end)
+        self._raw_read, self._load_read = dict(self.offsets.raw_end), dict(self.offsets.load_end)
 
     async def _read_load(self, span: Span) -> None:
         async for records in self.topics.read(span):
             for record in records:
                 if record.topic == DEAD.name:
-                    self.expected.letter_on_its_way(record)
+                    self.expected.add_unloaded_dead_letter(record)
                 else:
-                    self.expected.event_on_its_way(record)
+                    self.expected.add_unloaded_event(record)
 
     async def read_tail(self) -> None:
-        """Reads what has come since: ClickHouse may have it by now."""
-        raw, load = await self.topics.ends(self._raw_seen), await self.topics.ends(self._load_seen)
-        async for records in self.topics.read(between(self._raw_seen, raw)):
+        """Reads what has been added to the topics since: ClickHouse may have it by now."""
+        raw, load = await self.topics.ends(self._raw_read), await self.topics.ends(self._load_read)
+        async for records in self.topics.read(between(self._raw_read, raw)):
             for record in records:
-                self.expected.take(record, sure=False)
-        await self._read_load(between(self._load_seen, load))
-        self._raw_seen, self._load_seen = raw, load
+                self.expected.add(record, processed=False)
+        await self._read_load(between(self._load_read, load))
+        self._raw_read, self._load_read = raw, load
 
     async def compare(self) -> None:
         """Adds the residuals of bodies, deliveries and dead letters."""
         if self.expected.fast:
-            await self._name_bodies(await self._differences("bodies", self.expected.bodies))
+            await self._name_bodies(await self._diffs("bodies", self.expected.bodies))
             return
-        deliveries = await self._differences("deliveries", self.expected.deliveries)
-        letters = await self._differences("letters", self.expected.letters)
-        asked = await asyncio.to_thread(question, self.tables, deliveries, letters, self.found)
-        if not asked:
+        deliveries = await self._diffs("deliveries", self.expected.deliveries)
+        dead_letters = await self._diffs("dead_letters", self.expected.dead_letters)
+        named = await asyncio.to_thread(name_diffs, self.tables, deliveries, dead_letters, self.findings)
+        if not named:
             return
-        search = await self._search(asked.search, asked.hour)
-        resolver = await asyncio.to_thread(Resolver, asked, search.found, self.tables, self.found)
-        await self._name_strangers(resolver.run())
+        search = await self._search(named.search, named.hour)
+        classifier = await asyncio.to_thread(Classifier, named, search.found, self.tables, self.findings)
+        await self._name_unknown(classifier.run())
 
-    async def _differences(self, family: str, shelves: Shelves) -> Differences:
+    async def _diffs(self, family: str, expected: HashesByHour) -> Diffs:
         sums = await asyncio.to_thread(self.tables.sums, family)
         await self.read_tail()
 
-        def compared() -> Differences:
-            def fetch(where: Place, first: int, last: int) -> Any:
-                return self.tables.hashes(family, where, first, last)
+        def compared() -> Diffs:
+            def fetch(place: SourceHour, first: int, last: int) -> Iterable[int]:
+                return self.tables.hashes(family, place, first, last)
 
-            return dict(expected_hashes.compare(shelves, sums, fetch))
+            return dict(compare(expected, sums, fetch))
 
-        differences = await asyncio.to_thread(compared)
-        if any(difference.extra for difference in differences.values()):
-            await self.read_tail()  # what was fetched may be newer than the tail that was known
-            for where, difference in differences.items():
-                coming = set(shelves[where].maybe)
-                difference.extra = [number for number in difference.extra if number not in coming]
-        for where, difference in differences.items():
-            self.waiting[where] += difference.waiting
-        return differences
+        diffs = await asyncio.to_thread(compared)
+        if any(diff.extra for diff in diffs.values()):
+            await self.read_tail()  # the table's hashes may be newer than the records read so far
+            for place, diff in diffs.items():
+                unprocessed = set(expected[place].unprocessed)
+                diff.extra = [number for number in diff.extra if number not in unprocessed]
+        for place, diff in diffs.items():
+            self.waiting[place] += diff.waiting
+        return diffs
 
     async def _search(self, search: Search, from_hour: int) -> Search:
         ends = await self.topics.ends(self.offsets.raw_end)
@@ -116,11 +115,11 @@ class Bodies:
             span = await self.topics.seek_time(span, from_hour)
         async for records in self.topics.read(span):
             for record in records:
-                search.take(record, self.expected.reader)
+                search.add(record, self.expected.parser)
         return search
 
-    async def _name_strangers(self, extras: list[Extra]) -> None:
-        """Deliveries that wa.raw knows nothing of: somebody else may have written them into wa.events."""
+    async def _name_unknown(self, extras: list[ExtraDelivery]) -> None:
+        """Names deliveries that wa.raw does not explain; another producer may have written them to wa.events."""
         wanted = {extra.hash: extra for extra in extras}
         span = between(self.offsets.load_start, await self.topics.ends(self.offsets.load_end))
         span = {tp: bounds for tp, bounds in span.items() if tp.topic == EVENTS.name}
@@ -137,23 +136,21 @@ class Bodies:
                     if not wanted:
                         break
         if written:
-            self.found.notes.append(f"{written:,} deliveries were written into {EVENTS.name} by somebody else")
+            self.findings.notes.append(f"{written:,} deliveries were written to {EVENTS.name} by another producer")
         for extra in wanted.values():
-            self.found.add("extra", extra.place, f"event {extra.event_id} of request {extra.request_id}")
+            self.findings.add("extra", extra.place, f"event {extra.event_id} of request {extra.request_id}")
 
-    async def _name_bodies(self, differences: Differences) -> None:
-        missing = {number: where for where, found in differences.items() for number in found.missing}
+    async def _name_bodies(self, diffs: Diffs) -> None:
+        missing = {number: place for place, diff in diffs.items() for number in diff.missing}
         some = set(list(missing)[:MOST_NAMED])
         search = Search(bodies=some)
         if some:
-            search = await self._search(search, min(where.hour for where in missing.values()))
-        self.found.named(
+            search = await self._search(search, min(place.hour for place in missing.values()))
+        self.findings.add_named(
             "body_lost",
-            ((where, f"body {search.found_bodies.get(number, 'of wa.raw')}") for number, where in missing.items()),
+            ((place, f"body {search.found_bodies.get(number, 'of wa.raw')}") for number, place in missing.items()),
         )
-        for where, difference in differences.items():
-            rows = await asyncio.to_thread(
-                self.tables.named, "bodies", where, difference.extra[:MOST_NAMED], "request_id"
-            )
-            self.found.named("body_extra", ((where, f"request {request_id}") for (request_id,) in rows))
-            self.found.add("body_extra", where, "and more", len(difference.extra) - len(rows))
+        for place, diff in diffs.items():
+            rows = await asyncio.to_thread(self.tables.named, "bodies", place, diff.extra[:MOST_NAMED], "request_id")
+            self.findings.add_named("body_extra", ((place, f"request {request_id}") for (request_id,) in rows))
+            self.findings.add("body_extra", place, "and more", len(diff.extra) - len(rows))

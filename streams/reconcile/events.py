@@ -1,4 +1,4 @@
-"""Deliveries against events: deliveries = events + duplicates, and each event once. IO: ClickHouse."""
+"""Compares deliveries with events: deliveries = events + duplicates, and each event is stored once."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.parsing.times import LATEST_MS
-from streams.reconcile.model import MOST_NAMED, Place, Window, hour_sql
+from streams.reconcile.model import MOST_NAMED, SourceHour, Window, hour_sql
 from streams.reconcile.tables import SETTINGS, SOURCE_SQL
 
 if TYPE_CHECKING:
@@ -49,22 +49,24 @@ LIMIT {{limit:UInt64}}"""
 
 
 @dataclass(slots=True, frozen=True)
-class Odd:
-    """An event id of which events and deliveries do not agree."""
+class EventAnomaly:
+    """An event id whose event and deliveries do not match: how often it is stored, and whether it was delivered."""
 
-    place: Place
+    place: SourceHour
     event_id: str
     events: int
     delivered: bool
 
     @property
     def kind(self) -> str:
+        """The kind of residual."""
         return "event_extra" if self.events else "event_lost"
 
     @property
     def what(self) -> str:
+        """The anomaly in words."""
         if self.events > 1:
-            return f"event {self.event_id} stands {self.events} times"
+            return f"event {self.event_id} is stored {self.events} times"
         return f"event {self.event_id} has {'a delivery and no row' if self.delivered else 'a row and no delivery'}"
 
 
@@ -75,8 +77,8 @@ class Events:
         self._client = client
         self._source = source or ""
 
-    def odd(self) -> list[Odd]:
-        """The event ids that do not agree, at most MOST_NAMED; events on their way may be among them."""
+    def anomalies(self) -> list[EventAnomaly]:
+        """The event ids that do not match, at most MOST_NAMED; unprocessed events may be among them."""
         delivered = {(source, bucket): (n, total) for source, bucket, n, total in self._ask(DELIVERED_SUMS)}
         events = {(source, bucket): (n, total) for source, bucket, n, total in self._ask(EVENT_SUMS)}
         differing = {key for key in delivered.keys() | events.keys() if delivered.get(key) != events.get(key)}
@@ -84,13 +86,13 @@ class Events:
             return []
         buckets = sorted({bucket for _, bucket in differing})
         rows = self._ask(DIFFERING, buckets=buckets, limit=MOST_NAMED)
-        return [Odd(Place(source, hour), event_id, n, bool(told)) for source, event_id, n, told, hour in rows]
+        return [EventAnomaly(SourceHour(source, hour), one, n, bool(known)) for source, one, n, known, hour in rows]
 
-    def first_deliveries(self, window: Window) -> dict[Place, int]:
-        """How many events were delivered for the first time at each place."""
+    def first_deliveries(self, window: Window) -> dict[SourceHour, int]:
+        """How many events were delivered for the first time in each hour."""
         to_ms = LATEST_MS if window.to_ms is None else window.to_ms
         rows = self._ask(FIRST_DELIVERIES, from_ms=window.from_ms or 0, to_ms=to_ms)
-        return {Place(source, hour): count for source, hour, count in rows}
+        return {SourceHour(source, hour): count for source, hour, count in rows}
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
         bound = {"source": self._source, **parameters}

@@ -1,11 +1,11 @@
-"""What one record of Kafka must have become, and of which body what is missing was a part. Pure."""
+"""What each record of Kafka must have become in ClickHouse, and where a missing element is."""
 
-from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from schemas.parsing.json_types import JsonObject
 from schemas.parsing.times import parse_iso
 from schemas.providers.registry import Formats
 from schemas.settings.config import Config
@@ -13,10 +13,16 @@ from schemas.topics import RAW
 from streams.load.decode import decode, decode_object
 from streams.normalise.parse import parse_record
 from streams.reconcile import hashes
-from streams.reconcile.expected_hashes import Shelf, Shelves, numbers
-from streams.reconcile.model import Place, Window, place
+from streams.reconcile.expected_hashes import ExpectedHashes, HashesByHour, hash_array
+from streams.reconcile.model import SourceHour, Window, source_hour
+from streams.runtime.element_position import ElementPosition
 from streams.runtime.records import headers_of
+from streams.runtime.topic_reader import KafkaRecord
 
+if TYPE_CHECKING:
+    from array import array
+
+# The header of a body that was in the spool.
 SPOOLED = "spooled"
 
 
@@ -24,205 +30,198 @@ SPOOLED = "spooled"
 class Element:
     """One element of a record of wa.raw or wa.sent: an event (`event_id`), or dead (None)."""
 
-    place: Place
+    place: SourceHour
     request_id: str
-    topic: str
-    partition: int
-    offset: int
-    index: int
+    position: ElementPosition
     event_id: str | None
 
     @property
-    def at(self) -> tuple[str, int, int, int]:
-        """Where it lies."""
-        return self.topic, self.partition, self.offset, self.index
-
-    @property
-    def id(self) -> str:
-        """As `ackstream dead` names elements."""
-        return letter_name(*self.at)
-
-    @property
-    def letter_hash(self) -> int:
-        return hashes.of_letter(*self.at)
+    def dead_letter_hash(self) -> int:
+        """The hash of its dead letter, whether it has one or not."""
+        at = self.position
+        return hashes.of_dead_letter(at.topic, at.partition, at.offset, at.index)
 
     @property
     def delivery_hash(self) -> int | None:
-        """None for a dead one."""
-        return None if self.event_id is None else hashes.of_delivery(self.event_id, self.request_id, self.index)
-
-
-def letter_name(topic: str, partition: int, offset: int, index: int) -> str:
-    """The id of an element for people."""
-    return f"{'' if topic == RAW.name else f'{topic}:'}{partition}:{offset}:{index}"
+        """The hash of its delivery, None for a dead element."""
+        return (
+            None if self.event_id is None else hashes.of_delivery(self.event_id, self.request_id, self.position.index)
+        )
 
 
 @dataclass(slots=True, frozen=True)
-class Reader:
-    """Reads records as the streams do, with the settings that they have."""
+class RecordParser:
+    """Parses records as the workers do, with their settings, and keeps what is in the window."""
 
     config: Config
     formats: Formats
     window: Window
 
-    def elements(self, record: Any) -> list[Element]:
-        """The elements of a record that lie in the window."""
-        if record.topic == RAW.name and not self.window.takes(*_arrival(headers_of(record))):
+    def elements(self, record: KafkaRecord) -> list[Element]:
+        """The elements of a record that are in the window."""
+        if record.topic == RAW.name and not self.window.includes(*_arrival(headers_of(record))):
             return []
-        events, letters = parse_record(record, self.config, self.formats)
+        events, dead_letters = parse_record(record, self.config, self.formats)
         found = [self._element(event.fields, event.fields["event_id"]) for event in events]
-        found += [self._element(letter, None) for letter in letters]
+        found += [self._element(dead_letter, None) for dead_letter in dead_letters]
         return [element for element in found if element is not None]
 
-    def body(self, record: Any) -> tuple[Place, str] | None:
-        """Place and request id of a record of wa.raw that lies in the window, by its headers alone."""
+    def body(self, record: KafkaRecord) -> tuple[SourceHour, str] | None:
+        """Place and request id of a record of wa.raw, from its headers alone; None outside of the window."""
         headers = headers_of(record)
         source, received = _arrival(headers)
-        if not self.window.takes(source, received):
+        if not self.window.includes(source, received):
             return None
-        return place(source, received), headers.get("request_id") or ""
+        return source_hour(source, received), headers.get("request_id") or ""
 
-    def _element(self, said: Mapping[str, Any], event_id: str | None) -> Element | None:
-        received, raw = parse_iso(said["received_at"]), said["raw"]
-        if not self.window.takes(said["source"], received):
+    def _element(self, fields: Mapping[str, Any], event_id: str | None) -> Element | None:
+        received, raw = parse_iso(fields["received_at"]), fields["raw"]
+        if not self.window.includes(fields["source"], received):
             return None
-        where = (raw["topic"], raw["partition"], raw["offset"], raw["index"])
-        return Element(place(said["source"], received), said["request_id"], *where, event_id)
+        position = ElementPosition(raw["topic"], raw["partition"], raw["offset"], raw["index"])
+        return Element(source_hour(fields["source"], received), fields["request_id"], position, event_id)
 
 
 def _arrival(headers: Mapping[str, str]) -> tuple[str, int | None]:
     return headers.get("source") or "", parse_iso(headers.get("received_at"))
 
 
-def _shelves() -> Shelves:
-    return defaultdict(Shelf)
+def _hashes_by_hour() -> HashesByHour:
+    return defaultdict(ExpectedHashes)
 
 
 @dataclass(slots=True)
-class Tally:
+class BodyHashes:
     """Bodies of one place, as hashes of their request ids; a body may be in wa.raw more than once."""
 
-    stored: "array[int]" = field(default_factory=numbers)
-    spooled: "array[int]" = field(default_factory=numbers)
-    understood: "array[int]" = field(default_factory=numbers)  # those of which anything is an event
+    stored: "array[int]" = field(default_factory=hash_array)
+    spooled: "array[int]" = field(default_factory=hash_array)
+    understood: "array[int]" = field(default_factory=hash_array)  # those with at least one event
 
 
 @dataclass(slots=True)
-class Moved:
-    """What may change while it is read: of what the load workers had not done with when the check began."""
+class Unsettled:
+    """What may change while it is compared: the events that the load workers had not processed."""
 
     events: set[str] = field(default_factory=set)
     messages: set[int] = field(default_factory=set)
 
-    def take(self, event: dict[str, Any]) -> None:
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Adds an event, and its message."""
         self.events.add(event["event_id"])
         if (message_id := event.get("message_id")) is not None:
             self.messages.add(hashes.hash_of(event["source"], message_id))
 
     def has_message(self, source: str, message_id: str) -> bool:
+        """Whether an event of the message is among them."""
         return hashes.hash_of(source, message_id) in self.messages
 
 
 @dataclass(slots=True)
 class Expected:
-    """Everything that the records so far must have become. `fast`: bodies alone, nothing of them is read."""
+    """Everything that the records so far must have become. `fast`: bodies are counted and not parsed."""
 
-    reader: Reader
+    parser: RecordParser
     fast: bool = False
-    bodies: Shelves = field(default_factory=_shelves)
-    deliveries: Shelves = field(default_factory=_shelves)
-    letters: Shelves = field(default_factory=_shelves)
-    tallies: defaultdict[Place, Tally] = field(default_factory=lambda: defaultdict(Tally))
-    moved: Moved = field(default_factory=Moved)
+    bodies: HashesByHour = field(default_factory=_hashes_by_hour)
+    deliveries: HashesByHour = field(default_factory=_hashes_by_hour)
+    dead_letters: HashesByHour = field(default_factory=_hashes_by_hour)
+    body_hashes: defaultdict[SourceHour, BodyHashes] = field(default_factory=lambda: defaultdict(BodyHashes))
+    unsettled: Unsettled = field(default_factory=Unsettled)
 
     @property
     def window(self) -> Window:
-        return self.reader.window
+        """The window of the check."""
+        return self.parser.window
 
-    def take(self, record: Any, *, sure: bool) -> None:
-        """A record of wa.raw or wa.sent; `sure`: the streams have done with it."""
+    def add(self, record: KafkaRecord, *, processed: bool) -> None:
+        """Adds a record of wa.raw or wa.sent; `processed`: the normalise workers have committed it."""
         spooled = any(name == SPOOLED for name, _ in record.headers)
         if self.fast and record.topic == RAW.name:
-            if (body := self.reader.body(record)) is not None:
-                where, number = body[0], hashes.hash_of(body[1])
-                self._body(where, number, understood=False, spooled=spooled)
-                self.bodies[where].add(number, sure=sure)
+            if (body := self.parser.body(record)) is not None:
+                place, number = body[0], hashes.hash_of(body[1])
+                self._add_body(place, number, understood=False, spooled=spooled)
+                self.bodies[place].add(number, processed=processed)
             return
-        bodies: dict[tuple[Place, str], bool] = {}
-        for element in self.reader.elements(record):
-            body = element.place, element.request_id
-            bodies[body] = bodies.get(body, False) or element.event_id is not None
+        bodies: dict[tuple[SourceHour, str], bool] = {}
+        for element in self.parser.elements(record):
+            key = element.place, element.request_id
+            bodies[key] = bodies.get(key, False) or element.event_id is not None
             if self.fast:
                 continue
             if (delivery := element.delivery_hash) is None:
-                self.letters[element.place].add(element.letter_hash, sure=sure)
+                self.dead_letters[element.place].add(element.dead_letter_hash, processed=processed)
             else:
-                self.deliveries[element.place].add(delivery, sure=sure)
-        for (where, request_id), is_understood in bodies.items():
+                self.deliveries[element.place].add(delivery, processed=processed)
+        for (place, request_id), understood in bodies.items():
             number = hashes.hash_of(request_id)
-            self._body(where, number, understood=is_understood, spooled=spooled)
+            self._add_body(place, number, understood=understood, spooled=spooled)
             if self.fast:
-                self.bodies[where].add(number, sure=sure)
+                self.bodies[place].add(number, processed=processed)
 
-    def _body(self, where: Place, number: int, *, understood: bool, spooled: bool) -> None:
-        tally = self.tallies[where]
-        tally.stored.append(number)
+    def _add_body(self, place: SourceHour, number: int, *, understood: bool, spooled: bool) -> None:
+        here = self.body_hashes[place]
+        here.stored.append(number)
         if spooled:
-            tally.spooled.append(number)
+            here.spooled.append(number)
         if understood:
-            tally.understood.append(number)
+            here.understood.append(number)
 
-    def event_on_its_way(self, record: Any) -> None:
-        """A record of wa.events that the load workers have not done with."""
+    def add_unloaded_event(self, record: KafkaRecord) -> None:
+        """Adds a record of wa.events that the load workers have not processed."""
         event, _ = decode(record)
         if event is None:
             return
-        self.moved.take(event)
+        self.unsettled.add(event)
         received = parse_iso(event["received_at"])
-        if not self.window.takes(event["source"], received):
+        if not self.window.includes(event["source"], received):
             return
-        where = place(event["source"], received)
+        place = source_hour(event["source"], received)
         if self.fast:
-            self.bodies[where].add(hashes.hash_of(event["request_id"]), sure=False)
+            self.bodies[place].add(hashes.hash_of(event["request_id"]), processed=False)
         else:
             number = hashes.of_delivery(event["event_id"], event["request_id"], event["raw"]["index"])
-            self.deliveries[where].add(number, sure=False)
+            self.deliveries[place].add(number, processed=False)
 
-    def letter_on_its_way(self, record: Any) -> None:
-        """The same of wa.dead."""
-        letter = decode_object(record.value)
-        if letter is None:
+    def add_unloaded_dead_letter(self, record: KafkaRecord) -> None:
+        """Adds a record of wa.dead that the load workers have not processed."""
+        dead_letter: JsonObject | None = decode_object(record.value)
+        if dead_letter is None:
             return
-        source, received = letter.get("source") or "", parse_iso(letter.get("received_at"))
-        if not self.window.takes(source, received):
+        source, received = str(dead_letter.get("source") or ""), parse_iso(dead_letter.get("received_at"))
+        if not self.window.includes(source, received):
             return
-        where, raw = place(source, received), letter["raw"]
+        place, raw = source_hour(source, received), dead_letter.get("raw")
         if self.fast:
-            self.bodies[where].add(hashes.hash_of(letter.get("request_id") or ""), sure=False)
+            self.bodies[place].add(hashes.hash_of(str(dead_letter.get("request_id") or "")), processed=False)
         elif isinstance(raw, dict):
-            at = tuple(raw.get(name) for name in ("topic", "partition", "offset", "index"))
-            self.letters[where].add(hashes.of_letter(*at), sure=False)
+            position = tuple(raw.get(name) for name in ("topic", "partition", "offset", "index"))
+            self.dead_letters[place].add(hashes.of_dead_letter(*position), processed=False)
 
 
 @dataclass(slots=True)
 class Search:
-    """Elements wanted by the hash of their delivery or of their place, or by their request; bodies by that alone."""
+    """A search in wa.raw and wa.sent for elements, by the hash of their delivery or dead letter or by their request.
+
+    `bodies` are searched for by the hash of their request id alone.
+    """
 
     deliveries: set[int] = field(default_factory=set)
-    letters: set[int] = field(default_factory=set)
+    dead_letters: set[int] = field(default_factory=set)
     requests: set[str] = field(default_factory=set)
     bodies: set[int] = field(default_factory=set)
     found: list[Element] = field(default_factory=list)
-    found_bodies: dict[int, str] = field(default_factory=dict)  # where a wanted body lies
+    found_bodies: dict[int, str] = field(default_factory=dict)  # the position of a body by its hash
 
-    def take(self, record: Any, reader: Reader) -> None:
-        """A record of wa.raw or wa.sent. A hash is computed only where one of its kind is wanted."""
-        for element in reader.elements(record):
+    def add(self, record: KafkaRecord, parser: RecordParser) -> None:
+        """Searches a record of wa.raw or wa.sent. A hash is computed only where one of its kind is wanted."""
+        for element in parser.elements(record):
             if self.bodies and (number := hashes.hash_of(element.request_id)) in self.bodies:
-                self.found_bodies[number] = f"{element.partition}:{element.offset} of {element.topic}"
+                at = element.position
+                self.found_bodies[number] = f"{at.partition}:{at.offset} of {at.topic}"
             if (
                 element.request_id in self.requests
-                or (self.letters and element.letter_hash in self.letters)
+                or (self.dead_letters and element.dead_letter_hash in self.dead_letters)
                 or (self.deliveries and element.delivery_hash in self.deliveries)
             ):
                 self.found.append(element)

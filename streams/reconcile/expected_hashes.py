@@ -1,6 +1,6 @@
-"""What ClickHouse must hold, as hashes by source and hour, and where a table differs from that. Pure.
+"""What ClickHouse must hold, as hashes by source and hour, and where a table differs from that.
 
-Eight bytes for each thing; names are found again only for what differs.
+Eight bytes for each thing; names are looked up only for what differs.
 """
 
 from array import array
@@ -12,19 +12,19 @@ from itertools import pairwise
 from typing import Final
 
 from streams.reconcile.hashes import MASK
-from streams.reconcile.model import Place
+from streams.reconcile.model import SourceHour
 
 # Hashes that are compared as sets at a time: some 100 MB.
-SLICE: Final = 500_000
+SLICE_HASHES: Final = 500_000
 
 
-def numbers() -> "array[int]":
-    """An empty row of hashes."""
+def hash_array() -> "array[int]":
+    """An empty array of hashes."""
     return array("Q")
 
 
 @dataclass(slots=True, frozen=True)
-class Sum:
+class HashSum:
     """How many hashes there are, and their sum modulo 2^64."""
 
     count: int
@@ -32,32 +32,36 @@ class Sum:
 
 
 @dataclass(slots=True)
-class Shelf:
-    """The hashes of one kind of thing at one place. `sure`: must be in the table; `maybe`: on its way, may be in it."""
+class ExpectedHashes:
+    """The hashes of one kind of thing at one place.
 
-    sure: "array[int]" = field(default_factory=numbers)
-    maybe: "array[int]" = field(default_factory=numbers)
+    `processed` ones must be in the table; the workers have not committed `unprocessed` ones, so that they may be in it.
+    """
 
-    def add(self, number: int, *, sure: bool) -> None:
-        (self.sure if sure else self.maybe).append(number)
+    processed: "array[int]" = field(default_factory=hash_array)
+    unprocessed: "array[int]" = field(default_factory=hash_array)
 
-    def settle(self) -> None:
-        """Sorts, and takes repetitions out."""
-        self.sure = array("Q", sorted(set(self.sure)))
-        self.maybe = array("Q", sorted(set(self.maybe)))
+    def add(self, number: int, *, processed: bool) -> None:
+        """Adds a hash; the same one may be added again."""
+        (self.processed if processed else self.unprocessed).append(number)
+
+    def sort(self) -> None:
+        """Sorts the hashes and removes repetitions."""
+        self.processed = array("Q", sorted(set(self.processed)))
+        self.unprocessed = array("Q", sorted(set(self.unprocessed)))
 
     @property
-    def sum(self) -> Sum:
-        """Of what must be there; call `settle` before."""
-        return Sum(len(self.sure), sum(self.sure) & MASK)
+    def sum(self) -> HashSum:
+        """Of what must be in the table; call `sort` before."""
+        return HashSum(len(self.processed), sum(self.processed) & MASK)
 
 
-Shelves = defaultdict[Place, Shelf]
+HashesByHour = defaultdict[SourceHour, ExpectedHashes]
 
 
 @dataclass(slots=True)
-class Difference:
-    """Of one place: what the table lacks, what it has too much, and how much is still on its way."""
+class HashDiff:
+    """Of one place: hashes that the table lacks, hashes that it has too many, and how many are still unprocessed."""
 
     missing: list[int] = field(default_factory=list)
     extra: list[int] = field(default_factory=list)
@@ -68,39 +72,42 @@ class Difference:
 
 
 def compare(
-    shelves: Shelves, table: dict[Place, Sum], fetch: Callable[[Place, int, int], Iterable[int]]
-) -> Iterator[tuple[Place, Difference]]:
-    """Where shelves and table are not the same, or something is on its way.
+    expected: HashesByHour,
+    table: dict[SourceHour, HashSum],
+    fetch: Callable[[SourceHour, int, int], Iterable[int]],
+    slice_hashes: int = SLICE_HASHES,
+) -> Iterator[tuple[SourceHour, HashDiff]]:
+    """The places where the table differs, or where something is still unprocessed.
 
-    `table` holds the table's sums, `fetch` its hashes at a place from one number and up to another, both inclusive;
-    it is asked only where the sums differ or something may be on its way.
+    `table` holds the table's sums. `fetch` returns its hashes at a place from one number to another, both inclusive;
+    it is called only where the sums differ or something may still be unprocessed.
     """
-    for where in sorted(shelves.keys() | table.keys()):
-        shelf, told = shelves[where], table.get(where, Sum(0, 0))
-        shelf.settle()
-        if not shelf.maybe and shelf.sum == told:
+    for place in sorted(expected.keys() | table.keys()):
+        wanted, stored = expected[place], table.get(place, HashSum(0, 0))
+        wanted.sort()
+        if not wanted.unprocessed and wanted.sum == stored:
             continue
-        difference = Difference()
-        for first, last in _slices(max(len(shelf.sure), told.count)):
-            _compare_slice(shelf, first, last, set(fetch(where, first, last)), difference)
-        if difference or difference.waiting:
-            yield where, difference
+        diff = HashDiff()
+        for first, last in _slices(max(len(wanted.processed), stored.count) // slice_hashes + 1):
+            _compare_slice(wanted, first, last, set(fetch(place, first, last)), diff)
+        if diff or diff.waiting:
+            yield place, diff
 
 
-def _slices(count: int) -> Iterator[tuple[int, int]]:
-    """The range of all hashes in parts of about SLICE hashes each."""
-    parts = count // SLICE + 1
+def _slices(parts: int) -> Iterator[tuple[int, int]]:
+    """The range of all hashes in equal parts."""
     edges = [MASK * part // parts for part in range(parts)] + [MASK + 1]
     for first, end in pairwise(edges):
         yield first, end - 1
 
 
-def _compare_slice(shelf: Shelf, first: int, last: int, there: set[int], found: Difference) -> None:
-    sure, maybe = _between(shelf.sure, first, last), _between(shelf.maybe, first, last)
-    found.waiting += len(maybe - there)
-    found.missing += sorted(sure - there - maybe)
-    found.extra += sorted(there - sure - maybe)
+def _compare_slice(wanted: ExpectedHashes, first: int, last: int, stored: set[int], diff: HashDiff) -> None:
+    processed = _between(wanted.processed, first, last)
+    unprocessed = _between(wanted.unprocessed, first, last)
+    diff.waiting += len(unprocessed - stored)
+    diff.missing += sorted(processed - stored - unprocessed)
+    diff.extra += sorted(stored - processed - unprocessed)
 
 
-def _between(row: "array[int]", first: int, last: int) -> set[int]:
-    return set(row[bisect_left(row, first) : bisect_left(row, last + 1)])
+def _between(numbers: "array[int]", first: int, last: int) -> set[int]:
+    return set(numbers[bisect_left(numbers, first) : bisect_left(numbers, last + 1)])

@@ -1,7 +1,7 @@
-"""Hashes that Python and ClickHouse compute alike, so that millions of rows are compared by count and sum. Pure.
+"""Hashes that Python and ClickHouse compute alike, so that millions of rows are compared by count and sum.
 
-64 bits of MD5, read as ClickHouse's reinterpretAsUInt64 reads them. Against chance, not against an attacker: two sets
-of a million rows that differ have the same count and sum once in 2^64 times.
+64 bits of MD5, read as ClickHouse's reinterpretAsUInt64 reads them. They protect against chance, not against an
+attacker: two sets of a million rows that differ have the same count and sum once in 2^64 times.
 """
 
 from hashlib import md5
@@ -38,13 +38,13 @@ def of_delivery(event_id: str, request_id: str, index: int) -> int:
     return hash_of(event_id, request_id, str(index))
 
 
-def of_letter(topic: Any, partition: Any, offset: Any, index: Any) -> int:
-    """The hash of the place of an element: what a dead letter is known by."""
+def of_dead_letter(topic: Any, partition: Any, offset: Any, index: Any) -> int:
+    """The hash of the position of an element, which identifies its dead letter."""
     return hash_of(str(topic), str(partition), str(offset), str(index))
 
 
 def bucket_of(source: str, message_id: str) -> int:
-    """Where the units of a message are summed up."""
+    """The bucket in which the units of a message are summed up."""
     return hash_of(source, message_id) % BUCKETS
 
 
@@ -60,7 +60,7 @@ def _moment(iso: Any) -> str:
 
 
 DELIVERY_SQL: Final = hash_sql("toString(event_id)", "request_id", "toString(`index`)")
-LETTER_SQL: Final = hash_sql(*(f"toString(raw.{name})" for name in ("topic", "partition", "offset", "index")))
+DEAD_LETTER_SQL: Final = hash_sql(*(f"toString(raw.{name})" for name in ("topic", "partition", "offset", "index")))
 BUCKET_SQL: Final = f"modulo({hash_sql('toString(source)', 'message_id')}, {BUCKETS})"
 ROW_SQL: Final = hash_sql(
     *(f"toString({name})" for name in WORDS),

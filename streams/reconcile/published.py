@@ -1,6 +1,6 @@
-"""The rows of wa.messages: the newest of every unit, as sums of hashes. IO: Kafka.
+"""The rows of wa.messages: the newest row of every unit, as sums of hashes.
 
-One partition at a time, for a unit is in one partition alone: so memory holds a part of the units.
+One partition is read at a time, because all rows of a unit are in one partition: memory holds a part of the units.
 """
 
 from collections import defaultdict
@@ -12,24 +12,24 @@ import orjson
 from schemas.parsing.times import parse_iso
 from streams.load.decode import decode_object
 from streams.reconcile import hashes
-from streams.reconcile.model import place
-from streams.reconcile.units import Key, Sums
+from streams.reconcile.model import source_hour
+from streams.reconcile.units import BucketSums, UnitKey
 from streams.runtime.topic_reader import KafkaRecord, Span, TopicReader
 
 _BUCKET_BITS = (hashes.BUCKETS - 1).bit_length()
 
 
-class Published(NamedTuple):
+class PublishedRow(NamedTuple):
     """The newest row of a unit in one partition."""
 
     partition: int
     offset: int
     row: int  # its hash
-    hour: int  # in which its unit came up (ms); 0 where it does not say
+    hour: int  # in which its unit was first seen (ms); 0 when the row does not contain it
 
 
-def key_of(record: KafkaRecord) -> Key | None:
-    """The unit that a record of wa.messages is about, None when its key says none. Pure."""
+def key_of(record: KafkaRecord) -> UnitKey | None:
+    """The unit of a record of wa.messages, None when its key is none."""
     try:
         key = orjson.loads(record.key or b"")
     except orjson.JSONDecodeError:
@@ -40,21 +40,21 @@ def key_of(record: KafkaRecord) -> Key | None:
 
 
 def _hash(row: dict[str, Any] | None, record: KafkaRecord) -> int:
-    """Of the row; of what is no row, something that no row has."""
+    """The hash of the row; for a value that is no row, a hash that no row has."""
     return hashes.hash_of("no row", str(record.offset)) if row is None else hashes.of_row(row)
 
 
-def _published(record: KafkaRecord) -> Published:
+def _published(record: KafkaRecord) -> PublishedRow:
     row = decode_object(record.value)
-    hour = place("", parse_iso((row or {}).get("first_seen_at"))).hour
-    return Published(record.partition, record.offset, _hash(row, record), hour)
+    hour = source_hour("", parse_iso((row or {}).get("first_seen_at"))).hour
+    return PublishedRow(record.partition, record.offset, _hash(row, record), hour)
 
 
-async def sums(topics: TopicReader, span: Span, source: str | None, advance: Callable[[int], None]) -> Sums:
-    """Sums of the newest row of every unit of one source, or of all."""
-    total = Sums()
+async def sums(topics: TopicReader, span: Span, source: str | None, advance: Callable[[int], None]) -> BucketSums:
+    """The sums of the newest row of every unit, of one source or of all."""
+    total = BucketSums()
     for tp in span:
-        newest: dict[bytes | None, int] = {}  # a row's hash, and its bucket below it
+        newest: dict[bytes | None, int] = {}  # a row's hash, with its bucket in the lowest bits
         async for records in topics.read({tp: span[tp]}):
             for record in records:
                 if (key := key_of(record)) is None or (source is not None and key[0] != source):
@@ -72,9 +72,9 @@ async def sums(topics: TopicReader, span: Span, source: str | None, advance: Cal
 
 async def rows(
     topics: TopicReader, span: Span, source: str | None, buckets: Collection[int]
-) -> dict[Key, list[Published]]:
-    """The newest row of each unit of some buckets; more than one where it is in more than one partition."""
-    found: dict[tuple[Key, int], Published] = {}
+) -> dict[UnitKey, list[PublishedRow]]:
+    """The newest row of each unit of some buckets; more than one when several partitions have rows of it."""
+    found: dict[tuple[UnitKey, int], PublishedRow] = {}
     async for records in topics.read(span):
         for record in records:
             key = key_of(record)
@@ -86,7 +86,7 @@ async def rows(
                 found.pop((key, record.partition), None)
             else:
                 found[key, record.partition] = _published(record)
-    by_key: dict[Key, list[Published]] = defaultdict(list)
+    by_key: dict[UnitKey, list[PublishedRow]] = defaultdict(list)
     for (key, _), row in found.items():
         by_key[key].append(row)
     return dict(by_key)

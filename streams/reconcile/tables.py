@@ -1,6 +1,6 @@
-"""What ClickHouse holds of bodies: sums of hashes by source and hour, and the rows behind them. IO.
+"""What ClickHouse holds of bodies: sums of hashes by source and hour, and the rows behind them.
 
-Reads as the full user: it may spill large groups to the disk. Raises what the client raises.
+Queries run as the full user, who may spill large groups to the disk. They raise ClickHouseError.
 """
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
@@ -9,43 +9,45 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from schemas.topics import RAW, SENT
 from streams.reconcile import hashes
-from streams.reconcile.expected_hashes import Sum
-from streams.reconcile.model import Place, Window, hour_sql
+from streams.reconcile.expected_hashes import HashSum
+from streams.reconcile.model import SourceHour, Window, hour_sql
+from streams.runtime.element_position import ElementPosition
 from streams.runtime.topic_reader import Offsets
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-# Groups beyond this are spilled to the disk.
+# Larger groups are spilled to the disk.
 SETTINGS: Final = {"max_bytes_before_external_group_by": "1000000000", "optimize_aggregation_in_order": "1"}
-# For one source, or with '' for all.
+# One source, or all of them when it is ''.
 SOURCE_SQL: Final = "({source:String} = '' OR source = {source:String})"
-_IN_ONE_QUESTION: Final = 2_000  # ids; they travel in the URL, which servers take up to 1 MiB of
+_IDS_PER_QUERY: Final = 2_000  # they are part of the URL, of which servers accept up to 1 MiB
 
-At = tuple[str, int, int, int]  # topic, partition, offset, index
+T = TypeVar("T")
 _HOUR: Final = f"ifNull({hour_sql('received_at')}, 0)"
+_AT: Final = f"source = {{at_source:String}} AND {_HOUR} = {{at_hour:Int64}}"
 
 
 @dataclass(slots=True, frozen=True)
 class Family:
-    """A kind of thing that Kafka and ClickHouse both know: where its rows are, and the hash of one."""
+    """A kind of thing that both Kafka and ClickHouse hold: its rows, and the hash of a row."""
 
     rows: str  # a SELECT of source, received_at and what `hash` needs
     hash: str
 
 
-# What lies below the first offsets that are left was deleted by retention, so nothing tells whether it was right.
+# Retention has deleted what is below the first offsets, so that those rows cannot be verified.
 _KEPT: Final = f"""((raw.topic = '{RAW.name}' AND raw.offset >= {{raw_starts:Array(Int64)}}[raw.partition + 1])
     OR (raw.topic = '{SENT.name}' AND raw.offset >= {{sent_starts:Array(Int64)}}[raw.partition + 1]))"""
 FAMILIES: Final = {
     "deliveries": Family(
         "SELECT source, received_at, event_id, request_id, `index` FROM deliveries", hashes.DELIVERY_SQL
     ),
-    "letters": Family(f"SELECT source, received_at, raw FROM dead_letters WHERE {_KEPT}", hashes.LETTER_SQL),
+    "dead_letters": Family(f"SELECT source, received_at, raw FROM dead_letters WHERE {_KEPT}", hashes.DEAD_LETTER_SQL),
     "bodies": Family(
         f"""SELECT DISTINCT source, received_at, request_id
 FROM (
@@ -69,7 +71,7 @@ class Tables:
     """The tables of bodies, within a window."""
 
     def __init__(self, client: "Client", window: Window, starts: Offsets) -> None:
-        """`starts`: the first offset that is left of each partition of wa.raw and wa.sent."""
+        """`starts`: the first available offset of each partition of wa.raw and wa.sent."""
         self._client = client
         self._window = window
         self._where = _window_sql(window)
@@ -78,20 +80,20 @@ class Tables:
         for name, topic in (("raw_starts", RAW), ("sent_starts", SENT)):
             self._bound[name] = [starts[tp] for tp in sorted(starts) if tp.topic == topic.name]
 
-    def sums(self, family: str) -> dict[Place, Sum]:
-        """Count and sum of the hashes of a family at each place."""
+    def sums(self, family: str) -> dict[SourceHour, HashSum]:
+        """Count and sum of the hashes of a family, by source and hour."""
         rows = self._grouped(family, f"count(), sum({FAMILIES[family].hash})")
-        return {Place(source, int(hour)): Sum(int(count), int(total)) for source, hour, count, total in rows}
+        return {SourceHour(source, int(hour)): HashSum(int(count), int(total)) for source, hour, count, total in rows}
 
-    def counts(self, family: str) -> dict[Place, int]:
-        """How many of a family there are at each place."""
-        return {Place(source, int(hour)): int(count) for source, hour, count in self._grouped(family, "count()")}
+    def counts(self, family: str) -> dict[SourceHour, int]:
+        """How many rows a family has, by source and hour."""
+        return {SourceHour(source, int(hour)): int(count) for source, hour, count in self._grouped(family, "count()")}
 
-    def hashes(self, family: str, where: Place, first: int, last: int) -> Iterable[int]:
-        """The hashes of a family at one place that lie in a range."""
+    def hashes(self, family: str, where: SourceHour, first: int, last: int) -> Iterable[int]:
+        """The hashes of a family at one place, from `first` to `last`."""
         chosen = FAMILIES[family]
         raw = self._client.raw_query(
-            f"SELECT {chosen.hash} AS number FROM ({chosen.rows}) WHERE {self._where} AND {self._at()} "
+            f"SELECT {chosen.hash} AS number FROM ({chosen.rows}) WHERE {self._where} AND {_AT} "
             "AND number BETWEEN {first:UInt64} AND {last:UInt64}",
             parameters={**self._bound, **_place(where), "first": first, "last": last},
             settings=SETTINGS,
@@ -99,17 +101,17 @@ class Tables:
         )
         return array("Q", raw)
 
-    def named(self, family: str, where: Place, numbers: Iterable[int], columns: str) -> list[tuple[Any, ...]]:
-        """`columns` of the rows at a place with these hashes."""
+    def named(self, family: str, where: SourceHour, numbers: Iterable[int], columns: str) -> list[tuple[Any, ...]]:
+        """`columns` of the rows of a family at one place that have these hashes."""
         chosen = FAMILIES[family]
         statement = (
-            f"SELECT {columns} FROM ({chosen.rows}) WHERE {self._where} AND {self._at()} "
+            f"SELECT {columns} FROM ({chosen.rows}) WHERE {self._where} AND {_AT} "
             f"AND {chosen.hash} IN {{numbers:Array(UInt64)}}"
         )
         return [row for some in _portions(numbers) for row in self.ask(statement, {**_place(where), "numbers": some})]
 
     def delivered(self, requests: Iterable[str]) -> dict[tuple[str, int], list[str]]:
-        """The event ids that stand for the elements of some requests."""
+        """The event ids that are stored for each element of some requests."""
         found: dict[tuple[str, int], list[str]] = {}
         for some in _portions(requests):
             for request_id, index, event_id in self.ask(
@@ -120,21 +122,21 @@ class Tables:
                 found.setdefault((request_id, index), []).append(event_id)
         return found
 
-    def letters(self, places: Iterable[At]) -> dict[At, str]:
-        """The reason of the letter at each of some elements; `resolved` for one that is dead no more."""
-        found: dict[At, str] = {}
-        for some in _portions(places):
+    def dead_letter_reasons(self, positions: Iterable[ElementPosition]) -> dict[ElementPosition, str]:
+        """The reason of the dead letter at each of some positions; `resolved` for one that has been parsed since."""
+        found: dict[ElementPosition, str] = {}
+        for some in _portions(positions):
             rows = self.ask(
                 "SELECT toString(raw.topic), raw.partition, raw.offset, raw.index, reason FROM dead_letter_log FINAL "
                 "WHERE (toString(raw.topic), raw.partition, raw.offset, raw.index) "
-                "IN {places:Array(Tuple(String, Int32, Int64, Int32))}",
-                {"places": [tuple(each) for each in some]},
+                "IN {positions:Array(Tuple(String, Int32, Int64, Int32))}",
+                {"positions": [(at.topic, at.partition, at.offset, at.index) for at in some]},
             )
-            found.update({tuple(row[:4]): row[4] for row in rows})
+            found.update({ElementPosition(*row[:4]): row[4] for row in rows})
         return found
 
     def ask(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a statement; the window is bound."""
+        """The rows of a statement, with the window as parameters."""
         bound = {**self._bound, **(parameters or {})}
         return [tuple(row) for row in self._client.query(statement, parameters=bound, settings=SETTINGS).result_rows]
 
@@ -144,16 +146,12 @@ class Tables:
             f"FROM ({FAMILIES[family].rows}) WHERE {self._where} GROUP BY source, hour"
         )
 
-    @staticmethod
-    def _at() -> str:
-        return f"source = {{at_source:String}} AND {_HOUR} = {{at_hour:Int64}}"
 
-
-def _place(where: Place) -> dict[str, Any]:
+def _place(where: SourceHour) -> dict[str, Any]:
     return {"at_source": where.source, "at_hour": where.hour}
 
 
-def _portions(things: Iterable[Any]) -> Iterator[list[Any]]:
-    rest = iter(things)
-    while some := list(islice(rest, _IN_ONE_QUESTION)):
+def _portions(ids: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(ids)
+    while some := list(islice(rest, _IDS_PER_QUERY)):
         yield some

@@ -1,7 +1,7 @@
-"""Units in ClickHouse: each event in its unit, the copy and `messages` as the truth says. IO: ClickHouse.
+"""Units in ClickHouse: each event is in its unit, and `messages` shows what the lifecycle has.
 
-Read in slices of message ids, the order in which events and units are stored, so memory stays the same however many
-there are. What events on their way speak of may change meanwhile: the caller leaves it out of what is found.
+They are read in slices of message ids, the order in which events and units are stored, so that memory does not grow
+with their number. Messages with unprocessed events may change meanwhile: the caller removes them from the result.
 """
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.reconcile import hashes
-from streams.reconcile.model import Place, hour_sql
+from streams.reconcile.model import SourceHour, hour_sql
 from streams.reconcile.tables import SETTINGS, SOURCE_SQL
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SLICE_EVENTS: Final = 200_000  # some 50,000 messages: a second or two, some 200 MB
 _ENTRY: Final = "reinterpretAsUInt64(substring(MD5(concat(toString(hashed), toString(counted))), 1, 8))"
-Key = tuple[str, str, str]
+UnitKey = tuple[str, str, str]
 
 _RANGE: Final = "message_id >= {first:String} AND ({end:String} = '' OR message_id < {end:String})"
 _WITHIN: Final = f"{_RANGE} AND {SOURCE_SQL}"
@@ -29,7 +29,7 @@ _END: Final = """
 SELECT assumeNotNull(message_id) FROM event_log WHERE message_id > {first:String}
 ORDER BY message_id LIMIT 1 OFFSET {rows:UInt64}"""
 
-# An event as its unit must know it: the stamp that the unit's own may not be later than.
+# Events, each with its timestamp: that of the unit for the same status may not be later.
 _EVENTS: Final = f"""
 SELECT
     source, assumeNotNull(message_id) AS id, ifNull(participant, '') AS member, received_at, event_id, kind,
@@ -41,7 +41,7 @@ FROM event_log FINAL
 WHERE {_WITHIN} AND kind IN ('inbound', 'sent', 'status')"""
 _UNITS: Final = f"SELECT * FROM lifecycle_log FINAL WHERE {_WITHIN}"
 
-UNKNOWN_EVENTS: Final = f"""
+EVENTS_WITHOUT_UNIT: Final = f"""
 SELECT toString(e.source), e.id, toString(e.event_id), {hour_sql("e.received_at")}
 FROM ({_EVENTS}) AS e
 LEFT JOIN ({_UNITS}) AS u ON e.source = u.source AND e.id = u.message_id AND e.member = u.participant
@@ -52,7 +52,7 @@ WHERE u.n = 0 OR u.first_seen_at > e.received_at OR e.stamp < multiIf(
     e.word = 'played' AND e.by_us, u.own_played, e.word = 'played', u.played,
     e.word = 'failed', u.failed, e.word = 'deleted', u.deleted, 0)"""
 
-UNSPOKEN_UNITS: Final = f"""
+UNITS_WITHOUT_EVENTS: Final = f"""
 SELECT toString(source), message_id, participant, {hour_sql("first_seen_at")}
 FROM ({_UNITS})
 WHERE (source, message_id, participant) NOT IN
@@ -90,7 +90,7 @@ GROUP BY source
 HAVING sent != delivered + failed + pending"""
 
 
-class Sums:
+class BucketSums:
     """Count and sum of hashes of every bucket of messages."""
 
     def __init__(self) -> None:
@@ -98,19 +98,20 @@ class Sums:
         self.totals = array("Q", bytes(8 * hashes.BUCKETS))
 
     def add(self, bucket: int, total: int, count: int = 1) -> None:
+        """Adds the hashes of `count` rows."""
         self.counts[bucket] += count
         self.totals[bucket] = (self.totals[bucket] + total) & hashes.MASK
 
-    def differing(self, other: "Sums") -> set[int]:
-        """The buckets that are not the same."""
+    def different(self, other: "BucketSums") -> set[int]:
+        """The buckets that differ."""
         if self.counts == other.counts and self.totals == other.totals:
             return set()
         pairs = zip(self.counts, other.counts, self.totals, other.totals, strict=True)
         return {bucket for bucket, (a, b, c, d) in enumerate(pairs) if a != b or c != d}
 
 
-class Row(NamedTuple):
-    """A unit as one of the tables has it: the hash of its row, that with the mark `counted`, and when it came up."""
+class UnitHash(NamedTuple):
+    """A unit in one of the tables: the hash of its row, the hash of row and `counted`, the hour it was first seen."""
 
     row: int
     entry: int
@@ -118,27 +119,27 @@ class Row(NamedTuple):
 
 
 @dataclass(slots=True)
-class Strange:
-    """What a pass through the slices found, by name; to be looked at again where it is on its way."""
+class UnitAnomalies:
+    """What does not match between events and units; some of it may still be unprocessed."""
 
-    unknown_events: list[tuple[Place, str, str]] = field(default_factory=list)  # message id, event id
-    unspoken_units: list[tuple[Place, Key]] = field(default_factory=list)
+    events_without_unit: list[tuple[SourceHour, str, str]] = field(default_factory=list)  # message id, event id
+    units_without_events: list[tuple[SourceHour, UnitKey]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Units:
-    """The truth in one pass: sums of rows, what is strange, statuses with and without a sent record."""
+    """The units in one pass: sums of rows, anomalies, statuses with and without a sent record."""
 
     client: "Client"
     source: str | None
-    rows: Sums = field(default_factory=Sums)
-    entries: Sums = field(default_factory=Sums)
-    strange: Strange = field(default_factory=Strange)
-    joined: Counter[Place] = field(default_factory=Counter)
-    orphan: Counter[Place] = field(default_factory=Counter)
+    rows: BucketSums = field(default_factory=BucketSums)
+    entries: BucketSums = field(default_factory=BucketSums)
+    anomalies: UnitAnomalies = field(default_factory=UnitAnomalies)
+    joined: Counter[SourceHour] = field(default_factory=Counter)
+    orphan: Counter[SourceHour] = field(default_factory=Counter)
 
     def slices(self) -> Iterator[dict[str, str]]:
-        """Ranges of message ids that cover all there are, `end` '' = no bound."""
+        """Ranges of message ids that cover all of them; `end` '' = no bound."""
         first = ""
         while True:
             found = self._ask(_END, first=first, rows=SLICE_EVENTS)
@@ -148,51 +149,53 @@ class Units:
             first = found[0][0]
 
     def count(self) -> int:
-        """About how many slices there are."""
+        """The approximate number of slices."""
         return int(self._ask("SELECT count() FROM event_log")[0][0]) // SLICE_EVENTS + 1
 
     def read(self, advance: Callable[[int], None]) -> None:
-        """The pass."""
+        """Makes the pass; `advance` is called after each slice."""
         for bounds in self.slices():
             for bucket, count, row, entry in self._ask(TRUTH_SUMS, **bounds):
                 self.rows.add(bucket, row, count)
                 self.entries.add(bucket, entry, count)
-            for source, message_id, event_id, hour in self._ask(UNKNOWN_EVENTS, **bounds):
-                self.strange.unknown_events.append((Place(source, hour), message_id, event_id))
-            for source, message_id, participant, hour in self._ask(UNSPOKEN_UNITS, **bounds):
-                self.strange.unspoken_units.append((Place(source, hour), (source, message_id, participant)))
+            for source, message_id, event_id, hour in self._ask(EVENTS_WITHOUT_UNIT, **bounds):
+                self.anomalies.events_without_unit.append((SourceHour(source, hour), message_id, event_id))
+            for source, message_id, participant, hour in self._ask(UNITS_WITHOUT_EVENTS, **bounds):
+                self.anomalies.units_without_events.append(
+                    (SourceHour(source, hour), (source, message_id, participant))
+                )
             for source, hour, joined, orphan in self._ask(STATUSES, **bounds):
-                self.joined[Place(source, hour)] += joined
-                self.orphan[Place(source, hour)] += orphan
+                self.joined[SourceHour(source, hour)] += joined
+                self.orphan[SourceHour(source, hour)] += orphan
             advance(1)
 
-    def shown(self) -> Sums:
-        """Sums of the entries that `messages` and the rates are made of."""
-        sums = Sums()
+    def shown(self) -> BucketSums:
+        """The sums of the rows that `messages` and the rates are made of."""
+        sums = BucketSums()
         for bucket, count, _, entry in self._ask(SHOWN_SUMS):
             sums.add(bucket, entry, count)
         return sums
 
-    def truth_rows(self, buckets: Collection[int]) -> dict[Key, Row]:
-        """The units of some buckets."""
+    def truth_rows(self, buckets: Collection[int]) -> dict[UnitKey, UnitHash]:
+        """The units of some buckets as the lifecycle has them."""
         return {
             key: row for bounds in self.slices() for key, row in self._rows(TRUTH_ROWS, buckets=list(buckets), **bounds)
         }
 
-    def shown_rows(self, buckets: Collection[int]) -> dict[Key, list[Row]]:
-        """The same as they are shown; a unit may stand there more than once."""
-        found: dict[Key, list[Row]] = {}
+    def shown_rows(self, buckets: Collection[int]) -> dict[UnitKey, list[UnitHash]]:
+        """The units of some buckets as they are shown; a unit may be there more than once."""
+        found: dict[UnitKey, list[UnitHash]] = {}
         for key, row in self._rows(SHOWN_ROWS, buckets=list(buckets)):
             found.setdefault(key, []).append(row)
         return found
 
     def broken_rates(self) -> list[tuple[str, int]]:
-        """Sources of which sent is not delivered + failed + pending, and by how much."""
+        """Sources in which sent is not delivered + failed + pending, and the difference."""
         return [(source, abs(s - d - f - p)) for source, s, d, f, p in self._ask(RATES)]
 
-    def _rows(self, statement: str, **parameters: Any) -> Iterator[tuple[Key, Row]]:
+    def _rows(self, statement: str, **parameters: Any) -> Iterator[tuple[UnitKey, UnitHash]]:
         for source, message_id, participant, row, entry, hour in self._ask(statement, **parameters):
-            yield (source, message_id, participant), Row(row, entry, hour)
+            yield (source, message_id, participant), UnitHash(row, entry, hour)
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
         bound = {"source": self.source or "", **parameters}

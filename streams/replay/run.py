@@ -7,8 +7,18 @@ from schemas.settings.config import Config
 from schemas.topics import EVENTS
 from streams.replay import saved_state
 from streams.replay.loaded import wait_until_loaded
-from streams.replay.reader import Wanted, replay
-from streams.replay.saved_state import EXCHANGED, READ, READING, READY, SWAPPED, SWAPPING, State, alone, shadow_id
+from streams.replay.reader import Selection, replay
+from streams.replay.saved_state import (
+    EXCHANGED,
+    READ,
+    READING,
+    READY,
+    SWAPPED,
+    SWAPPING,
+    SavedReplay,
+    exclusive,
+    shadow_id,
+)
 from streams.replay.shadow import database
 from streams.replay.shadow.complete import complete, make_rest, note_messages
 from streams.replay.shadow.swap import swap
@@ -21,15 +31,15 @@ Print = Callable[[str], None]
 
 
 async def begin(
-    config: Config, new: State, progress: Progress, say: Print, *, rate: float, restart: bool, wait: bool
-) -> State | None:
+    config: Config, new: SavedReplay, progress: Progress, say: Print, *, rate: float, restart: bool, wait: bool
+) -> SavedReplay | None:
     """Begins a replay, or continues the one of the same arguments, and brings it to its end.
 
     Returns its state, None when the shadow was complete before. `wait`: until the load workers have taken the events.
     Raises Failure, KafkaError, OSError and ClickHouseError.
     """
     into = new.into
-    with alone(config, new.id):
+    with exclusive(config, new.id):
         if into:
             refuse_half_swap(config, into)
         if restart:
@@ -41,40 +51,40 @@ async def begin(
             return None
         if into:
             database.make(config, into)
-        elif EVENTS.name in state.wanted.topics:
+        elif EVENTS.name in state.selection.topics:
             connect(config.clickhouse).close()  # raises when ClickHouse does not answer
         if state.step == READING:
             await _read(config, state, rate, progress)
         if into:
             _make_ready(config, state, progress)
-        elif wait and EVENTS.name not in state.wanted.topics:
+        elif wait and EVENTS.name not in state.selection.topics:
             await wait_until_loaded(config, progress)
         if not into:
             saved_state.forget(config, state.id)
     return state
 
 
-def unfinished(config: Config) -> tuple[Wanted, str]:
+def unfinished(config: Config) -> tuple[Selection, str]:
     """The one replay that was interrupted: what was asked for and the name of its shadow. Raises Failure."""
-    found = [state for state in saved_state.every(config) if state.step in (READING, READ)]
+    found = [state for state in saved_state.all_saved(config) if state.step in (READING, READ)]
     if not found:
         raise Failure("no replay was interrupted: begin one with --from")
     if len(found) > 1:
         begun = ", ".join(f"{state.started_at}{f' into {state.into}' if state.into else ''}" for state in found)
         raise Failure(f"several replays were interrupted (begun {begun}): start the one you mean with its arguments")
-    return found[0].wanted, found[0].into
+    return found[0].selection, found[0].into
 
 
 def refuse_half_swap(config: Config, but: str = "") -> None:
     """Raises Failure while a swap, except that of `but`, is unfinished: some live tables may be the previous ones."""
-    for state in saved_state.every(config):
+    for state in saved_state.all_saved(config):
         if state.step in (SWAPPING, EXCHANGED) and state.into != but:
             raise Failure(f"a swap was interrupted: finish it first with `ackstream replay --swap {state.into}`")
 
 
 def remove(config: Config, name: str) -> None:
     """Removes a shadow. Raises Failure when there is none, or a swap is unfinished."""
-    with alone(config, shadow_id(name)):
+    with exclusive(config, shadow_id(name)):
         refuse_half_swap(config)
         dropped = database.drop(config, name)
         if not dropped and saved_state.find(config, shadow_id(name)) is None:
@@ -84,14 +94,14 @@ def remove(config: Config, name: str) -> None:
 
 async def finish_swap(config: Config, name: str, progress: Progress, say: Print) -> None:
     """Swaps, or finishes a swap that was interrupted. Raises Failure, KafkaError, OSError and ClickHouseError."""
-    with alone(config, "swap"), alone(config, shadow_id(name)):
+    with exclusive(config, "swap"), exclusive(config, shadow_id(name)):
         refuse_half_swap(config, name)
         state = saved_state.find(config, shadow_id(name))
         if state is None:
             raise Failure(f"there is no shadow {name}: make it with `ackstream replay --from beginning --into {name}`")
         if state.step in (READING, READ):
             raise Failure(f"the replay into {name} was interrupted: finish it first with `ackstream replay --resume`")
-        if EVENTS.name in state.wanted.topics:
+        if EVENTS.name in state.selection.topics:
             raise Failure(f"the shadow {name} was made from {EVENTS.name}, which has no dead letters: replay bodies")
         if state.step == SWAPPED:
             raise Failure(f"the shadow {name} has been swapped and holds the previous tables: --drop {name} removes it")
@@ -101,14 +111,14 @@ async def finish_swap(config: Config, name: str, progress: Progress, say: Print)
             pass
 
 
-def _known(config: Config, new: State, say: Print) -> State | None:
+def _known(config: Config, new: SavedReplay, say: Print) -> SavedReplay | None:
     """The saved state of this very replay. Raises Failure when it cannot be continued."""
     state = saved_state.find(config, new.id)
     if state is None:
         if new.into and new.into in database.names(config):
             raise Failure(f"the shadow {new.into} exists, but its saved state does not: --restart begins it anew")
         return None
-    if state.wanted != new.wanted:
+    if state.selection != new.selection:
         raise Failure(f"the shadow {new.into} was begun with other arguments: take another name, or --restart")
     if state.step == SWAPPED:
         raise Failure(f"the shadow {new.into} has been swapped: remove it with `ackstream replay --drop {new.into}`")
@@ -118,7 +128,7 @@ def _known(config: Config, new: State, say: Print) -> State | None:
     return state
 
 
-async def _read(config: Config, state: State, rate: float, progress: Progress) -> None:
+async def _read(config: Config, state: SavedReplay, rate: float, progress: Progress) -> None:
     text = f"replaying into {state.into}" if state.into else "replaying"
     task = progress.task(text)
 
@@ -127,23 +137,23 @@ async def _read(config: Config, state: State, rate: float, progress: Progress) -
 
     saved_state.save(config, state)
     async with _sink(config, state, on_state) as sink:
-        async for run in replay(config, state.wanted, sink, state.run, rate):
+        async for run in replay(config, state.selection, sink, state.run, rate):
             saved_state.save(config, state)
             task.update(run.done, run.total)
     state.step = READ
     saved_state.save(config, state)
 
 
-def _sink(config: Config, state: State, on_state: Callable[[str | None], None]) -> ToTables | ToStreams:
+def _sink(config: Config, state: SavedReplay, on_state: Callable[[str | None], None]) -> ToTables | ToStreams:
     if state.into:
         replayed = f"{database.database_of(config, state.into)}.{REPLAYED}"
         return ToTables(database.config_of(config, state.into), replayed, on_state)
-    if EVENTS.name in state.wanted.topics:
+    if EVENTS.name in state.selection.topics:
         return ToTables(config, None, on_state)
     return ToStreams(config)
 
 
-def _make_ready(config: Config, state: State, progress: Progress) -> None:
+def _make_ready(config: Config, state: SavedReplay, progress: Progress) -> None:
     task = progress.task("completing")
     note_messages(config, state.into, task.update)
     complete(config, state.into, everything=False, on_step=task.update)

@@ -1,6 +1,6 @@
-"""What a replay remembers on the disk, so that one that was killed goes on: data_dir/replay/<id>.json. IO: that file.
+"""The saved state of replays, in data_dir/replay/<id>.json, so that an interrupted one continues.
 
-Positions are written after what comes before them is durable, so what a kill costs is some work done twice.
+Positions are written after everything before them is durable, so a killed replay only repeats some work.
 """
 
 import fcntl
@@ -15,66 +15,67 @@ import orjson
 
 from schemas.errors import Failure
 from schemas.settings.config import Config
-from streams.replay.reader import Run, Wanted
+from streams.replay.reader import Run, Selection
 
-# What has been reached, in this order; the last four are those of shadows.
+# The steps in their order; the last four are those of shadows.
 READING, READ, READY, SWAPPING, EXCHANGED, SWAPPED = "reading", "read", "ready", "swapping", "exchanged", "swapped"
 
 
 @dataclass(slots=True)
-class State:
-    """A replay: what was asked for (`into` = the shadow's name, '' = the live tables) and how far it is."""
+class SavedReplay:
+    """A replay: its arguments (`into` = the shadow's name, '' = the live tables) and its progress."""
 
-    wanted: Wanted
+    selection: Selection
     into: str
     started_at: str
     run: Run = field(default_factory=Run)
     step: str = READING
-    # Of a swap, tables' UUIDs before it: {name: [live, shadow]}.
+    # The UUIDs of the tables before a swap: {name: [live, shadow]}.
     tables: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """The name of its file: the shadow's, or the same for the same arguments."""
-        asked = orjson.dumps(asdict(self.wanted), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-        return shadow_id(self.into) if self.into else hashlib.sha256(asked).hexdigest()[:12]
+        """The name of its file: from the shadow's name, or from the arguments."""
+        arguments = orjson.dumps(asdict(self.selection), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        return shadow_id(self.into) if self.into else hashlib.sha256(arguments).hexdigest()[:12]
 
 
 def shadow_id(name: str) -> str:
+    """The id of the replay into a shadow."""
     return f"into-{name}"
 
 
 def folder(config: Config) -> Path:
-    """Where the files are; made when it is not there."""
+    """The folder of the files; created when it does not exist."""
     made = config.data_dir / "replay"
     made.mkdir(parents=True, exist_ok=True)
     return made
 
 
-def find(config: Config, wanted_id: str) -> State | None:
-    """The replay of that id, None when there is none. Raises Failure for a file that cannot be read."""
-    path = folder(config) / f"{wanted_id}.json"
+def find(config: Config, state_id: str) -> SavedReplay | None:
+    """The replay with that id, None when there is none. Raises Failure for a file that cannot be read."""
+    path = folder(config) / f"{state_id}.json"
     try:
-        said = orjson.loads(path.read_bytes())
-        run, wanted = Run(**said.pop("run")), said.pop("wanted")
+        content = orjson.loads(path.read_bytes())
+        run, selection = Run(**content.pop("run")), content.pop("selection")
         for bound in ("from_offsets", "to_offsets"):  # JSON knows only text as keys
-            wanted[bound] = {int(number): offset for number, offset in wanted[bound].items()}
-        wanted["topics"] = tuple(wanted["topics"])
-        return State(wanted=Wanted(**wanted), run=run, **said)
+            selection[bound] = {int(number): offset for number, offset in selection[bound].items()}
+        selection["topics"] = tuple(selection["topics"])
+        return SavedReplay(selection=Selection(**selection), run=run, **content)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Failure(f"{path} is no state of a replay: remove it, and begin anew with --restart") from None
+        raise Failure(f"{path} is not the state of a replay: remove it, and begin anew with --restart") from None
 
 
-def every(config: Config) -> list[State]:
-    """All replays that are remembered, the oldest first."""
+def all_saved(config: Config) -> list[SavedReplay]:
+    """All saved replays, the oldest first."""
     found = [find(config, path.stem) for path in folder(config).glob("*.json")]
     return sorted((state for state in found if state is not None), key=lambda state: state.started_at)
 
 
-def save(config: Config, state: State) -> None:
-    """Writes it durably, as a whole or not at all."""
+def save(config: Config, state: SavedReplay) -> None:
+    """Writes it durably and atomically."""
     path = folder(config) / f"{state.id}.json"
     new = path.with_suffix(".new")
     with new.open("wb") as file:
@@ -82,24 +83,24 @@ def save(config: Config, state: State) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    place = os.open(path.parent, os.O_RDONLY)
+    directory = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(place)
+        os.fsync(directory)
     finally:
-        os.close(place)
+        os.close(directory)
 
 
 def forget(config: Config, state_id: str) -> None:
-    """Removes it; it is no matter when there is none."""
+    """Removes it; does nothing when there is none."""
     (folder(config) / f"{state_id}.json").unlink(missing_ok=True)
 
 
 @contextmanager
-def alone(config: Config, name: str) -> Iterator[None]:
-    """One process at a time for each name; a process that dies lets go. Raises Failure when another is at it."""
+def exclusive(config: Config, name: str) -> Iterator[None]:
+    """A lock by name, which a process that dies releases. Raises Failure when another process holds it."""
     with (folder(config) / f"{name}.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failure("another process is at this replay: wait for its end, or end it") from None
+            raise Failure("another process runs this replay: wait until it ends, or stop it") from None
         yield

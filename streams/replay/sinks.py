@@ -1,6 +1,6 @@
-"""Where a replay's records go: once more into the streams, or straight into the tables of a database. IO.
+"""The sinks of a replay: the streams again, or directly the tables of a database.
 
-Either way what comes out is a function of the record alone, so a record that is taken twice changes nothing.
+Either way the result is a function of the record alone, so a record that is added twice changes nothing.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ REPLAYED = "replayed"
 
 
 class Sink(Protocol):
-    """Takes records; an async context manager."""
+    """Stores records; an async context manager."""
 
     @property
     def events(self) -> int:
@@ -41,21 +41,21 @@ class Sink(Protocol):
 
     @property
     def dead(self) -> int:
-        """How many dead letters."""
+        """How many dead letters they became."""
 
     @property
     def is_full(self) -> bool:
         """Whether it is time to flush."""
 
-    def take(self, record: KafkaRecord) -> None:
-        """Takes a record; nothing is durable yet."""
+    def add(self, record: KafkaRecord) -> None:
+        """Adds a record; nothing is durable yet."""
 
     async def flush(self) -> None:
-        """Returns when everything that was taken is durable."""
+        """Returns when everything that was added is durable."""
 
 
 class ToStreams:
-    """Raw records become events on wa.events and dead letters on wa.dead, for the load workers."""
+    """Parses raw records into events on wa.events and dead letters on wa.dead, for the load workers."""
 
     is_full = True
 
@@ -66,10 +66,12 @@ class ToStreams:
 
     @property
     def events(self) -> int:
+        """How many events the records held."""
         return self._normaliser.events
 
     @property
     def dead(self) -> int:
+        """How many dead letters they became."""
         return self._normaliser.dead
 
     async def __aenter__(self) -> Self:
@@ -84,16 +86,18 @@ class ToStreams:
     async def __aexit__(self, *_: object) -> None:
         await self._closing.aclose()
 
-    def take(self, record: KafkaRecord) -> None:
+    def add(self, record: KafkaRecord) -> None:
+        """Parses a raw record."""
         self._normaliser.take(record)
 
     async def flush(self) -> None:
+        """Returns when Kafka has stored everything. Raises KafkaError and TimeoutError."""
         async with asyncio.timeout(KAFKA_SECONDS):
             await wait_until_stored(await self._normaliser.send())
 
 
 class ToTables:
-    """Raw records or events become rows of the settings' database; neither a topic nor another table is written to.
+    """Turns raw records or events into rows of the settings' database; no topic and no other table is written.
 
     `replayed`: the name of a table, `database.table`, that gets the request_id of every body once its rows are in. A
     ClickHouse that does not answer is tried again for `give_up_seconds`; `on_state` gets the reason, or None once it
@@ -114,7 +118,7 @@ class ToTables:
         self._give_up_seconds = give_up_seconds
         self._failing_since: float | None = None
         self._rows: list[bytes] = []
-        self._letters: list[bytes] = []
+        self._dead_letters: list[bytes] = []
         self._bodies: set[str] = set()
         self._size = 0
         self._client: Any = None
@@ -130,30 +134,32 @@ class ToTables:
 
     @property
     def is_full(self) -> bool:
+        """Whether there are rows for an INSERT."""
         return len(self._rows) >= self._config.streams.insert_rows or self._size >= MAX_BYTES
 
-    def take(self, record: KafkaRecord) -> None:
+    def add(self, record: KafkaRecord) -> None:
+        """Adds the rows of a raw record or of an event."""
         if record.topic == EVENTS.name:
-            self._take_event(record)
+            self._add_event_record(record)
             return
-        events, letters = parse_record(record, self._config, self._formats)
+        events, dead_letters = parse_record(record, self._config, self._formats)
         for event in events:
-            self._add(event.value, event.fields)
-        self._letters.extend(dead_letter_record(letter)[1] for letter in letters)
-        self.dead += len(letters)
+            self._add_event(event.value, event.fields)
+        self._dead_letters.extend(dead_letter_record(one)[1] for one in dead_letters)
+        self.dead += len(dead_letters)
         if self._replayed is not None:
-            self._bodies.update(letter["request_id"] for letter in letters)
+            self._bodies.update(one["request_id"] for one in dead_letters)
 
-    def _take_event(self, record: KafkaRecord) -> None:
+    def _add_event_record(self, record: KafkaRecord) -> None:
         if record.value is None:
             return
         event, problem = decode(record)
         if event is not None:
-            self._add(record.value, event)
+            self._add_event(record.value, event)
             return
-        self._bury({**position_of(record), "index": 0}, {}, problem)
+        self._add_dead_letter({**position_of(record), "index": 0}, {}, problem)
 
-    def _add(self, value: bytes, event: dict[str, Any]) -> None:
+    def _add_event(self, value: bytes, event: dict[str, Any]) -> None:
         row = value if self._config.streams.store_text else without_text(event)
         self._rows.append(row)
         if self._replayed is not None:
@@ -161,33 +167,34 @@ class ToTables:
         self._size += len(row)
         self.events += 1
 
-    def _bury(self, place: dict[str, Any], event: dict[str, Any], why: str) -> None:
-        self._letters.append(dead_letter(place, event, why)[1])
+    def _add_dead_letter(self, position: dict[str, Any], event: dict[str, Any], reason: str) -> None:
+        self._dead_letters.append(dead_letter(position, event, reason)[1])
         self.dead += 1
 
-    async def _refuse(self, row: bytes, code: int | None) -> None:
+    async def _reject(self, row: bytes, code: int | None) -> None:
         event = orjson.loads(row)
         self.events -= 1
-        self._bury(event["raw"], event, f"ClickHouse cannot read the event: code {code}")
+        self._add_dead_letter(event["raw"], event, f"ClickHouse cannot read the event: code {code}")
 
-    async def _refuse_other(self, row: bytes, code: int | None) -> None:
-        raise AssertionError(f"ClickHouse cannot read a row of our own making: code {code}, {len(row)} bytes")
+    async def _reject_own_row(self, row: bytes, code: int | None) -> None:
+        raise AssertionError(f"ClickHouse cannot read one of our own rows: code {code}, {len(row)} bytes")
 
     async def flush(self) -> None:
+        """Returns when ClickHouse has everything. Raises Failure when it stays away."""
         rows, self._rows, self._size = self._rows, [], 0
-        await self._insert(EVENT_LOG, rows, self._refuse)
-        letters, self._letters = self._letters, []
-        await self._insert(DEAD_LETTER_LOG, letters, self._refuse_other)
+        await self._insert(EVENT_LOG, rows, self._reject)
+        dead_letters, self._dead_letters = self._dead_letters, []
+        await self._insert(DEAD_LETTER_LOG, dead_letters, self._reject_own_row)
         bodies, self._bodies = self._bodies, set()
-        if self._replayed is not None:  # last: what is noted is in the tables
+        if self._replayed is not None:  # last, so that the rows of every noted body are in the tables
             noted = [orjson.dumps({"request_id": body}) for body in bodies - {""}]
-            await self._insert(self._replayed, noted, self._refuse_other)
+            await self._insert(self._replayed, noted, self._reject_own_row)
 
-    async def _insert(self, table: str, rows: list[bytes], refuse: Any) -> None:
+    async def _insert(self, table: str, rows: list[bytes], reject: Any) -> None:
         async def ready() -> None:
-            """The tables were there at the start."""
+            """Nothing to wait for: the tables existed at the start."""
 
-        await (await ClickHouseWriter(self._client, table, 1, 1.0, refuse, ready, self._report).add(rows))
+        await (await ClickHouseWriter(self._client, table, 1, 1.0, reject, ready, self._report).add(rows))
 
     def _report(self, trouble: str | None) -> None:
         """Passes on whether rows can be inserted. Raises Failure when that has failed for too long."""

@@ -9,7 +9,9 @@ from schemas.parsing.bodies import elements_of
 from schemas.parsing.results import Parsed
 from schemas.providers import registry
 from schemas.providers.base import Provider
-from streams.replay.retry import Place, Progress, retry
+from schemas.topics import RAW
+from streams.replay.retry import RetryCounts, retry
+from streams.runtime.element_position import ElementPosition
 from tests.support.stack import Stack, wait_until
 
 NEW_SHAPE = [json.dumps({"v": 9, "words": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]
@@ -20,8 +22,8 @@ def letters(stack: Stack) -> list[dict[str, Any]]:
     return stack.query("SELECT reason, raw.partition AS p, raw.offset AS o, raw.index AS i FROM dead_letters")
 
 
-async def retried(stack: Stack, places: list[Place]) -> Progress:
-    """The last progress of a retry in this process."""
+async def retried(stack: Stack, places: list[ElementPosition]) -> RetryCounts:
+    """The last counts of a retry in this process."""
     return [step async for step in retry(stack.config, places)][-1]
 
 
@@ -53,9 +55,9 @@ async def test_after_a_fix_a_retry_makes_each_body_an_event_once(stack: Stack, m
     assert stack.run("dead", "show", broken, "--body").stdout.encode() == BROKEN
 
     output = stack.run("dead", "retry", "--all").stdout
-    assert "tried 4: 0 understood now, 4 still dead" in output
+    assert "tried 4: 0 parsed now, 4 still dead" in output
 
-    places = [Place(one["p"], one["o"], one["i"]) for one in letters(stack)]
+    places = [ElementPosition(RAW.name, one["p"], one["o"], one["i"]) for one in letters(stack)]
     monkeypatch.setitem(registry.built_in(), "zapini", fixed_provider())
     for _ in range(2):  # the second time finds nothing new
         step = await retried(stack, places)
@@ -71,7 +73,7 @@ async def test_after_a_fix_a_retry_makes_each_body_an_event_once(stack: Stack, m
 
 def test_wrong_arguments_are_answered_by_one_sentence(bare_kafka: Stack) -> None:
     for arguments, sentence in (
-        (("retry",), "say which: an ID, a filter, or --all"),
+        (("retry",), "give an ID, a filter, or --all"),
         (("show", "nonsense"), "'nonsense' is no ID"),
         (("list", "--from", "yesterday-ish"), "--from 'yesterday-ish'"),
     ):

@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import RAW
-from streams.replay.reader import Wanted, replay
+from streams.replay.reader import Selection, replay
 from streams.replay.sinks import ToStreams
 from tests.e2e.test_garbage import HEADERS
 from tests.support.stack import Stack, put
@@ -22,7 +22,7 @@ def test_a_replay_overtaken_by_retention_reads_the_rest_and_ends(bare_kafka: Sta
 
     async def run() -> tuple[int, int]:
         async with ToStreams(bare_kafka.config) as sink:
-            steps = replay(bare_kafka.config, Wanted(), sink)
+            steps = replay(bare_kafka.config, Selection(), sink)
             total = (await anext(steps)).total
             admin = AIOKafkaAdminClient(bootstrap_servers=bare_kafka.broker.bootstrap)
             await admin.start()

@@ -12,9 +12,10 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import Failure
 from schemas.topics import RAW
-from streams.replay.reader import Wanted, replay
-from streams.replay.retry import Place, retry
+from streams.replay.reader import Selection, replay
+from streams.replay.retry import retry
 from streams.replay.sinks import ToStreams, ToTables
+from streams.runtime.element_position import ElementPosition
 from streams.runtime.progress import NoProgress
 from streams.runtime.stages import wait_for_stage
 from streams.runtime.topic_reader import TopicReader
@@ -46,7 +47,7 @@ async def wait_for_workers(stack: Stack) -> AsyncIterator[object]:
 
 async def replay_to_streams(stack: Stack) -> AsyncIterator[object]:
     async with ToStreams(stack.config) as sink:
-        async for step in replay(stack.config, Wanted(), sink, rate=1):
+        async for step in replay(stack.config, Selection(), sink, rate=1):
             if step.done:
                 yield step
 
@@ -56,7 +57,7 @@ def running(stack: Stack) -> dict[str, AsyncIterator[Any]]:
     return {
         "check": read_topic(stack),
         "replay": replay_to_streams(stack),
-        "dead retry": retry(stack.config, [Place(0, offset, 0) for offset in range(len(BODIES))]),
+        "dead retry": retry(stack.config, [ElementPosition(RAW.name, 0, offset, 0) for offset in range(len(BODIES))]),
         "waiting for workers": wait_for_workers(stack),
     }
 
@@ -109,7 +110,7 @@ async def test_a_replay_into_tables_fails_when_clickhouse_stays_away(bare_kafka:
         async with ToTables(bare_kafka.config, None, reasons.append, give_up_seconds=2) as sink:
             bare_kafka.kill("clickhouse")
             with pytest.raises(Failure, match="run the same command again"):
-                async for _ in replay(bare_kafka.config, Wanted(), sink):
+                async for _ in replay(bare_kafka.config, Selection(), sink):
                     pass
     assert len(reasons) > 2
     assert None not in reasons

@@ -20,7 +20,7 @@ from schemas.parsing.results import Parsed
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from schemas.topics import EVENTS, RAW, TOPICS
 from streams.replay import saved_state
-from streams.replay.reader import Wanted, ends, replay
+from streams.replay.reader import Selection, ends, replay
 from streams.replay.saved_state import READY, SWAPPED, SWAPPING
 from streams.replay.shadow import swap as swapping
 from streams.replay.shadow.database import KEPT, database_of, tables
@@ -63,12 +63,12 @@ def send(stack: Stack, numbers: range) -> None:
     put(stack, records)
 
 
-def load_bodies(stack: Stack, wanted: Wanted | None = None) -> None:
+def load_bodies(stack: Stack, selection: Selection | None = None) -> None:
     """Loads bodies into the live tables, as the workers do."""
 
     async def fill() -> None:
         async with ToTables(stack.config, None) as sink:
-            async for _ in replay(stack.config, wanted or Wanted(), sink):
+            async for _ in replay(stack.config, selection or Selection(), sink):
                 pass
 
     asyncio.run(fill())
@@ -143,9 +143,9 @@ def test_a_killed_replay_resumes_where_it_was_and_writes_only_its_own_tables(par
 
 def test_offsets_choose_partitions_and_a_rate_limits(parts: Stack) -> None:
     async def read() -> tuple[tuple[int, int], float]:
-        wanted = Wanted(topics=(RAW.name,), from_offsets={0: 10}, to_offsets={0: 30, 1: 5})
+        selection = Selection(topics=(RAW.name,), from_offsets={0: 10}, to_offsets={0: 30, 1: 5})
         async with ToStreams(parts.config) as sink:
-            steps = replay(parts.config, wanted, sink, rate=20)
+            steps = replay(parts.config, selection, sink, rate=20)
             await anext(steps)  # nothing is read before
             began = time.monotonic()
             found = [(step.done, step.total) async for step in steps]
@@ -223,7 +223,7 @@ def swap_with_crashes(parts: Stack, name: str) -> None:
             assert f"finish it first with `ackstream replay --swap {name}`" in refused
         if step != "done":
             send(parts, range(count, count + 1))
-            load_bodies(parts, Wanted(topics=(RAW.name,), from_offsets={0: count - 1}))
+            load_bodies(parts, Selection(topics=(RAW.name,), from_offsets={0: count - 1}))
             count += 1
     newest = [f"m{number}" for number in range(BODIES + 1, count)]
     there = parts.query("SELECT message_id FROM messages WHERE message_id IN {ids:Array(String)}", ids=newest)
@@ -252,7 +252,7 @@ def exchange_some(parts: Stack, name: str) -> None:
         parts.client.command(f"EXCHANGE TABLES ackstream.{table} AND ackstream_{name}.{table}")
 
 
-def state(parts: Stack, name: str) -> saved_state.State | None:
+def state(parts: Stack, name: str) -> saved_state.SavedReplay | None:
     return saved_state.find(parts.config, saved_state.shadow_id(name))
 
 
@@ -271,7 +271,7 @@ async def commit_as_load_workers(parts: Stack) -> None:
 
 async def to_streams(parts: Stack) -> None:
     async with ToStreams(parts.config) as sink:
-        async for _ in replay(parts.config, Wanted(), sink):
+        async for _ in replay(parts.config, Selection(), sink):
             pass
 
 

@@ -81,9 +81,9 @@ class Options:
 def compare(config: Config, window: Window, options: Options) -> bool:
     """Compares Kafka and ClickHouse and prints the result: whether everything is right."""
     with _client(config) as client, progress_bar() as progress:
-        found = asyncio.run(check(config, client, window, options, progress))
-    click.echo(check_report.as_json(found)) if options.as_json else check_report.show(found)
-    return not found.found.total
+        report = asyncio.run(check(config, client, window, options, progress))
+    click.echo(check_report.as_json(report)) if options.as_json else check_report.show(report)
+    return not report.findings.total
 
 
 def compare_truth(config: Config, file: Path, options: Options) -> bool:
@@ -111,12 +111,12 @@ async def check(config: Config, client: "Client", window: Window, options: Optio
         if options.wait:
             await wait_for_all_stages(topics, spooled, progress)
         one = Check(config, client, topics, progress, spooled)
-        found = await one.run(window, fast=options.fast)
-        if not (options.repair and found.unpublished):
-            return found
-        repaired = await one.repair(found)
+        report = await one.run(window, fast=options.fast)
+        if not (options.repair and report.unpublished):
+            return report
+        repaired = await one.repair(report)
         again = await one.run(window, fast=False)
-        again.found.notes.insert(0, f"{repaired:,} rows of wa.messages differed and were published again")
+        again.findings.notes.insert(0, f"{repaired:,} rows of wa.messages differed and were published again")
         return again
 
 

@@ -16,7 +16,7 @@ from streams.replay import saved_state
 from streams.replay.run import refuse_half_swap
 from streams.replay.saved_state import READING, READY, SWAPPED
 from streams.replay.shadow import database
-from streams.replay.shadow.difference import Difference, Rate, difference
+from streams.replay.shadow.difference import RateChange, ShadowDiff, difference
 
 # Rows of one table on the screen; --json prints all.
 _ROWS = 40
@@ -37,11 +37,11 @@ def command(name: str, as_json: bool, samples: int) -> None:
         click.echo(orjson.dumps(found.as_json()))
     else:
         _print(name, found)
-    raise SystemExit(0 if found.is_none else 1)
+    raise SystemExit(0 if found.is_empty else 1)
 
 
-def _compare(config: Config, name: str, samples: int) -> Difference:
-    with saved_state.alone(config, saved_state.shadow_id(name)):
+def _compare(config: Config, name: str, samples: int) -> ShadowDiff:
+    with saved_state.exclusive(config, saved_state.shadow_id(name)):
         refuse_half_swap(config)
         _check_ready(config, name)
         with progress_bar() as progress:
@@ -61,14 +61,14 @@ def _check_ready(config: Config, name: str) -> None:
         raise Failure(f"the shadow {name} {why}: finish it with `ackstream replay --resume`")
 
 
-def _print(name: str, found: Difference) -> None:
+def _print(name: str, found: ShadowDiff) -> None:
     screen = console()
     screen.print(f"{found.messages_compared:,} messages compared with those of the shadow {name}", markup=False)
     if found.messages_not_covered:
         screen.print(f"{found.messages_not_covered:,} messages are not part of its replay: they stay as they are")
     if found.messages_changing:
         screen.print(f"{found.messages_changing:,} messages are left out: events of them are being stored right now")
-    if found.is_none:
+    if found.is_empty:
         screen.print("no number would change")
         return
     _table("units", ("added", "removed", "changed"), [tuple(found.units[one] for one in found.units)])
@@ -96,7 +96,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Iterable[Any]]) ->
         screen.print(f"{len(rows) - _ROWS:,} more rows: all of them with --json")
 
 
-def _rate(one: Rate) -> tuple[Any, ...]:
+def _rate(one: RateChange) -> tuple[Any, ...]:
     counts = (
         f"{was:,} → {now:,}" if was != now else f"{was:,}" for was, now in zip(one.before, one.after, strict=True)
     )

@@ -12,9 +12,9 @@ from schemas.parsing.times import to_iso
 from schemas.process import logs
 from schemas.settings.config import Config, load
 from schemas.topics import EVENTS, RAW, SENT
-from streams.replay.reader import Wanted
+from streams.replay.reader import Selection
 from streams.replay.run import begin, finish_swap, remove, unfinished
-from streams.replay.saved_state import State
+from streams.replay.saved_state import SavedReplay
 from streams.replay.shadow.database import database_of
 
 _REPAIR: Final = "wa.messages still holds the rows of before: `ackstream check --repair` publishes those that differ"
@@ -86,8 +86,8 @@ def command(swap: str | None, drop: str | None, **given: Any) -> None:
 
 
 def _replay(config: Config, given: dict[str, Any]) -> None:
-    wanted, into = unfinished(config) if given["resume"] else (_wanted(config, given), given["into"] or "")
-    new = State(wanted, into, datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
+    selection, into = unfinished(config) if given["resume"] else (_selection(config, given), given["into"] or "")
+    new = SavedReplay(selection, into, datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
     rate, restart, wait = given["rate"] or 0.0, given["restart"], not given["no_wait"]
     with progress_bar() as progress:
         state = asyncio.run(begin(config, new, progress, click.echo, rate=rate, restart=restart, wait=wait))
@@ -97,12 +97,12 @@ def _replay(config: Config, given: dict[str, Any]) -> None:
         _print(state)
 
 
-def _print(state: State) -> None:
-    run, wanted = state.run, state.wanted
-    what = "events" if EVENTS.name in wanted.topics else "bodies"
-    since = "" if wanted.from_offsets or wanted.to_offsets else " from beginning"
-    if wanted.from_ms is not None:
-        since = f" from {to_iso(wanted.from_ms)}"
+def _print(state: SavedReplay) -> None:
+    run, selection = state.run, state.selection
+    what = "events" if EVENTS.name in selection.topics else "bodies"
+    since = "" if selection.from_offsets or selection.to_offsets else " from beginning"
+    if selection.from_ms is not None:
+        since = f" from {to_iso(selection.from_ms)}"
     click.echo(f"replayed {run.done:,} {what}{since}: {run.events:,} events, {run.dead:,} dead letters")
     if state.into:
         click.echo(
@@ -110,7 +110,7 @@ def _print(state: State) -> None:
         )
 
 
-def _wanted(config: Config, given: dict[str, Any]) -> Wanted:
+def _selection(config: Config, given: dict[str, Any]) -> Selection:
     source, topic = given["source"], given["topic"]
     known_source(config, source)
     starts, ends = dict(given["starts"]), dict(given["ends"])
@@ -119,4 +119,4 @@ def _wanted(config: Config, given: dict[str, Any]) -> Wanted:
     if given["into"] and topic == EVENTS.name and (starts or ends):
         raise click.UsageError(f"--into takes no offsets of {EVENTS.name}: events of one body are in many partitions")
     topics = (RAW.name, SENT.name) if topic is None else (topic,)
-    return Wanted(moment_of("--from", given["start"]), moment_of("--to", given["end"]), source, topics, starts, ends)
+    return Selection(moment_of("--from", given["start"]), moment_of("--to", given["end"]), source, topics, starts, ends)

@@ -61,7 +61,7 @@ def make_rest(config: Config, name: str) -> None:
 def _carry(origin: str, target: str, shadow: str, compared: str | None) -> Iterable[str]:
     yield from sql.carry(origin, target, f"{shadow}.{REPLAYED}", compared)
     if compared is None:
-        yield from sql.carry_letters(origin, target, f"{shadow}.{REPLAYED}", DEAD_LETTER_LOG)
+        yield from sql.carry_dead_letters(origin, target, f"{shadow}.{REPLAYED}", DEAD_LETTER_LOG)
         yield from sql.carry_times(origin, target)
 
 

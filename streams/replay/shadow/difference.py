@@ -30,7 +30,7 @@ _AT: Final = {name: place + 1 for place, name in enumerate(FACTS)}
 
 
 @dataclass(slots=True, frozen=True)
-class Rate:
+class RateChange:
     """A row of delivery_rates before and after; `before` and `after` are sent, delivered, read, failed."""
 
     source: str
@@ -44,7 +44,7 @@ class Rate:
 
 
 @dataclass(slots=True, frozen=True)
-class Sample:
+class UnitSample:
     """A unit that differs; `facts` are the columns that do, before and after. People are masked."""
 
     change: str
@@ -55,7 +55,7 @@ class Sample:
 
 
 @dataclass(slots=True, frozen=True)
-class Difference:
+class ShadowDiff:
     """The result. Lists hold the largest differences first; dead letters are (source, reason, before, after)."""
 
     messages_compared: int
@@ -63,21 +63,21 @@ class Difference:
     messages_changing: int
     units: dict[str, int]
     columns: dict[str, int]
-    rates: list[Rate]
+    rates: list[RateChange]
     events: list[tuple[str, str, str, str, int]]
     dead_letters: list[tuple[str, str, int, int]]
-    samples: list[Sample]
+    samples: list[UnitSample]
 
     @property
-    def is_none(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether no number would change."""
         return not (any(self.units.values()) or self.events or self.dead_letters)
 
     def as_json(self) -> dict[str, Any]:
-        return {"different": not self.is_none, **asdict(self)}
+        return {"different": not self.is_empty, **asdict(self)}
 
 
-def difference(config: Config, name: str, samples: int, on_step: OnStep = quiet) -> Difference:
+def difference(config: Config, name: str, samples: int, on_step: OnStep = quiet) -> ShadowDiff:
     """Compares. Raises what the client raises."""
     live, shadow = config.clickhouse.database, database_of(config, name)
     with connect(config.clickhouse) as client:
@@ -87,7 +87,7 @@ def difference(config: Config, name: str, samples: int, on_step: OnStep = quiet)
             client.command(f"TRUNCATE TABLE {shadow}.{table}")
         _compare(client, live, shadow, settled, on_step)
         compared, covered, changing = _messages(client, live, shadow, settled)
-        return Difference(
+        return ShadowDiff(
             messages_compared=compared - changing,
             messages_not_covered=_count(client, _MESSAGES.format(database=live)) - covered,
             messages_changing=changing,
@@ -172,7 +172,7 @@ def _columns(client: "Client", shadow: str) -> dict[str, int]:
     return {FACTS[int(place) - 1]: int(units) for place, units in found}
 
 
-def _rates(client: "Client", live: str, shadow: str) -> list[Rate]:
+def _rates(client: "Client", live: str, shadow: str) -> list[RateChange]:
     fact = {name: f"facts[{_AT[name]}]" for name in FACTS}
     reached = ("delivered", "read", "played")
     changes = client.query(
@@ -207,11 +207,11 @@ ORDER BY 1, 2, 3, 4, 5, 6"""
             was = stands.get(key, (0, 0, 0, 0))
             after = tuple(old + new for old, new in zip(was, change, strict=True))
             source, day, template, campaign, category, is_group = key
-            made.append(Rate(source, day, template, campaign, category, is_group == "1", was, after))
+            made.append(RateChange(source, day, template, campaign, category, is_group == "1", was, after))
     return made
 
 
-def _samples(client: "Client", shadow: str, limit: int) -> list[Sample]:
+def _samples(client: "Client", shadow: str, limit: int) -> list[UnitSample]:
     """Some units of each kind of change."""
     found = client.query(
         f"""SELECT source, message_id, participant, before, after FROM {shadow}.different_units
@@ -222,7 +222,7 @@ def _samples(client: "Client", shadow: str, limit: int) -> list[Sample]:
     return [_sample(*row) for row in found]
 
 
-def _sample(source: str, message_id: str, participant: str, before: Sequence[str], after: Sequence[str]) -> Sample:
+def _sample(source: str, message_id: str, participant: str, before: Sequence[str], after: Sequence[str]) -> UnitSample:
     change = "added" if not before else "removed" if not after else "changed"
     nothing = [""] * len(FACTS)
     facts = {
@@ -230,7 +230,7 @@ def _sample(source: str, message_id: str, participant: str, before: Sequence[str
         for name, old, new in zip(FACTS, before or nothing, after or nothing, strict=True)
         if old != new
     }
-    return Sample(change, source, _PHONE.sub("…", message_id), shown("participant", participant), facts)
+    return UnitSample(change, source, _PHONE.sub("…", message_id), shown("participant", participant), facts)
 
 
 def shown(column: str, value: str) -> str:

@@ -78,7 +78,7 @@ SELECT source, request_id, `index`, event_id, received_at FROM ({further})
 WHERE event_id IN (SELECT event_id FROM {facts})"""
 
 
-def carry_letters(origin: str, target: str, replayed: str, letters: str) -> Iterable[str]:
+def carry_dead_letters(origin: str, target: str, replayed: str, letters: str) -> Iterable[str]:
     """The same of dead letters, those that a later try has resolved included."""
     place = "raw.topic, raw.partition, raw.offset, raw.index"
     yield f"""

@@ -23,8 +23,8 @@ from schemas.tables import EVENT_LOG, migrations
 from streams.analytics import copy
 from streams.analytics.leader import Leader
 from streams.replay.loaded import wait_until_loaded
-from streams.replay.reader import Run, Wanted, ends, replay
-from streams.replay.saved_state import EXCHANGED, READY, SWAPPED, SWAPPING, State, save
+from streams.replay.reader import Run, Selection, ends, replay
+from streams.replay.saved_state import EXCHANGED, READY, SWAPPED, SWAPPING, SavedReplay, save
 from streams.replay.shadow.complete import bring_back, complete, make_rest
 from streams.replay.shadow.database import config_of, database_of, tables, update
 from streams.replay.sinks import REPLAYED, ToTables
@@ -46,7 +46,7 @@ _SHORT_ROUND: Final = 2_000
 _MOST_ROUNDS: Final = 10
 
 
-async def swap(config: Config, state: State, progress: Progress) -> AsyncGenerator[str, None]:
+async def swap(config: Config, state: SavedReplay, progress: Progress) -> AsyncGenerator[str, None]:
     """Does what is left to be done; yields the name of each step that need not be done again."""
     task = progress.task("preparing the swap")
 
@@ -82,7 +82,7 @@ async def swap(config: Config, state: State, progress: Progress) -> AsyncGenerat
 
 
 async def _exchange(
-    config: Config, state: State, leader: Leader, on_step: Callable[[str], None]
+    config: Config, state: SavedReplay, leader: Leader, on_step: Callable[[str], None]
 ) -> AsyncGenerator[str, None]:
     """The exchange itself, with as little as possible missing from the shadow."""
     live, shadow = config.clickhouse.database, database_of(config, state.into)
@@ -113,31 +113,31 @@ async def _exchange(
     yield "noted"
 
 
-async def _finish(config: Config, state: State) -> None:
+async def _finish(config: Config, state: SavedReplay) -> None:
     """Gives the live tables what went to those before: read from Kafka, and what Kafka does not have, copied."""
     with connect(config.clickhouse) as client:
         await _inserts_end(client)
-    await _read(config, config, state, await ends(config, state.wanted.topics))
+    await _read(config, config, state, await ends(config, state.selection.topics))
     await asyncio.to_thread(bring_back, config, state.into)
 
 
-async def _catch_up(config: Config, state: State) -> None:
+async def _catch_up(config: Config, state: SavedReplay) -> None:
     """Reads into the shadow what has come since it was made, in rounds that get shorter."""
     for _ in range(_MOST_ROUNDS):
-        until = await ends(config, state.wanted.topics)
+        until = await ends(config, state.selection.topics)
         read = await _read(config, config_of(config, state.into), state, until)
-        state.run.present = until
+        state.run.ends_at_start = until
         save(config, state)
         if read <= _SHORT_ROUND:
             return
 
 
-async def _read(config: Config, target: Config, state: State, until: dict[str, int]) -> int:
+async def _read(config: Config, target: Config, state: SavedReplay, until: dict[str, int]) -> int:
     """Reads all that came after the positions of the state into the target's tables; how many records that were."""
-    begin = {place: min(state.run.present.get(place, 0), end) for place, end in until.items()}
-    run = Run(begin, until, until, is_placed=True, total=sum(until[place] - begin[place] for place in until))
+    begin = {place: min(state.run.ends_at_start.get(place, 0), end) for place, end in until.items()}
+    run = Run(begin, until, until, has_positions=True, total=sum(until[place] - begin[place] for place in until))
     async with ToTables(target, f"{database_of(config, state.into)}.{REPLAYED}") as sink:
-        async for _ in replay(config, Wanted(topics=state.wanted.topics), sink, run):
+        async for _ in replay(config, Selection(topics=state.selection.topics), sink, run):
             pass
     return run.total
 
@@ -147,7 +147,7 @@ def _complete(config: Config, name: str) -> None:
     make_rest(config, name)
 
 
-def _go_back_if_untouched(config: Config, state: State) -> None:
+def _go_back_if_untouched(config: Config, state: SavedReplay) -> None:
     """A process died before the first table was exchanged, who knows when: the shadow has to catch up again."""
     with connect(config.clickhouse) as client:
         if len(_not_exchanged(client, config, state)) == len(state.tables):
@@ -155,7 +155,7 @@ def _go_back_if_untouched(config: Config, state: State) -> None:
             save(config, state)
 
 
-def _not_exchanged(client: "Client", config: Config, state: State) -> list[str]:
+def _not_exchanged(client: "Client", config: Config, state: SavedReplay) -> list[str]:
     """Tables that are still where they were. event_log is the last.
 
     A worker's INSERT opens it first and then the tables behind it: so if it meets the exchange in the middle, its

@@ -13,16 +13,16 @@ from streams.analytics.copy import catch_up
 from streams.load.lifecycle import apply_events
 from streams.reconcile import hashes
 from streams.reconcile.events import Events
-from streams.reconcile.expect import Moved
-from streams.reconcile.model import Place, Window
-from streams.reconcile.unit_diff import Differing
-from streams.reconcile.units import Sums, Units
+from streams.reconcile.expect import Unsettled
+from streams.reconcile.model import SourceHour, Window
+from streams.reconcile.unit_diff import DifferentUnit
+from streams.reconcile.units import BucketSums, Units
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
 
 PHONE = "+5511955550001"
 FROM_PHONE: dict[str, Any] = {"from": PHONE}
-AT = Place("shop", NOON - NOON % HOUR_MS)
+AT = SourceHour("shop", NOON - NOON % HOUR_MS)
 
 
 def told() -> list[dict[str, Any]]:
@@ -55,22 +55,22 @@ def read(client: Client) -> Units:
 def problems(client: Client) -> Counter[str]:
     """What a look at the units finds, by kind."""
     units, found = read(client), Counter[str]()
-    found["unit_lost"] = len(units.strange.unknown_events)
-    found["unit_extra"] = len(units.strange.unspoken_units)
-    buckets = units.entries.differing(units.shown())
+    found["unit_lost"] = len(units.anomalies.events_without_unit)
+    found["unit_extra"] = len(units.anomalies.units_without_events)
+    buckets = units.entries.different(units.shown())
     if buckets:
         truth, shown = units.truth_rows(buckets), units.shown_rows(buckets)
-        differing = [Differing(key, truth.get(key), shown.get(key, [])) for key in truth.keys() | shown.keys()]
+        differing = [DifferentUnit(key, truth.get(key), shown.get(key, [])) for key in truth.keys() | shown.keys()]
         found["copy"] = sum(bool(one.copy_problem) for one in differing)
-    for odd in Events(client, None).odd():
-        found[odd.kind] += 1
+    for anomalies in Events(client, None).anomalies():
+        found[anomalies.kind] += 1
     found["rates"] = sum(count for _, count in units.broken_rates())
     return +found
 
 
 def test_tables_that_are_right_have_nothing(client: Client) -> None:
     assert not problems(client)
-    assert Events(client, "shop").odd() == Events(client, "nobody").odd() == []
+    assert Events(client, "shop").anomalies() == Events(client, "nobody").anomalies() == []
     units = read(client)
     assert sum(units.rows.counts) == 13
     assert (units.joined[AT], units.orphan[AT]) == (12, 1)
@@ -124,19 +124,19 @@ def test_slices_cover_every_message_once(client: Client, monkeypatch: pytest.Mon
     monkeypatch.setattr("streams.reconcile.units.SLICE_EVENTS", 2)
     parts = read(client)
     assert len(list(parts.slices())) > 5
-    assert not parts.rows.differing(whole.rows)
+    assert not parts.rows.different(whole.rows)
     assert parts.joined == whole.joined
 
 
 def test_a_row_of_wa_messages_has_the_hash_of_clickhouses_row(client: Client) -> None:
-    units, published = read(client), Sums()
+    units, published = read(client), BucketSums()
     _, rows = apply_events(told(), lambda _: None, lambda _: [])
     for row in rows.values():
         row = orjson.loads(orjson.dumps(row))
         published.add(hashes.bucket_of(row["source"], row["message_id"]), hashes.of_row(row))
     # The parent of a group knows its members only in the state, so all rows are compared as they stand in the end.
     assert sum(published.counts) == 13
-    assert not units.rows.differing(published)
+    assert not units.rows.different(published)
 
 
 def test_duplicates_belong_to_the_hour_of_the_repetition(client: Client, engine: Engine) -> None:
@@ -149,9 +149,9 @@ def test_duplicates_belong_to_the_hour_of_the_repetition(client: Client, engine:
 
 
 def test_what_moves_is_known_by_message_and_by_event() -> None:
-    moved = Moved()
+    unsettled = Unsettled()
     one = event("status", message_id="m1", status="read", at=NOON)
-    moved.take(one)
-    assert moved.has_message("shop", "m1")
-    assert not moved.has_message("crm", "m1")
-    assert one["event_id"] in moved.events
+    unsettled.add(one)
+    assert unsettled.has_message("shop", "m1")
+    assert not unsettled.has_message("crm", "m1")
+    assert one["event_id"] in unsettled.events

@@ -19,8 +19,9 @@ from schemas.providers import registry
 from schemas.topics import MESSAGES, RAW, SENT
 from streams.reconcile.model import Window
 from streams.reconcile.run import Report
-from streams.replay.retry import Place, retry
+from streams.replay.retry import retry
 from streams.runtime.clickhouse import connect
+from streams.runtime.element_position import ElementPosition
 from streams.runtime.progress import NoProgress
 from tests.e2e.test_dead import fixed_provider
 from tests.e2e.test_pipeline import START, signed
@@ -69,7 +70,7 @@ def look(stack: Stack, window: Window | None = None, **options: bool) -> Report:
 
 
 def kinds(report: Report) -> dict[str, int]:
-    return {kind: count for kind, count in report.found.by_kind().items() if count}
+    return {kind: count for kind, count in report.findings.by_kind().items() if count}
 
 
 def change(stack: Stack, statement: str) -> None:
@@ -121,7 +122,7 @@ def test_a_lost_body_is_found_without_reading_it(stack: Stack) -> None:
     change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'invalid_json'")
     report = look(stack, fast=True)
     assert kinds(report) == {"body_lost": 1}
-    assert "of wa.raw" in report.found.residuals[0].what
+    assert "of wa.raw" in report.findings.residuals[0].what
     stack.run("replay", "--from", "beginning")
     assert kinds(look(stack, fast=True)) == {}
 
@@ -139,9 +140,9 @@ def test_what_was_added_or_changed_is_named(stack: Stack) -> None:
         change(stack, LETTER.format(**where))
     report = look(stack)
     assert kinds(report) == {"extra": 1, "changed": 1, "event_lost": 1, "dead_extra": 2}
-    named = {residual.kind: residual.what for residual in report.found.residuals}
+    named = {residual.kind: residual.what for residual in report.findings.residuals}
     assert "of request strange" in named["extra"]
-    assert "stands as event 00000000-0000-4000-8000-000000000001" in named["changed"]
+    assert "is stored as event 00000000-0000-4000-8000-000000000001" in named["changed"]
     change(
         stack, "ALTER TABLE delivery_log DELETE WHERE request_id = 'strange' OR toString(event_id) LIKE '00000000-%'"
     )
@@ -182,12 +183,12 @@ def test_wa_messages_is_compared_and_repaired_through_the_workers(stack: Stack) 
     publish(stack, [(rows[0][0], keys[0], bent), (rows[1][0], keys[1], None), (1, stray, bent)])
     report = look(stack)
     assert kinds(report) == {"published": 3}
-    assert {residual.what for residual in report.found.residuals} == {
+    assert {residual.what for residual in report.findings.residuals} == {
         "meta wamid.0002 differs", "meta wamid.0004 is missing", "meta nobody is one too many",
     }  # fmt: skip
     repaired = look(stack, repair=True)
     assert kinds(repaired) == {}
-    assert "3 rows of wa.messages differed and were published again" in repaired.found.notes
+    assert "3 rows of wa.messages differed and were published again" in repaired.findings.notes
     assert [newest(stack, key) for key in keys] == rows
     assert newest(stack, stray) == (1, None)
 
@@ -237,15 +238,16 @@ async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_r
         patch.setitem(registry.built_in(), "zapini", fixed_provider())
         before = await asyncio.to_thread(looked)
         assert kinds(before) == {}
-        assert before.found.notes == ["1 dead letters are understood by this version: `ackstream dead retry --all`"]
+        assert before.findings.notes == ["1 dead letters can be parsed by this version: `ackstream dead retry --all`"]
         query = "SELECT raw.partition AS p, raw.offset AS o FROM dead_letters WHERE reason = 'unknown_shape'"
         (letter,) = stack.query(query)
-        assert [step async for step in retry(stack.config, [Place(letter["p"], letter["o"], 0)])][-1].resolved == 1
+        position = ElementPosition(RAW.name, letter["p"], letter["o"], 0)
+        assert [counts.resolved async for counts in retry(stack.config, [position])] == [1]
         after = await asyncio.to_thread(looked)
-        assert (kinds(after), after.found.notes) == ({}, [])
+        assert (kinds(after), after.findings.notes) == ({}, [])
     again = await asyncio.to_thread(looked)  # the version of before reads the tables of the later one
     assert kinds(again) == {}
-    assert again.found.notes == ["1 elements stand as events that this version would not understand"]
+    assert again.findings.notes == ["1 elements are stored as events that this version cannot parse"]
 
 
 def test_what_retention_has_deleted_is_said_and_not_compared(stack: Stack) -> None:
@@ -264,7 +266,7 @@ def test_what_retention_has_deleted_is_said_and_not_compared(stack: Stack) -> No
     asyncio.run(delete())
     report = look(stack)
     assert kinds(report) == {}
-    (note,) = [note for note in report.found.notes if "retention" in note]
+    (note,) = [note for note in report.findings.notes if "retention" in note]
     assert note.startswith("Kafka's retention has deleted bodies received before 20")
     assert report.window.from_ms is not None
 
