@@ -1,4 +1,4 @@
-"""Whose format, secrets and proofs `ackstream explain` goes by: a provider's alone, a mapping's, or a source's. IO."""
+"""The set-up that `ackstream explain` uses: of a provider, of a mapping, or of a source of the settings."""
 
 import tomllib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from schemas.settings.sections import Source
 
 
 class Setups:
-    """`settings`: the file to read; None: the one in force, which is read only when something needs it."""
+    """Set-ups by name. `settings`: the file to read, None = the current one; it is read only when it is needed."""
 
     def __init__(self, settings: Path | None) -> None:
         self._settings = settings
@@ -26,7 +26,7 @@ class Setups:
         self._providers: dict[str, Setup] = {}
 
     def of_source(self, name: str) -> tuple[str, Setup]:
-        """Its provider's name and how it is set up. Raises ConfigError."""
+        """The name of the source's provider, and its set-up. Raises ConfigError."""
         if name not in self._sources:
             source = self._config.sources.get(name)
             if source is None:
@@ -36,7 +36,7 @@ class Setups:
         return self._sources[name]
 
     def of_provider(self, name: str, mapping: Mapping[str, Any] | None = None) -> Setup:
-        """The provider as it stands, or by a mapping. Raises ConfigError, and ValueError for a wrong mapping."""
+        """The provider's own set-up, or one with a mapping. Raises ConfigError, and ValueError for a wrong mapping."""
         if name not in self._providers:
             self._providers[name] = Setup(Formats(self._known(name)))
         plain = self._providers[name]
@@ -56,7 +56,7 @@ class Setups:
             raise ConfigError(f"sources.{name}.{error}") from None
 
     def _known(self, name: str) -> Mapping[str, base.Provider]:
-        """Those of the settings' folders too, once one of them is asked for."""
+        """The built-in providers, and those of the settings' folders when `name` is not built in."""
         ours = registry.built_in()
         wanted = name not in ours and (self._settings is not None or find_file().exists())
         return registry.known_providers(self._config.providers) if wanted else ours

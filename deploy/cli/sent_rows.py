@@ -1,4 +1,4 @@
-"""The rows of a file of sent records, CSV or NDJSON, one at a time. IO: reads the stream that it is given."""
+"""The rows of a file of sent records, CSV or NDJSON, one at a time."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ class RowsError(Exception):
 
 
 class Row(NamedTuple):
-    """A record as it was given, or None and the reason why it cannot be taken; `line` counts from 1."""
+    """A record as it is in the file, or None and the reason why it is refused; `line` counts from 1."""
 
     line: int
     record: Record | None
@@ -34,7 +34,7 @@ class Lines:
     """The lines of a stream, one at a time; `number` is that of the last one, from 1."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        # Bytes that are no UTF-8 become lone surrogates, by which their row is told. A CSV cell may hold line ends.
+        # Bytes that are not UTF-8 become lone surrogates, which mark their row. A CSV cell may contain line ends.
         self._text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
         self.number = 0
 
@@ -52,7 +52,7 @@ class Lines:
 
 
 def rows(stream: IO[bytes], kind: str | None = None) -> Iterator[Row]:
-    """Every row; `kind` is one of KINDS, None = told by how the file begins. Raises RowsError, also halfway."""
+    """Every row; `kind` is one of KINDS, None = detected from the first line. Raises RowsError, also halfway."""
     lines = Lines(stream)
     first = next((line for line in lines if line.strip(_BLANK)), None)
     if first is None:
@@ -101,7 +101,7 @@ def _csv(first: str, lines: Lines) -> Iterator[Row]:
 
 
 def _csv_row(header: list[str], cells: list[str], line: int) -> Row:
-    """An empty cell says nothing, like a field that is left out."""
+    """An empty cell is the same as a missing field."""
     if any(cell.strip() for cell in cells[len(header) :]):
         return Row(
             line, None, f"The row has {len(cells)} cells and the first line {len(header)}; quote cells that need it."

@@ -1,4 +1,4 @@
-"""`ackstream alerts`: the rules and how they stand; a test message. IO: reads the state, posts to the webhook."""
+"""`ackstream alerts`: the state of the alert rules, and a test message to the receiver."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ _COLOURS = {"ok": "green", "pending": "yellow", "firing": "red", "unknown": "dim
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option("--test", is_flag=True, help="Send a test message to alerts.webhook.")
 def command(as_json: bool, test: bool) -> None:
-    """Show each alert rule and how it stands. The dashboards' process judges them while it runs."""
+    """Show each alert rule and its state. The dashboards' process evaluates the rules while it runs."""
     config = load()
     if test:
         asyncio.run(_send(config))
-        click.echo("The receiver has taken the test message.")
+        click.echo("The receiver has accepted the test message.")
         return
     state = state_of(config, Store(config.data_dir / "state").load())
     entries = state.shown()
@@ -36,12 +36,12 @@ def command(as_json: bool, test: bool) -> None:
         click.echo(json.dumps(entries, default=_iso, indent=2, ensure_ascii=False))
         return
     Console().print(_table(entries))
-    looked = max((entry["looked_at"] for entry in entries if entry["looked_at"]), default=None)
-    click.echo(f"Last look: {looked:%Y-%m-%d %H:%M:%S} UTC." if looked else "Not looked at yet.")
+    last = max((entry["looked_at"] for entry in entries if entry["looked_at"]), default=None)
+    click.echo(f"Last evaluated: {last:%Y-%m-%d %H:%M:%S} UTC." if last else "Not evaluated yet.")
     if not config.alerts.enabled:
-        click.echo("Nobody judges them: alerts.enabled is false.")
+        click.echo("The rules are not evaluated: alerts.enabled is false.")
     elif config.alerts.webhook is None:
-        click.echo("Nobody is told: set alerts.webhook to the address of a receiver.")
+        click.echo("No receiver is notified: set alerts.webhook to the address of one.")
 
 
 async def _send(config: Config) -> None:
@@ -51,7 +51,7 @@ async def _send(config: Config) -> None:
     try:
         await webhook.send(trial(page_url(config)))
     except NotTakenError as error:
-        raise Failure(f"the test message did not arrive, {error}: compare the address in alerts.webhook") from None
+        raise Failure(f"the test message was not delivered, {error}: verify the address in alerts.webhook") from None
     finally:
         await webhook.close()
 

@@ -1,4 +1,4 @@
-"""`ackstream clean`: forgets what the local stack has stored. IO."""
+"""`ackstream clean`: deletes what the local stack has stored."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ from deploy.local.stack import Local
 from schemas.errors import Failure
 from schemas.settings.config import Config, find_file, load
 
-# Settings and secrets stay: providers are configured with them.
+# Settings and secrets are kept: providers are configured with them.
 KEPT = ("secrets", MARK)
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
 def command(yes: bool) -> None:
-    """Stop everything and delete all stored messages. Settings and secrets stay."""
+    """Stop everything and delete all stored messages. Settings and secrets are kept."""
     config = load()
     root = config.data_dir
     if not (root / MARK).exists():
@@ -31,14 +31,12 @@ def command(yes: bool) -> None:
     local.stop(click.echo)
     with local.locked():
         _delete(root)
-    click.echo(f"{root} is empty but for the secrets; `make up` starts afresh.")
+    click.echo(f"{root} is empty except for the secrets; `make up` starts from scratch.")
 
 
 def _ask(config: Config) -> None:
     if not sys.stdin.isatty():
-        raise Failure(
-            f"this deletes every message in {config.data_dir}: say `make clean YES=1` (or --yes) if you mean it"
-        )
+        raise Failure(f"this deletes every message in {config.data_dir}: run `make clean YES=1` (or --yes) to confirm")
     outside = [
         name for name, local in (("Kafka", config.kafka.local), ("ClickHouse", config.clickhouse.local)) if not local
     ]

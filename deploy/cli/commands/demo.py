@@ -1,4 +1,4 @@
-"""`ackstream demo`. IO."""
+"""`ackstream demo`: made-up traffic, and every number compared with the truth."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""`ackstream down`: stops the local stack. IO."""
+"""`ackstream down`: stops the local stack."""
 
 import os
 
@@ -10,6 +10,6 @@ from schemas.settings.config import find_file, load
 
 @click.command()
 def command() -> None:
-    """Stop everything in order; what is stored stays for the next `up`."""
+    """Stop everything in order; stored data is kept for the next `up`."""
     Local(load(), find_file(), os.environ).stop(click.echo)
-    click.echo("Everything is stopped; `make up` goes on where it was.")
+    click.echo("Everything is stopped; `make up` continues where it was.")

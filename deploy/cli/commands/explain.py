@@ -1,4 +1,4 @@
-"""`ackstream explain`. IO: reads a file or standard input; needs no services."""
+"""`ackstream explain`: what becomes of a webhook body; needs no services."""
 
 import base64
 import sys
@@ -19,7 +19,7 @@ from schemas.parsing.times import parse_time
 
 
 class _BadCaseError(Exception):
-    """The case is not of the form that `--jsonl` takes; the text says what is wrong."""
+    """A case of `--jsonl` is malformed; the text is one sentence."""
 
 
 def _headers(given: Iterable[str]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def _now(value: Any) -> int:
 
 
 def _setup(case: dict[str, Any], setups: Setups) -> tuple[str, Setup]:
-    """The provider's name of a case and how it is set up."""
+    """The provider's name of a case, and its set-up."""
     mapping, source = case.get("mapping"), case.get("source")
     if mapping is not None and not isinstance(mapping, dict):
         raise _BadCaseError("mapping is an object")
@@ -92,7 +92,7 @@ def _case(line: bytes, setups: Setups) -> dict[str, Any]:
 
 
 def _each_line(source: Any, setups: Setups) -> None:
-    """One answer a line, in order; a case of the wrong form is answered {"error"} and makes the exit code 2."""
+    """Prints one answer per line, in order; a malformed case is answered {"error"} and makes the exit code 2."""
     wrong = 0
     for number, line in enumerate(source, 1):
         if not line.strip():
@@ -104,45 +104,45 @@ def _each_line(source: Any, setups: Setups) -> None:
             answer = {"error": f"line {number}: {error}"}
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     if wrong:
-        raise click.UsageError(f"{wrong} of the cases are not of the form that --jsonl takes, see their answers")
+        raise click.UsageError(f"{wrong} of the cases are malformed, see their answers")
 
 
 def _asked(setups: Setups, provider: str | None, source: str | None, mapping: Path | None) -> tuple[str, Setup]:
-    """The provider's name and the set-up that the options mean."""
+    """The provider's name and the set-up that the options select."""
     if source is not None:
         if provider or mapping:
-            raise click.UsageError("--source brings its own provider and mapping: leave --provider and --mapping out")
+            raise click.UsageError("--source has its own provider and mapping: leave --provider and --mapping out")
         return setups.of_source(source)
     if not provider:
-        raise click.UsageError("say whose format it is with --provider, or which source it came to with --source")
+        raise click.UsageError("give the provider with --provider, or the source that received it with --source")
     return provider, setups.of_provider(provider, None if mapping is None else mapping_in(mapping))
 
 
 @click.command()
-@click.option("--provider", "-p", help="Whose format it is: meta, wasender, zapini, ...")
-@click.option("--source", help="As this source of the settings: its provider, mapping, secrets and auth.")
-@click.option("--config", "settings", type=click.Path(path_type=Path), help="The settings; default: those in force.")
+@click.option("--provider", "-p", help="The provider that sent it: meta, wasender, zapini, ...")
+@click.option("--source", help="Use this source of the settings: its provider, mapping, secrets and auth.")
+@click.option("--config", "settings", type=click.Path(path_type=Path), help="Settings file; default: the current one.")
 @click.option("--mapping", type=click.Path(path_type=Path), help="TOML file with a mapping, for --provider generic.")
-@click.option("--address", default="", metavar="IP", help="Where the request comes from, for a source that asks.")
+@click.option("--address", default="", metavar="IP", help="The client address, for a source that checks it.")
 @click.option(
-    "--header", "-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request; repeatable."
+    "--header", "-H", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of the request. Repeatable."
 )
-@click.option("--secret", "-s", "secrets", multiple=True, help="A secret of the source; repeatable.")
-@click.option("--url", default="", help="The address that the provider calls.")
-@click.option("--now", metavar="ISO", help="When it came in; default: now.")
+@click.option("--secret", "-s", "secrets", multiple=True, help="A secret of the source. Repeatable.")
+@click.option("--url", default="", help="The URL that the provider calls.")
+@click.option("--now", metavar="ISO", help="Time of arrival; default: now.")
 @click.option("--method", default="POST", show_default=True, type=click.Choice(["POST", "GET"], case_sensitive=False))
 @click.option("--query", default="", metavar="'A=B&C=D'", help="Query string, for a handshake.")
-@click.option("--verify-token", metavar="T", help="The token that a handshake must bring.")
-@click.option("--jsonl", is_flag=True, help="FILE holds one case a line; one answer a line is printed.")
+@click.option("--verify-token", metavar="T", help="The token that a handshake must contain.")
+@click.option("--jsonl", is_flag=True, help="FILE has one case per line; print one answer per line.")
 @click.argument("file", default="-", type=click.Path(path_type=Path))
 def command(
     provider: str | None, source: str | None, settings: Path | None, mapping: Path | None, address: str,
     headers: tuple[str, ...], secrets: tuple[str, ...], url: str, now: str | None, method: str, query: str,
     verify_token: str | None, jsonl: bool, file: Path,
 ) -> None:  # fmt: skip
-    """Show what becomes of a webhook body: is it authentic, is it understood, which events.
+    """Show what becomes of a webhook body: whether it is authentic and can be parsed, and its events.
 
-    FILE holds the body as it came (- or nothing: standard input). Needs no services. A case of --jsonl is
+    FILE is the body as it was received (- or none: standard input). Needs no services. A case of --jsonl is
     {provider, headers, body_base64, secret, url, now, method, query, verify_token}, and may have source, mapping and
     address.
     """

@@ -1,4 +1,4 @@
-"""`ackstream grafana`: dashboards, alert rules and data source for the user's own Grafana. IO: writes files."""
+"""`ackstream grafana`: dashboards, alert rules and data source for the user's own Grafana."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from schemas.settings.config import load
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write into; made if needed.",
+    help="Folder to write to; created if it does not exist.",
 )
-@click.option("--clickhouse", "url", default="", help="ClickHouse as Grafana reaches it, when clickhouse.url is not.")
-@click.option("--dashboards", "place", default="", help="That folder's dashboards/ as Grafana sees it, in a container.")
+@click.option("--clickhouse", "url", default="", help="URL of ClickHouse for Grafana, if not clickhouse.url.")
+@click.option("--dashboards", "place", default="", help="Path of its dashboards/ for Grafana in a container.")
 def command(out: Path, url: str, place: str) -> None:
-    """Write what Grafana reads at its start: data source, dashboards, alert rules, fitted to the settings.
+    """Write the provisioning files of Grafana: data source, dashboards and alert rules for these settings.
 
     Phone numbers are masked unless dashboards.mask_phones is false. Alerts go to alerts.webhook when there is one,
-    otherwise where Grafana's notification policies send them.
+    otherwise to the contact point of Grafana's notification policies.
     """
     if url and not url.startswith(("http://", "https://")):
         raise click.UsageError("--clickhouse needs an address such as http://clickhouse:8123")

@@ -1,4 +1,4 @@
-"""`ackstream message`. IO: asks ClickHouse as the read-only user."""
+"""`ackstream message`: everything known about a message, as a timeline."""
 
 import re
 import sys
@@ -30,7 +30,7 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{6,20}")
 def command(key: str) -> None:
     """Print everything known about a message, or about the newest messages of a phone, as a timeline.
 
-    Each event is told once, with how often it was delivered, when it came in, what it says and what it changed.
+    Each event is printed once: when it was received, how often it was delivered, its content and what it changed.
     """
     with connect(load().clickhouse, reader=True) as client:
         found = client.query(
@@ -58,7 +58,7 @@ def _of_phone(client: "Client", phone: str) -> list[Any]:
 
 
 def _events(client: "Client", where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Events as they stand on Kafka: absent facts left out."""
+    """Events as they are on Kafka, without absent fields."""
     text = client.raw_query(
         f"SELECT * FROM events WHERE source = {{source:String}} AND {where} LIMIT {MAX_EVENTS}",  # noqa: S608
         parameters=parameters,
@@ -94,11 +94,11 @@ def _print(console: Console, client: "Client", source: str, message_id: str) -> 
     console.print(_timeline(steps(own + about, arrivals, message_id)))
 
 
-def _timeline(told: list[Step]) -> Table:
+def _timeline(history: list[Step]) -> Table:
     made = Table("received", "happened", "event", "says", "changed", header_style="bold", pad_edge=False)
-    for step in told:
+    for step in history:
         arrivals = "" if step.arrivals == 1 else f" ({step.arrivals} deliveries)"
-        says = ", ".join(f"{name} {cell(value)}" for name, value in step.says.items())
+        says = ", ".join(f"{name} {cell(value)}" for name, value in step.fields.items())
         made.add_row(
             step.received_at,
             step.occurred_at or "no time given",
@@ -113,9 +113,9 @@ def _changes(step: Step) -> str:
     lines = []
     for participant, columns in step.changes.items():
         who = f"{participant}: " if participant else ""
-        told = (
+        texts = (
             f"{name} {cell(after)}" if before in (None, "") else f"{name} {cell(before)} -> {cell(after)}"
             for name, (before, after) in columns.items()
         )
-        lines.append(who + ", ".join(told))
+        lines.append(who + ", ".join(texts))
     return "\n".join(lines) or "nothing"

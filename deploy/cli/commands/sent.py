@@ -1,7 +1,7 @@
-"""`ackstream sent`: a file of sent records. IO: reads the file, posts to the edge.
+"""`ackstream sent`: posts a file of sent records to the edge.
 
-The records go through POST /sent/{source} and not straight to Kafka: the edge checks the token, keeps them on its disk
-while Kafka is away, and can be anywhere; whoever has its address and a token needs no Kafka.
+The records are posted to /sent/{source} and not written to Kafka directly: the edge checks the token, stores them on
+its disk while Kafka is down, and may run anywhere; its URL and a token are enough, no access to Kafka is needed.
 """
 
 import os
@@ -21,18 +21,18 @@ from schemas.errors import Failure
 from schemas.parsing.json_text import dumps
 from schemas.settings.config import Config, load
 
-# One request: some 50 ms of the edge's time, and little enough to be sent again when an answer is lost.
+# One request: some 50 ms of the edge's time, and small enough to be sent again when the answer is lost.
 BATCH_RECORDS = 5_000
 BATCH_BYTES = 512 * 1024
 TOKEN = "ACKSTREAM_SENT_TOKEN"  # noqa: S105  (a variable's name)
-# The bar is drawn anew after so many rows.
+# The bar is updated after this many rows.
 _SHOW_ROWS = 1_000
 
 Post = Callable[[str, list[bytes]], dict[int, str]]
 
 
 class Batches:
-    """Gathers rows by source and posts them; counts, and tells `say` of each row that is refused."""
+    """Collects rows by source and posts them; counts them, and reports each refused row with `say`."""
 
     def __init__(self, post: Post, source: str | None, say: Callable[[str], None]) -> None:
         self._post = post
@@ -44,7 +44,7 @@ class Batches:
         self.refused = 0
 
     def add(self, row: Row) -> None:
-        """Takes a row. Raises PostError."""
+        """Adds a row. Raises SendError."""
         if row.record is None:
             self._refuse(row, row.reason or "")
             return
@@ -59,7 +59,7 @@ class Batches:
             self.flush()
 
     def flush(self) -> None:
-        """Posts what was taken; rows that name a source which cannot be posted to are refused. Raises PostError."""
+        """Posts the rows; those with a source that cannot be posted to are refused. Raises SendError."""
         batches, self._open, self._size = self._open, {}, 0
         for source, batch in batches.items():
             try:
@@ -79,15 +79,15 @@ class Batches:
 
 
 @click.command()
-@click.option("--source", "-s", help="Of the rows that name none in a column or field `source`; default: the only one.")
-@click.option("--format", "kind", type=click.Choice(KINDS), help="Default: told by how the file begins.")
-@click.option("--url", help="Of the edge, such as https://hooks.example.com; default: that of the settings.")
-@click.option("--check", is_flag=True, help="Only say which rows would be refused; nothing is sent.")
+@click.option("--source", "-s", help="Source of rows without a column or field `source`; default: the only one.")
+@click.option("--format", "kind", type=click.Choice(KINDS), help="Format of FILE; default: detected.")
+@click.option("--url", help="URL of the edge, such as https://hooks.example.com; default: from the settings.")
+@click.option("--check", is_flag=True, help="Only report which rows would be refused; send nothing.")
 @click.argument("file", type=click.Path(path_type=Path))
 def command(source: str | None, kind: str | None, url: str | None, check: bool, file: Path) -> None:
-    """Report what your own program sent: a FILE of records (- for standard input).
+    """Report which messages your own program sent: a FILE of records (- for standard input).
 
-    CSV with the names of its columns in the first line, or one JSON object a line (NDJSON): message_id, to, sent_at,
+    CSV with column names in the first line, or one JSON object per line (NDJSON): message_id, to, sent_at,
     template, campaign, category, callback_data. Refused rows are printed with line, id and reason, and make the exit
     code 1. Running it again counts nothing twice. The token is the source's first sent_token of the settings, or what
     ACKSTREAM_SENT_TOKEN holds.
@@ -104,7 +104,7 @@ def command(source: str | None, kind: str | None, url: str | None, check: bool, 
         raise Failure(f"{file}: {error}") from None
     click.echo(f"{batches.accepted:,} rows {'can be taken' if check else 'are stored'}, {batches.refused:,} refused")
     if batches.refused:
-        raise Failure("rows were refused, see above: mend them and run this again, nothing counts twice")
+        raise Failure("rows were refused, see above: correct them and run this again, nothing is counted twice")
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _poster(config: Config | None, url: str | None, check: bool) -> Iterator[Pos
 
 
 class Tokens:
-    """The token of each source: the environment's, else the first of the settings."""
+    """The token of each source: from the environment, else the first one of the settings."""
 
     def __init__(self, config: Config | None) -> None:
         self._config = config
@@ -152,10 +152,10 @@ def _send(file: Path, kind: str | None, batches: Batches) -> Batches:
 
 @contextmanager
 def _bar(file: Path) -> Iterator[Callable[[int, IO[bytes]], None]]:
-    """How many rows are done, and how much of the file; nothing is known of the length of standard input."""
+    """Shows how many rows are done and how much of the file; the length of standard input is unknown."""
     total = file.stat().st_size if file.is_file() else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    # A bar on the terminal must not swallow what goes to a file.
+    # A bar on the terminal must not mix with output to a file.
     console = Console(stderr=True)
     alone = not console.is_terminal
     with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty(), disable=alone) as bar:

@@ -1,4 +1,4 @@
-"""`ackstream simulate`. IO."""
+"""`ackstream simulate`: posts what providers post, and writes the truth about it."""
 
 import re
 import sys
@@ -57,29 +57,41 @@ class SkewType(click.ParamType):
 
 @click.command()
 @click.option(
-    "--messages", type=click.IntRange(min=1), help="How many messages; default 20000, or what --duration takes."
+    "--messages", type=click.IntRange(min=1), help="Number of messages; default 20000, or as many as fit --duration."
 )
 @click.option("--duration", type=Duration(), help="How long to post: 90s, 10m, 2h. Instead of --messages.")
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True, help="Requests a second."
 )
 @click.option(
-    "--sources", metavar="NAMES", default="", help="Sources to post to, by commas; default: all demo-... ones."
+    "--sources",
+    metavar="NAMES",
+    default="",
+    help="Sources to post to, separated by commas; default: all demo-*.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed and options: the same bytes.")
-@click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="Write here what the tables must say.")
+@click.option(
+    "--truth",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file what the tables must contain.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds of the providers, retries included, in one of the run; default 3600, with --curve day: a day in all.",
+    help="Provider seconds (retries included) per second of the run; default 3600, with --curve day: one day in all.",
 )
-@click.option("--curve", type=click.Choice(["flat", "day"]), default="flat", help="Even, or a day from night to night.")
 @click.option(
-    "--burst", type=click.FloatRange(min=1), default=1.0, help="For 2 s of every 20 s so many times the rate."
+    "--curve",
+    type=click.Choice(["flat", "day"]),
+    default="flat",
+    help="Constant, or like a day from night to night.",
 )
-@click.option("--rotate", is_flag=True, help="From the middle on sign with each source's second secret.")
+@click.option(
+    "--burst", type=click.FloatRange(min=1), default=1.0, help="Multiply the rate by this for 2 s of every 20 s."
+)
+@click.option("--rotate", is_flag=True, help="From the middle of the run, sign with each source's second secret.")
 @click.option("--skew", type=SkewType(), multiple=True, help="A wrong clock: demo-meta=+3600 or demo-meta=-60@120-180.")
-@click.option("--give-up", is_flag=True, help="Drop what was tried for 36 hours of the provider, as Meta does.")
+@click.option("--give-up", is_flag=True, help="Drop requests after 36 provider hours of retries, as Meta does.")
 @click.option(
     "--drain", type=Duration(), default="300", show_default=True, help="How long to wait for the last answers."
 )
@@ -96,11 +108,11 @@ def command(
     speed: float | None, curve: Curve, burst: float, rotate: bool, skew: tuple[Skew, ...], give_up: bool, drain: float,
     end: str, run_id: str | None, url: str | None, plain: bool,
 ) -> None:  # fmt: skip
-    """Post what providers post, at their times, and write the truth about it.
+    """Post what providers post, when they would post it, and write the truth about it.
 
     Messages of all kinds with their sent records, in batches of up to 1,000 updates and 3 MB, late, repeated, in any
-    order; what is not answered 200 is tried again as Meta does. Posting never waits for answers. Exit 0 when all was
-    answered 200 in the end. Compare the tables with `ackstream check --truth FILE`.
+    order; requests that are not answered 200 are repeated as Meta does. Posting never waits for answers. Exit 0 when
+    all requests were answered 200 in the end. Compare the tables with `ackstream check --truth FILE`.
     """
     if messages is not None and duration is not None:
         raise click.UsageError("give --messages or --duration, not both")

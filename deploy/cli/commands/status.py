@@ -1,4 +1,4 @@
-"""`ackstream status`: how each part of the local stack is. IO."""
+"""`ackstream status`: the state of each part of the local stack."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _COLOURS = {"ok": "green", "starting": "yellow", "down": "red"}
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
-    """Show each part: address, health, records waiting, last error. Exit 1 when one is not healthy."""
+    """Show each part: address, health, unprocessed records, last error. Exit 1 when one is not healthy."""
     found = Local(load(), find_file(), os.environ).status()
     sick = [part for part in found.parts if part.health != "ok"]
     if as_json:
@@ -39,18 +39,18 @@ def command(as_json: bool) -> None:
 
 
 def _json(found: StackStatus, *, healthy: bool) -> str:
-    told = [asdict(part) for part in found.parts]
-    for part in told:
+    parts = [asdict(part) for part in found.parts]
+    for part in parts:
         at = part["last_error_at"]
         part["last_error_at"] = None if at is None else to_iso(int(at * 1000))
     records, size, oldest_ms = found.spooled
     oldest = None if oldest_ms is None else to_iso(oldest_ms)
     spool = {"records": records, "bytes": size, "oldest_received_at": oldest, "broken_files": found.broken_spools}
-    return json.dumps({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": told}, indent=2)
+    return json.dumps({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": parts}, indent=2)
 
 
 def _print(found: StackStatus) -> None:
-    """A table, and below it one line for each part with an error; a terminal gets as much of it as is wide."""
+    """Prints a table, and one line per part with an error; on a terminal these lines are cut to its width."""
     console = Console()
     console.print(_table(found.parts))
     for line in (*error_lines(found.parts, time.time()), *spool_lines(found, time.time())):
@@ -63,7 +63,7 @@ def _print(found: StackStatus) -> None:
 
 
 def error_lines(found: Iterable[PartStatus], now: float) -> list[str]:
-    """The errors that matter now, with their age. Pure."""
+    """The current errors, with their age."""
     lines = []
     for part in found:
         if part.last_error:
@@ -73,7 +73,7 @@ def error_lines(found: Iterable[PartStatus], now: float) -> list[str]:
 
 
 def spool_lines(found: StackStatus, now: float) -> list[str]:
-    """What waits on the disk for Kafka, and what of it cannot be read. Pure."""
+    """How many bodies are in the spool, and how many of its files cannot be read."""
     lines = []
     records, size, oldest_ms = found.spooled
     if records or size:

@@ -1,4 +1,4 @@
-"""`ackstream up`: set-up and start of the local stack. IO."""
+"""`ackstream up`: sets up and starts the local stack."""
 
 import os
 
@@ -13,7 +13,7 @@ from schemas.settings.config import Config, find_file, load
 
 @click.command()
 def command() -> None:
-    """Start everything: Kafka, ClickHouse, topics, tables, ingest, workers. What runs already is left alone."""
+    """Start everything: Kafka, ClickHouse, topics, tables, ingest, workers. Running parts are left alone."""
     written = settings_file.ensure()
     if written.settings:
         click.echo(f"settings written: {shown(written.settings)}")
@@ -27,7 +27,7 @@ def command() -> None:
 
 
 def _closing(config: Config) -> list[str]:
-    """Where things are and what comes next; files that hold secrets, never their content."""
+    """Endpoints, files of secrets (never their content), and the next commands."""
     lines = ["Your webhook endpoints (put each provider's own secret into its file, then run `make up` again):"]
     base = f"http://{config.ingest.host}:{config.ingest.port}"
     for name, source in config.sources.items():

@@ -46,7 +46,7 @@ async def test_it_lists_the_rules_and_what_fires(settings_file: Callable[..., Pa
     done = await run(file)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(rule.id in done.stdout for rule in (*RULES, *INNER))
-    assert "Last look: 2026-11-20 12:00:00 UTC." in done.stdout
+    assert "Last evaluated: 2026-11-20 12:00:00 UTC." in done.stdout
     entries = {entry["rule"]: entry for entry in json.loads((await run(file, "--json")).stdout)}
     assert entries["sender-banned"]["state"] == "firing"
     assert entries["sender-banned"]["text"] == "shop, sender a: banned for 1 min."
@@ -61,7 +61,7 @@ async def test_a_test_message_arrives(settings_file: Callable[..., Path], receiv
 
 
 @pytest.mark.parametrize("mood", [403, "silence", "down"])
-async def test_a_test_message_that_does_not_arrive_is_said_without_the_address(
+async def test_a_test_message_that_is_not_delivered_is_reported_without_the_address(
     settings_file: Callable[..., Path], receiver: Receiver, mood: int | str
 ) -> None:
     receiver.mood = mood
@@ -69,7 +69,7 @@ async def test_a_test_message_that_does_not_arrive_is_said_without_the_address(
         await receiver.up()
     done = await run(settings_file(), "--test")
     assert done.returncode == 1
-    assert done.stderr.startswith("ackstream: the test message did not arrive, ")
+    assert done.stderr.startswith("ackstream: the test message was not delivered, ")
     assert done.stderr.count("\n") == 1
     assert KEY not in done.stdout + done.stderr
 
@@ -78,7 +78,7 @@ async def test_nobody_to_tell_and_rules_that_do_not_exist(settings_file: Callabl
     done = await run(settings_file(deaf=True), "--test")
     assert done.returncode == 1
     assert "set alerts.webhook" in done.stderr
-    assert "Nobody is told" in (await run(settings_file(deaf=True))).stdout
+    assert "No receiver is notified" in (await run(settings_file(deaf=True))).stdout
     done = await run(settings_file('disabled_rules = ["nothing"]'))
     assert done.returncode == 1
     assert done.stderr == "ackstream: alerts.disabled_rules: there is no rule nothing: `ackstream alerts` lists them\n"

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy.cli.commands import sent
-from deploy.cli.sent_post import PostError, Sender
+from deploy.cli.sent_post import Sender, SendError
 from deploy.cli.sent_rows import MAX_LINE, Row, RowsError, rows
 
 NUMBER = "+5511955554444"
@@ -74,7 +74,7 @@ def test_a_bad_row_is_refused_by_line_and_the_others_stand(data: bytes, refused:
         (b'{"message_id":"a"}\n' + b"x" * (MAX_LINE + 1), "line 2 has more than"),
     ],
 )
-def test_a_file_that_is_none_says_what_to_do(data: bytes, says: str) -> None:
+def test_a_malformed_file_is_reported_with_the_remedy(data: bytes, says: str) -> None:
     with pytest.raises(RowsError, match=says):
         read(data)
 
@@ -134,14 +134,14 @@ def test_a_body_is_sent_again_until_it_is_stored(edge: tuple[str, type[Edge]]) -
     assert handler.seen == [("/base/sent/shop", "Bearer token", b"1\n2")] * 4
 
 
-def test_refused_ones_are_told_by_index(edge: tuple[str, type[Edge]]) -> None:
+def test_refused_records_are_returned_by_index(edge: tuple[str, type[Edge]]) -> None:
     url, handler = edge
     handler.script[:] = [(200, {}, {"accepted": 1, "refused": [{"index": 1, "reason": "No."}]})]
     assert Sender(url).post("shop", "token", [b"1", b"2"]) == {1: "No."}
     handler.script[:] = [(400, {}, {"accepted": 0, "refused": [{"index": 0, "reason": "No."}]})]
     assert Sender(url).post("shop", "token", [b"1"]) == {0: "No."}
     handler.script[:] = [(200, {}, {"accepted": 1, "refused": []})]
-    with pytest.raises(PostError, match="does not name"):
+    with pytest.raises(SendError, match="without naming them"):
         Sender(url).post("shop", "token", [b"1", b"2"])
 
 
@@ -160,12 +160,12 @@ def test_who_does_not_take_them_is_told_in_one_sentence(
 ) -> None:
     url, handler = edge
     handler.script[:] = [answer]
-    with pytest.raises(PostError, match=says):
+    with pytest.raises(SendError, match=says):
         Sender(url, give_up_seconds=0.05).post("shop", "token", [b"1"])
 
 
-def test_an_address_that_is_none() -> None:
-    with pytest.raises(PostError, match="is no address"):
+def test_a_url_that_is_malformed_is_named() -> None:
+    with pytest.raises(SendError, match="is not a URL"):
         Sender("hooks.example.com")
 
 
