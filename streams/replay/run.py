@@ -38,30 +38,33 @@ async def begin(
     Returns its state, None when the shadow was complete before. `wait`: until the load workers have taken the events.
     Raises Failure, KafkaError, OSError and ClickHouseError.
     """
-    into = new.into
     with exclusive(config, new.id):
-        if into:
-            refuse_half_swap(config, into)
+        if new.into:
+            refuse_half_swap(config, new.into)
         if restart:
-            saved_state.forget(config, new.id)
-            if into:
-                database.drop(config, into)
+            _forget(config, new)
         state = _known(config, new, say) or new
         if state.step == READY:
             return None
-        if into:
-            database.make(config, into)
+        if state.into:
+            database.make(config, state.into)
         elif EVENTS.name in state.selection.topics:
             connect(config.clickhouse).close()  # raises when ClickHouse does not answer
         if state.step == READING:
             await _read(config, state, rate, progress)
-        if into:
+        if state.into:
             _make_ready(config, state, progress)
-        elif wait and EVENTS.name not in state.selection.topics:
+            return state
+        if wait and EVENTS.name not in state.selection.topics:
             await wait_until_loaded(config, progress)
-        if not into:
-            saved_state.forget(config, state.id)
+        saved_state.forget(config, state.id)
     return state
+
+
+def _forget(config: Config, replay: SavedReplay) -> None:
+    saved_state.forget(config, replay.id)
+    if replay.into:
+        database.drop(config, replay.into)
 
 
 def unfinished(config: Config) -> tuple[Selection, str]:

@@ -18,7 +18,7 @@ from schemas.parsing.times import parse_iso
 from schemas.settings.config import Config, load
 from streams.runtime.clickhouse import connect
 
-_PLAIN_WIDTH = 120  # wide enough for the table when no terminal says how wide it is
+_PLAIN_WIDTH = 120  # fits the table when the width of the terminal is unknown
 
 
 @click.command()

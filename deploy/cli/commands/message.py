@@ -95,15 +95,15 @@ def _print(console: Console, client: "Client", source: str, message_id: str) -> 
 
 
 def _timeline(history: list[Step]) -> Table:
-    made = Table("received", "happened", "event", "says", "changed", header_style="bold", pad_edge=False)
+    made = Table("received", "happened", "event", "fields", "changed", header_style="bold", pad_edge=False)
     for step in history:
         arrivals = "" if step.arrivals == 1 else f" ({step.arrivals} deliveries)"
-        says = ", ".join(f"{name} {cell(value)}" for name, value in step.fields.items())
+        fields = ", ".join(f"{name} {cell(value)}" for name, value in step.fields.items())
         made.add_row(
             step.received_at,
             step.occurred_at or "no time given",
             step.kind + arrivals,
-            escape(says),
+            escape(fields),
             escape(_changes(step)),
         )
     return made

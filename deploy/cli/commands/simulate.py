@@ -20,7 +20,7 @@ from schemas.errors import Failure
 from schemas.parsing.times import parse_iso
 from schemas.settings.config import load
 
-# When a run ends on the providers' clocks unless --now says otherwise: fixed, so that a seed alone makes the bytes.
+# The default of --now, the end of a run on the providers' clocks: fixed, so that the seed alone determines the bytes.
 _END = "2026-11-20T12:00:00Z"
 # One second of the run is an hour of the providers: ten days, over which messages live, in four minutes.
 _SPEED = 3600.0
@@ -35,6 +35,7 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
         if found is None or not float(found[1]):
             self.fail(f"{value} is no duration such as 90s, 10m or 2h", param, ctx)
@@ -47,6 +48,7 @@ class SkewType(click.ParamType):
     name = "skew"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Skew:
+        """The skew."""
         found = re.fullmatch(r"([^=]+)=([+-]?\d+)(?:@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?))?", str(value))
         if found is None:
             self.fail(f"{value} is no skew such as demo-meta=+3600 or demo-meta=-60@120-180", param, ctx)
@@ -170,7 +172,7 @@ def _end(stats: Stats, truth: Path | None) -> None:
     if stats.late:
         click.echo(f"{stats.late:,} requests were late: so much was without an answer that memory was full")
     if truth is not None:
-        click.echo(f"The tables must say what {truth} says: ackstream check --truth {truth}")
+        click.echo(f"Compare the tables with the truth: ackstream check --truth {truth}")
     if missing := stats.sent - stats.answered:
         raise Failure(
             f"{missing:,} requests were not answered 200 in time: see `make status`, or wait longer (--drain)"

@@ -1,6 +1,6 @@
-"""Completes a set of tables by what another has of bodies that no replay has read. IO: ClickHouse.
+"""Completes a set of tables with what another set has of bodies that no replay has read.
 
-Everything here leaves out what is there already, so it may be cut off anywhere and be repeated.
+Everything here skips rows that exist already, so it may be interrupted anywhere and repeated.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 _PART_ROWS: Final = 1_000_000
 _SETTINGS: Final = {"insert_deduplicate": "0"}
 
-# Called with how many statements are done, and of how many.
+# Called with how many statements are done, and with their number.
 OnStep = Callable[[int, int], None]
 
 
 def quiet(done: int, total: int) -> None:
-    """Tells nobody."""
+    """Reports nothing."""
 
 
 def note_messages(config: Config, name: str, on_step: OnStep = quiet) -> None:
-    """Notes in the shadow which messages its replayed bodies speak of."""
+    """Stores in the shadow which messages its replayed bodies are about."""
     live, shadow = config.clickhouse.database, database_of(config, name)
     with connect(config.clickhouse) as client:
         _run(client, sql.messages_of_replay(live, shadow), _parts(client, live, shadow), on_step)
 
 
 def complete(config: Config, name: str, *, everything: bool, on_step: OnStep = quiet) -> None:
-    """Gives the shadow what the live tables have of other bodies: of the replay's messages, or everything."""
+    """Copies to the shadow what the live tables have of other bodies: of the replay's messages, or everything."""
     live, shadow = config.clickhouse.database, database_of(config, name)
     with connect(config.clickhouse) as client:
         work = list(_carry(live, shadow, shadow, f"{shadow}.compared" if not everything else None))
@@ -45,14 +45,14 @@ def complete(config: Config, name: str, *, everything: bool, on_step: OnStep = q
 
 
 def bring_back(config: Config, name: str, on_step: OnStep = quiet) -> None:
-    """After an exchange: gives the live tables what reached those that they took the place of too late."""
+    """After an exchange: copies to the live tables what was written to the previous ones too late."""
     live, shadow = config.clickhouse.database, database_of(config, name)
     with connect(config.clickhouse) as client:
         _run(client, _carry(shadow, live, shadow, None), _parts(client, live, shadow), on_step)
 
 
 def make_rest(config: Config, name: str) -> None:
-    """Makes the shadow's copy and rollups, as the analytics process does it for the live tables."""
+    """Makes the shadow's copy and rollups, as the analytics process does for the live tables."""
     with connect(config_of(config, name).clickhouse) as client:
         copy.catch_up(client)
         rollups.catch_up(client)

@@ -1,4 +1,4 @@
-"""The database of a shadow: how it is called, what is in it, how it is made and removed. IO: ClickHouse."""
+"""The database of a shadow: its name, its tables, how it is created and removed."""
 
 import re
 from typing import TYPE_CHECKING, Final
@@ -15,39 +15,38 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
 
-# Tables that are not made of events, and so stay where they are: what has been applied, what was measured, what the
-# settings say, what checks found.
+# Tables that are not made from events and are not swapped: applied migrations, measurements, settings, checks.
 KEPT: Final = frozenset({"schema_migrations", SAMPLES, "sample_slot_log", RATE_LOG, RATE_STEP_LOG, "ledger_log"})
 
-# What a shadow has besides the live set's tables.
+# Tables of a shadow in addition to those of the live set.
 _OWN: Final = {
-    # The bodies that the replay has read; whatever else the live tables hold is none of its business.
+    # The bodies that the replay has read; other rows of the live tables are not compared.
     REPLAYED: "(request_id String) ENGINE = ReplacingMergeTree ORDER BY request_id",
-    # The messages that these bodies speak of, by this version or by the one that filled the live tables.
+    # The messages of these bodies, as parsed by this version or by the one that filled the live tables.
     "compared": "(source LowCardinality(String), message_id String) "
     "ENGINE = ReplacingMergeTree ORDER BY (message_id, source)",
-    # Units of which the last comparison found that they differ: their columns before and after, none = no such unit.
+    # Units that differed in the last comparison: their columns before and after, empty = no such unit.
     "different_units": "(source LowCardinality(String), message_id String, participant String, "
     "before Array(String), after Array(String)) ENGINE = MergeTree ORDER BY (source, message_id, participant)",
-    # How many events it found to differ, by what they are.
+    # How many events differed, by source and kind.
     "different_events": "(source LowCardinality(String), change LowCardinality(String), kind LowCardinality(String), "
     "word String, events UInt64) ENGINE = MergeTree ORDER BY (source, change, kind)",
 }
 
 
 def database_of(config: Config, name: str) -> str:
-    """What the shadow's database is called. Pure."""
+    """The name of the shadow's database."""
     return f"{config.clickhouse.database}_{name}"
 
 
 def config_of(config: Config, name: str) -> Config:
-    """The settings with the shadow's database as the database. Pure."""
+    """The settings with the shadow's database as the database."""
     clickhouse = config.clickhouse.model_copy(update={"database": database_of(config, name)})
     return config.model_copy(update={"clickhouse": clickhouse})
 
 
 def names(config: Config) -> list[str]:
-    """The shadows that there are."""
+    """The existing shadows."""
     prefix = database_of(config, "")
     with connect(config.clickhouse) as client:
         found = client.query(
@@ -58,7 +57,7 @@ def names(config: Config) -> list[str]:
 
 
 def make(config: Config, name: str) -> None:
-    """Makes the shadow's tables, or those that it lacks. Raises Failure for a database that is something else."""
+    """Creates the shadow's missing tables. Raises Failure when its database exists and is no shadow."""
     database = database_of(config, name)
     with connect(config.clickhouse) as client:
         if name not in names(config) and client.command(
@@ -66,13 +65,13 @@ def make(config: Config, name: str) -> None:
         ):
             raise Failure(f"ClickHouse has a database {database} that is no shadow: choose another name")
         client.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        for table, columns in _OWN.items():  # first, so that a shadow is known as one from the beginning
+        for table, columns in _OWN.items():  # first, because they identify a shadow
             client.command(f"CREATE TABLE IF NOT EXISTS `{database}`.`{table}` {columns}")
     update(config, name)
 
 
 def update(config: Config, name: str) -> None:
-    """Applies the migrations that the shadow has not had. Raises Failure."""
+    """Applies the shadow's pending migrations. Raises Failure."""
     try:
         migrate(config_of(config, name))
     except MigrationError as error:
@@ -80,7 +79,7 @@ def update(config: Config, name: str) -> None:
 
 
 def drop(config: Config, name: str) -> bool:
-    """Removes the shadow; whether there was one. Anything else of that name is left alone."""
+    """Removes the shadow; whether there was one. Another database of that name is not touched."""
     if name not in names(config):
         return False
     with connect(config.clickhouse) as client:
@@ -89,7 +88,7 @@ def drop(config: Config, name: str) -> bool:
 
 
 def tables(client: "Client", database: str) -> dict[str, str]:
-    """UUID by name of the tables that hold what was made of events."""
+    """The UUIDs, by name, of the tables that are made from events."""
     found = client.query(
         "SELECT name, toString(uuid) FROM system.tables "
         "WHERE database = {database:String} AND engine LIKE '%MergeTree' AND name NOT LIKE '.inner%'",

@@ -1,9 +1,9 @@
-# ruff: noqa: S608  (what is put in by text are names of databases, checked to be identifiers, and text of this module)
-"""What would change if a shadow took the live tables' place, and why. IO: ClickHouse.
+# ruff: noqa: S608  (only names of databases, which are checked to be identifiers, and texts of this module are inserted)
+"""What would change if a shadow took the place of the live tables, and why.
 
-Compared are the messages that the replay's bodies speak of. Whatever else the live tables know of them, or have got
-since, the shadow is given first; messages that get events during the comparison are left out and counted. So what
-differs, differs because a body is understood in another way now.
+The messages of the replay's bodies are compared. First the shadow gets what else the live tables have of them, or have
+got since; messages with events during the comparison are left out and counted. So every difference is due to a body
+that is parsed in another way now.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.lifecycle import FACTS
+from schemas.parsing.json_types import JsonObject
 from schemas.settings.config import Config
 from streams.analytics.copy_sql import STATE
 from streams.replay.shadow import statements as sql
@@ -56,7 +57,7 @@ class UnitSample:
 
 @dataclass(slots=True, frozen=True)
 class ShadowDiff:
-    """The result. Lists hold the largest differences first; dead letters are (source, reason, before, after)."""
+    """The result of a comparison, largest differences first; dead letters are (source, reason, before, after)."""
 
     messages_compared: int
     messages_not_covered: int
@@ -73,12 +74,13 @@ class ShadowDiff:
         """Whether no number would change."""
         return not (any(self.units.values()) or self.events or self.dead_letters)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
+        """What `ackstream diff --json` prints."""
         return {"different": not self.is_empty, **asdict(self)}
 
 
 def difference(config: Config, name: str, samples: int, on_step: OnStep = quiet) -> ShadowDiff:
-    """Compares. Raises what the client raises."""
+    """Compares the shadow with the live tables. Raises ClickHouseError."""
     live, shadow = config.clickhouse.database, database_of(config, name)
     with connect(config.clickhouse) as client:
         settled = int(client.query(STATE).named_results().__next__()["settled_before"])
@@ -95,7 +97,7 @@ def difference(config: Config, name: str, samples: int, on_step: OnStep = quiet)
             columns=_columns(client, shadow),
             rates=_rates(client, live, shadow),
             events=_rows(client, _EVENTS.format(shadow=shadow)),
-            dead_letters=_rows(client, _LETTERS.format(live=live, shadow=shadow)),
+            dead_letters=_rows(client, _DEAD_LETTERS.format(live=live, shadow=shadow)),
             samples=_samples(client, shadow, samples),
         )
 
@@ -106,7 +108,7 @@ _EVENTS: Final = """
 SELECT source, change, kind, word, sum(events) AS n FROM {shadow}.different_events
 GROUP BY source, change, kind, word ORDER BY n DESC, source, change, kind, word"""
 
-_LETTERS: Final = """
+_DEAD_LETTERS: Final = """
 SELECT source, reason, countIf(side = 0) AS before, countIf(side = 1) AS after
 FROM
 (
@@ -191,7 +193,7 @@ WHERE {fact["counted"]} = '1'
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 1, 2, 3, 4, 5, 6"""
     ).result_rows
-    stands = {
+    current = {
         tuple(row[:6]): tuple(map(int, row[6:]))
         for row in client.query(
             f"""SELECT source, toString(cohort_day), template, campaign, category, toString(is_group), sent, delivered,
@@ -204,7 +206,7 @@ ORDER BY 1, 2, 3, 4, 5, 6"""
     for row in changes:
         key, change = tuple(row[:6]), tuple(map(int, row[6:]))
         if any(change):
-            was = stands.get(key, (0, 0, 0, 0))
+            was = current.get(key, (0, 0, 0, 0))
             after = tuple(old + new for old, new in zip(was, change, strict=True))
             source, day, template, campaign, category, is_group = key
             made.append(RateChange(source, day, template, campaign, category, is_group == "1", was, after))
@@ -234,7 +236,7 @@ def _sample(source: str, message_id: str, participant: str, before: Sequence[str
 
 
 def shown(column: str, value: str) -> str:
-    """A value without the middle of a person's id, and without runs of digits that may be a phone. Pure."""
+    """A value without the middle of a person's id, and without runs of digits that may be a phone number."""
     if column in _PEOPLE and value:
         return "…" if len(value) < 9 else f"{value[:3]}…{value[-3:]}"
     if column.endswith("_at"):

@@ -1,8 +1,8 @@
-# ruff: noqa: S608  (what is put in by text are names of databases, checked to be identifiers, and text of this module)
-"""The SQL that completes a shadow and that compares it with the live tables. Pure.
+# ruff: noqa: S608  (only names of databases, which are checked to be identifiers, and texts of this module are inserted)
+"""The SQL that completes a shadow and that compares it with the live tables.
 
-`live` and `shadow` are names of databases. Statements work in `parts`, cut by a hash, so that no set outgrows memory.
-A body counts as covered when the replay has read it (`replayed`). Bound: `part`, `parts` UInt64; of slices `first`,
+`live` and `shadow` are names of databases. Statements run on `parts`, divided by a hash, so that sets fit into memory.
+A body is covered when the replay has read it (`replayed`). Parameters: `part`, `parts` UInt64; of slices `first`,
 `end` String (end '' = no end); `settled` Int64, nanoseconds.
 """
 
@@ -23,7 +23,7 @@ def _covered(replayed: str) -> str:
 
 
 def messages_of_replay(live: str, shadow: str) -> Iterable[str]:
-    """Notes which messages the replayed bodies speak of."""
+    """Stores which messages the replayed bodies are about."""
     yield f"""
 INSERT INTO {shadow}.compared
 SELECT DISTINCT source, message_id FROM {shadow}.lifecycle_log WHERE {_part("message_id")}"""
@@ -36,8 +36,8 @@ WHERE message_id IS NOT NULL AND {_part("request_id")} AND request_id IN {_cover
 def carry(origin: str, target: str, replayed: str, compared: str | None) -> Iterable[str]:
     """Copies to `target` what `origin` has of bodies that are not covered; of the `compared` messages, None = all.
 
-    First events. Then further deliveries of events that `target` has: of one that was delivered in two bodies, the
-    event's row names only one. What is there already is left out.
+    First the events. Then further deliveries of events that `target` has: the row of an event that was delivered in two
+    bodies names only one of them. Rows that exist already are skipped.
     """
     only = (
         ""
@@ -58,8 +58,8 @@ WHERE {_part("request_id")} AND request_id NOT IN {_covered(replayed)}
         (SELECT event_id, request_id, `index` FROM {target}.delivery_log WHERE {_part("request_id")})"""
     facts = f"(SELECT * FROM {target}.event_log FINAL WHERE event_id IN (SELECT event_id FROM ({further})))"
     joined = f"({further}) AS d INNER JOIN {facts} AS e ON d.event_id = e.event_id"
-    # Not to event_log, whose row says more. The time of storing is not known here: the latest that counts, so that the
-    # row of delivery_time_log that knows it wins.
+    # Not to event_log, whose row is more complete. The time of storing is unknown here: the latest valid time is used,
+    # so that the row of delivery_time_log with the real one wins.
     yield f"""
 INSERT INTO {target}.event_feed
 SELECT e.* REPLACE (
@@ -78,19 +78,19 @@ SELECT source, request_id, `index`, event_id, received_at FROM ({further})
 WHERE event_id IN (SELECT event_id FROM {facts})"""
 
 
-def carry_dead_letters(origin: str, target: str, replayed: str, letters: str) -> Iterable[str]:
-    """The same of dead letters, those that a later try has resolved included."""
+def carry_dead_letters(origin: str, target: str, replayed: str, table: str) -> Iterable[str]:
+    """The same for dead letters, including those that a retry has resolved."""
     place = "raw.topic, raw.partition, raw.offset, raw.index"
     yield f"""
-INSERT INTO {target}.{letters}
-SELECT * FROM {origin}.{letters}
+INSERT INTO {target}.{table}
+SELECT * FROM {origin}.{table}
 WHERE {_part("request_id")} AND request_id NOT IN {_covered(replayed)}
     AND ({place}, dead_offset) NOT IN
-        (SELECT {place}, dead_offset FROM {target}.{letters} WHERE {_part("request_id")})"""
+        (SELECT {place}, dead_offset FROM {target}.{table} WHERE {_part("request_id")})"""
 
 
 def carry_times(origin: str, target: str) -> Iterable[str]:
-    """When each delivery was first stored: the target took it in later, and the promptest row of a delivery wins."""
+    """Copies when each delivery was first stored: the target stored it later, and the promptest row wins."""
     key = "source, received_at, event_id, delivery"
     yield f"""
 INSERT INTO {target}.delivery_time_log
@@ -100,11 +100,11 @@ WHERE {_part("event_id")} AND ({key}) IN (SELECT {key} FROM {target}.delivery_ti
         (SELECT {key}, promptness FROM {target}.delivery_time_log WHERE {_part("event_id")})"""
 
 
-# What tells kinds of events apart when they are counted.
+# The word that distinguishes events of one kind when they are counted.
 _WORD: Final = """multiIf(
     kind = 'status', if(status = 'unknown', concat('unknown ', ifNull(raw_status, '')), toString(ifNull(status, ''))),
     kind = 'system', toString(ifNull(event, '')), toString(ifNull(type, '')))"""
-# Where an event's row came from, and when, is no difference.
+# The origin and the time of an event's row are no differences.
 _NOT_CONTENT: Final = "event_id, request_id, received_at, raw, stored_at"
 
 SLICE_END: Final = """
@@ -114,7 +114,7 @@ _SLICE: Final = "message_id >= {first:String} AND ({end:String} = '' OR message_
 
 
 def _changing(live: str) -> str:
-    """Messages of which events came while the comparison was being made."""
+    """Messages with events that arrived during the comparison."""
     return f"(SELECT message_id FROM {live}.touched_log WHERE toUnixTimestamp64Nano(ts) > {{settled:Int64}})"
 
 
@@ -123,7 +123,7 @@ def _both(live: str, shadow: str, of: Callable[[str, int], str]) -> str:
 
 
 def compare_units(live: str, shadow: str) -> str:
-    """Notes the units of a slice that differ."""
+    """Stores the units of a slice that differ."""
     row = ", ".join(f"ifNull(toString({column}), '')" for column in FACTS)
 
     def of(database: str, side: int) -> str:
@@ -171,7 +171,7 @@ GROUP BY of_source, change, of_kind, of_word"""
 
 
 def compare_events(live: str, shadow: str) -> str:
-    """Counts the events of a slice's messages that differ."""
+    """Counts the differing events of the messages of a slice."""
     where = (
         f"{_SLICE} AND (source, message_id) IN (SELECT source, message_id FROM {shadow}.compared WHERE {_SLICE}) "
         f"AND message_id NOT IN {_changing(live)}"
@@ -180,7 +180,7 @@ def compare_events(live: str, shadow: str) -> str:
 
 
 def compare_other_events(live: str, shadow: str) -> str:
-    """The same of the events that belong to no message: the bodies' own, and those that only the shadow has."""
+    """The same for events without a message: those of the bodies, and those that only the shadow has."""
     mine = f"event_id IN (SELECT event_id FROM {shadow}.event_log WHERE message_id IS NULL)"
     covered = f"request_id IN (SELECT request_id FROM {shadow}.replayed)"
     live_rows = f"message_id IS NULL AND ({mine} OR {covered})"

@@ -1,13 +1,13 @@
-"""Puts a shadow's tables in the place of the live ones. IO: Kafka, ClickHouse, the state file.
+"""Puts a shadow's tables in the place of the live ones.
 
-What a reader sees: each table changes at once (EXCHANGE TABLES), all of them within milliseconds, and every view of
-the live set reads from either one set or the other, for each reads from one table, or, of the messages touched within
-the last second, from the truth. What workers load meanwhile is brought back by reading Kafka from before the exchange
-once more. Until then, seconds, the newest events are missing.
+What readers see: each table changes at once (EXCHANGE TABLES), all of them within milliseconds. Every view of the live
+set reads from one set or the other, because it reads from one table, or from the lifecycle for messages that changed
+within the last second. What workers load meanwhile is restored by reading Kafka again from before the exchange; until
+then, for seconds, the newest events are missing.
 
-A process may die anywhere: the next call finds out from the state file and the tables' UUIDs what has been done. The
-one thing that must not go on during the exchange are the copy and the rollups, which read from some tables and write
-to others: so it is done while this process holds the lease of the analytics processes.
+The process may die anywhere: the next call finds out from the saved state and the tables' UUIDs what has been done.
+Only the copy and the rollups, which read from some tables and write to others, must not run during the exchange: so
+this process holds the lease of the analytics processes meanwhile.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from streams.runtime.progress import Progress
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-# Kafka divides the group's partitions in the order of the members' names, which begin with these words: the first one
-# gets the lease.
+# Kafka assigns the group's partitions in the order of the members' names, which begin with the client id: the first
+# one gets the lease.
 _FIRST: Final = "0-ackstream-swap"
 _LEASE_SECONDS: Final = 90.0
-# Of an INSERT that was running during the exchange.
+# The longest wait for an INSERT that was running during the exchange.
 _INSERT_SECONDS: Final = 120.0
-# What has come during a round is the next one's; after one as short as this the rest is left to the last reading.
+# Each round reads what arrived during the one before; a round of at most this many records is the last one.
 _SHORT_ROUND: Final = 2_000
 _MOST_ROUNDS: Final = 10
 
@@ -60,20 +60,20 @@ async def swap(config: Config, state: SavedReplay, progress: Progress) -> AsyncG
     if state.step == SWAPPING:
         _go_back_if_untouched(config, state)
     if state.step == READY:
-        on_step("reading what has come since")
+        on_step("reading the records since the replay")
         await _catch_up(config, state)
         yield "caught up"
-        on_step("waiting for the load workers")  # what they take later may be of parsers that are older than these
+        on_step("waiting for the load workers")  # so that nothing of older parsers is loaded later
         await wait_until_loaded(config, progress)
         on_step("completing the shadow")
         await asyncio.to_thread(_complete, config, state.into)
         yield "complete"
     if state.step in (READY, SWAPPING):
-        on_step("waiting for the analytics process to rest")
+        on_step("waiting for the lease of the analytics process")
         async with _lease(config) as leader:
             async for step in _exchange(config, state, leader, on_step):
                 yield step
-    on_step("bringing back what came meanwhile")
+    on_step("restoring what was loaded meanwhile")
     await _finish(config, state)
     state.step = SWAPPED
     save(config, state)
@@ -84,7 +84,7 @@ async def swap(config: Config, state: SavedReplay, progress: Progress) -> AsyncG
 async def _exchange(
     config: Config, state: SavedReplay, leader: Leader, on_step: Callable[[str], None]
 ) -> AsyncGenerator[str, None]:
-    """The exchange itself, with as little as possible missing from the shadow."""
+    """Exchanges the tables, after a last catch-up of the shadow."""
     live, shadow = config.clickhouse.database, database_of(config, state.into)
     mixed = state.step == SWAPPING
     if state.step == READY:
@@ -94,7 +94,7 @@ async def _exchange(
             ours, theirs = tables(client, live), tables(client, shadow)
         if ours.keys() != theirs.keys():
             different = ", ".join(sorted(ours.keys() ^ theirs.keys()))
-            raise Failure(f"the live tables and the shadow's are not the same ({different}): begin the shadow anew")
+            raise Failure(f"the live and the shadow's tables are not the same ({different}): --restart the shadow")
         state.tables = {name: [ours[name], theirs[name]] for name in ours}
         state.step = SWAPPING
         save(config, state)
@@ -106,15 +106,15 @@ async def _exchange(
         if left := _not_exchanged(client, config, state):
             client.command("EXCHANGE TABLES " + ", ".join(f"`{live}`.`{one}` AND `{shadow}`.`{one}`" for one in left))
         yield "exchanged"
-        if mixed:  # between two processes the copy and the rollups may have been made from tables of both sets
-            await asyncio.to_thread(_make_anew, client)
+        if mixed:  # after a crash in between, the copy and the rollups may have been made from both sets
+            await asyncio.to_thread(_rebuild, client)
     state.step = EXCHANGED
     save(config, state)
     yield "noted"
 
 
 async def _finish(config: Config, state: SavedReplay) -> None:
-    """Gives the live tables what went to those before: read from Kafka, and what Kafka does not have, copied."""
+    """Restores in the live tables what went to the previous ones: from Kafka, and what Kafka lacks by copying."""
     with connect(config.clickhouse) as client:
         await _inserts_end(client)
     await _read(config, config, state, await ends(config, state.selection.topics))
@@ -122,7 +122,7 @@ async def _finish(config: Config, state: SavedReplay) -> None:
 
 
 async def _catch_up(config: Config, state: SavedReplay) -> None:
-    """Reads into the shadow what has come since it was made, in rounds that get shorter."""
+    """Reads into the shadow what has arrived since it was made, in rounds that get shorter."""
     for _ in range(_MOST_ROUNDS):
         until = await ends(config, state.selection.topics)
         read = await _read(config, config_of(config, state.into), state, until)
@@ -133,7 +133,7 @@ async def _catch_up(config: Config, state: SavedReplay) -> None:
 
 
 async def _read(config: Config, target: Config, state: SavedReplay, until: dict[str, int]) -> int:
-    """Reads all that came after the positions of the state into the target's tables; how many records that were."""
+    """Reads all records after the positions of the state into the target's tables; returns how many."""
     begin = {place: min(state.run.ends_at_start.get(place, 0), end) for place, end in until.items()}
     run = Run(begin, until, until, has_positions=True, total=sum(until[place] - begin[place] for place in until))
     async with ToTables(target, f"{database_of(config, state.into)}.{REPLAYED}") as sink:
@@ -148,7 +148,7 @@ def _complete(config: Config, name: str) -> None:
 
 
 def _go_back_if_untouched(config: Config, state: SavedReplay) -> None:
-    """A process died before the first table was exchanged, who knows when: the shadow has to catch up again."""
+    """If no table was exchanged before an earlier process died, the shadow has to catch up again."""
     with connect(config.clickhouse) as client:
         if len(_not_exchanged(client, config, state)) == len(state.tables):
             state.step = READY
@@ -156,26 +156,26 @@ def _go_back_if_untouched(config: Config, state: SavedReplay) -> None:
 
 
 def _not_exchanged(client: "Client", config: Config, state: SavedReplay) -> list[str]:
-    """Tables that are still where they were. event_log is the last.
+    """The tables that are not exchanged yet; event_log is the last.
 
-    A worker's INSERT opens it first and then the tables behind it: so if it meets the exchange in the middle, its
-    events stay in the old event_log, where they are looked for afterwards.
+    A worker's INSERT opens it first and then the tables behind it. So if the exchange happens in the middle of one, its
+    events stay in the previous event_log, from which they are restored afterwards.
     """
     now = tables(client, config.clickhouse.database)
     for name, (ours, theirs) in state.tables.items():
         if now.get(name) not in (ours, theirs):
-            raise Failure(f"the table {name} was made anew since the swap began: it cannot be finished")
+            raise Failure(f"the table {name} was created again since the swap began: the swap cannot be finished")
     left = [name for name, (ours, _) in state.tables.items() if now[name] == ours]
     return sorted(left, key=lambda name: (name == EVENT_LOG, name))
 
 
-def _make_anew(client: "Client") -> None:
+def _rebuild(client: "Client") -> None:
     client.command("TRUNCATE TABLE rebuilt_log")
     copy.rebuild(client)
 
 
 async def _inserts_end(client: "Client") -> None:
-    """Waits until every INSERT that may have begun before the exchange has ended."""
+    """Waits until every INSERT that may have begun before the exchange has ended. Raises Failure after a while."""
     began = time.monotonic()
 
     async def ended() -> bool:
@@ -192,7 +192,7 @@ async def _inserts_end(client: "Client") -> None:
 
 @asynccontextmanager
 async def _lease(config: Config) -> AsyncIterator[Leader]:
-    """Holds the lease of the analytics processes: none of them works meanwhile."""
+    """Holds the lease of the analytics processes: none of them is active meanwhile."""
     held = asyncio.Event()
 
     async def hold() -> None:
@@ -206,7 +206,7 @@ async def _lease(config: Config) -> AsyncIterator[Leader]:
     try:
         await asyncio.wait([running, waiting], timeout=_LEASE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not held.is_set():
-            raise Failure("the analytics process does not rest: see `make status`, and run the same command again")
+            raise Failure("the analytics process keeps its lease: see `make status`, then run this command again")
         yield leader
     finally:
         for task in (running, waiting):
