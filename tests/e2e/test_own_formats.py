@@ -64,7 +64,7 @@ def test_bodies_of_own_formats_reach_the_tables_and_are_parsed_again_after_a_cha
     text = settings.read_text()
     start = text.rindex("rules = ")
     settings.write_text(text[:start] + LATER_RULE + "\n")
-    assert "1 understood now" in own.run("dead", "retry", "--all").stdout
+    assert "1 parsed now" in own.run("dead", "retry", "--all").stdout
     own.wait_until_loaded()
     assert found(own) == [*parsed, ("mapped", "status", "M-2")]
     assert own.query("SELECT count() AS n FROM dead_letters") == [{"n": 0}]

@@ -78,10 +78,10 @@ def test_a_message_recorded_in_several_ways_is_one_message(stack: Stack, tmp_pat
 
 
 def retry_after_the_source_was_added(stack: Stack, ids: dict[str, str]) -> None:
-    assert "tried 2: 0 understood now, 2 still dead" in stack.run("dead", "retry", "--all").stdout
+    assert "tried 2: 0 parsed now, 2 still dead" in stack.run("dead", "retry", "--all").stdout
     settings = stack.folder / "ackstream.toml"
     settings.write_text(settings.read_text() + '\n[sources.desk]\nprovider = "twilio"\n')
-    assert "tried 1: 1 understood now" in stack.run("dead", "retry", ids["unknown_source"]).stdout
+    assert "tried 1: 1 parsed now" in stack.run("dead", "retry", ids["unknown_source"]).stdout
     stack.wait_until_loaded()
     assert [row["message_id"] for row in messages(stack) if row["source"] == "desk"] == ["wamid.E"]
     assert stack.query("SELECT count() AS n FROM dead_letters") == [{"n": 1}]
