@@ -78,14 +78,14 @@ def change(stack: Stack, statement: str) -> None:
     stack.client.command(statement + more)
 
 
-def test_where_all_is_right_the_residual_is_0_and_the_ledger_says_so(stack: Stack) -> None:
+def test_correct_tables_have_residual_0_and_a_complete_ledger(stack: Stack) -> None:
     done = stack.run("check", "--wait", "--json")
-    told = json.loads(done.stdout)
-    assert (told["residual"], told["named"], told["notes"]) == (0, [], [])
-    total = told["total"]
+    result = json.loads(done.stdout)
+    assert (result["residual"], result["named"], result["notes"]) == (0, [], [])
+    total = result["total"]
     assert (total["stored"], total["understood"], total["dead_bodies"], total["dead"]) == (32, 30, 2, 2)
     assert (total["split"], total["loaded"], total["events"], total["duplicates"]) == (48, 48, 36, 12)
-    assert (total["joined"], total["orphan"], told["units"]) == (24, 0, 12)
+    assert (total["joined"], total["orphan"], result["units"]) == (24, 0, 12)
     (row,) = stack.query("SELECT sum(ledger.loaded) AS loaded, sum(ledger.residual) AS residual FROM ledger")
     assert row == {"loaded": 48, "residual": 0}
     assert kinds(look(stack, fast=True)) == {}
@@ -94,7 +94,7 @@ def test_where_all_is_right_the_residual_is_0_and_the_ledger_says_so(stack: Stac
     }
 
 
-def test_what_is_lost_is_named_and_comes_back_by_a_replay(stack: Stack) -> None:
+def test_lost_rows_are_named_and_restored_by_a_replay(stack: Stack) -> None:
     chosen = "SELECT event_id FROM event_log WHERE message_id = '{}' AND kind = 'sent'"
     change(stack, f"ALTER TABLE delivery_log DELETE WHERE event_id IN ({chosen.format('wamid.0001')})")
     change(stack, "ALTER TABLE event_log DELETE WHERE message_id = 'wamid.0003' AND kind = 'sent'")
@@ -102,23 +102,23 @@ def test_what_is_lost_is_named_and_comes_back_by_a_replay(stack: Stack) -> None:
     change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'invalid_json'")
     done = stack.run("check", "--json", check=False)
     assert done.returncode == 1
-    told = json.loads(done.stdout)
-    found = {kind: count for kind, count in told["residuals"].items() if count}
+    result = json.loads(done.stdout)
+    found = {kind: count for kind, count in result["residuals"].items() if count}
     # wamid.0005 was read: three statuses and a sent record of which its unit knows nothing.
     assert found == {"lost": 1, "event_extra": 1, "event_lost": 1, "unit_lost": 4, "dead_lost": 1, "published": 1}
-    (lost,) = [one for one in told["named"] if one["kind"] == "lost"]
+    (lost,) = [one for one in result["named"] if one["kind"] == "lost"]
     assert lost["source"] == "meta"
-    assert told["ledger"]
+    assert result["ledger"]
     (row,) = stack.query(
         "SELECT sum(ledger.residual) AS residual, toString(groupArray(ledger.kinds)) AS kinds FROM ledger"
     )
-    assert row["residual"] == told["residual"]
+    assert row["residual"] == result["residual"]
     assert "event_extra 1, event_lost 1, lost 1" in row["kinds"]
     stack.run("replay", "--from", "beginning")
     assert kinds(look(stack)) == {}
 
 
-def test_a_lost_body_is_found_without_reading_it(stack: Stack) -> None:
+def test_a_fast_check_finds_a_lost_body(stack: Stack) -> None:
     change(stack, "ALTER TABLE dead_letter_log DELETE WHERE reason = 'invalid_json'")
     report = look(stack, fast=True)
     assert kinds(report) == {"body_lost": 1}
@@ -127,7 +127,7 @@ def test_a_lost_body_is_found_without_reading_it(stack: Stack) -> None:
     assert kinds(look(stack, fast=True)) == {}
 
 
-def test_what_was_added_or_changed_is_named(stack: Stack) -> None:
+def test_added_and_changed_rows_are_named(stack: Stack) -> None:
     one = "FROM delivery_log WHERE event_id IN (SELECT event_id FROM event_log WHERE kind = 'sent') ORDER BY request_id"
     change(stack, f"INSERT INTO delivery_log SELECT source, 'strange', 0, event_id, received_at {one} LIMIT 1")
     other = "toUUID('00000000-0000-4000-8000-000000000001')"
@@ -216,7 +216,7 @@ def test_sent_records_of_the_topic_are_compared_too(stack: Stack) -> None:
     assert kinds(look(stack)) == {}
 
 
-def test_what_is_on_its_way_is_no_residual_and_can_be_waited_for(stack: Stack) -> None:
+def test_unprocessed_records_are_no_residual_and_can_be_waited_for(stack: Stack) -> None:
     stack.kill("load", signal.SIGTERM)
     body, headers = signed([status("wamid.late", "sent", 1)])
     assert stack.post("/webhooks/meta", body, headers)[0] == 200
@@ -228,7 +228,7 @@ def test_what_is_on_its_way_is_no_residual_and_can_be_waited_for(stack: Stack) -
     assert (kinds(report), report.in_transit.total) == ({}, 0)
 
 
-async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_retry(
+async def test_a_dead_letter_that_can_be_parsed_now_is_no_loss_before_and_after_its_retry(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def looked() -> Report:
@@ -250,7 +250,7 @@ async def test_a_letter_that_is_understood_now_is_no_loss_before_and_after_its_r
     assert again.findings.notes == ["1 elements are stored as events that this version cannot parse"]
 
 
-def test_what_retention_has_deleted_is_said_and_not_compared(stack: Stack) -> None:
+def test_bodies_deleted_by_retention_are_noted_and_not_compared(stack: Stack) -> None:
     async def delete() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=stack.broker.bootstrap)
         await admin.start()
@@ -271,7 +271,7 @@ def test_what_retention_has_deleted_is_said_and_not_compared(stack: Stack) -> No
     assert report.window.from_ms is not None
 
 
-def test_a_check_that_cannot_look_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_check_without_services_has_exit_code_2_and_one_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:
     nothing = Stack(tmp_path_factory.mktemp("nothing"))
     done = nothing.run("check", check=False)
     assert done.returncode == 2
