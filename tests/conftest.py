@@ -21,7 +21,7 @@ settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 # a broker, an engine, a browser or a process of the product. Other tests that start something carry the marker in
 # their file.
 SERVICE_FIXTURES = {"bare_kafka", "clickhouse", "engine", "kafka", "server", "stack", "start", "tables", "watched"}
-SERVICE_CLASSES = {"Broker", "Browser", "Edge", "Engine", "Installation", "Server", "Site", "Stack", "StartEdge"}
+SERVICE_CLASSES = {"Broker", "Browser", "EdgeProcess", "Engine", "Installation", "Server", "Site", "Stack", "StartEdge"}
 # The longest files, in this order: xdist hands out whole files, and one begun last leaves the other processes idle.
 LONGEST_FIRST = ("e2e", "simulator", "analytics", "reconcile", "local", "page")
 

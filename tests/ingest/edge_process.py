@@ -149,26 +149,28 @@ class RawTopic:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._from: dict[TopicPartition, int] = dict.fromkeys(partitions(), 0)
+        self._next: dict[TopicPartition, int] = dict.fromkeys(partitions(), 0)
+        self._found: list[ConsumerRecord] = []
 
     async def mark(self) -> "RawTopic":
         """From now on only later records count."""
-        self._from = await self._with_consumer(lambda consumer: consumer.end_offsets(partitions()))
+        self._next = await self._with_consumer(lambda consumer: consumer.end_offsets(partitions()))
+        self._found = []
         return self
 
     async def records(self) -> list[ConsumerRecord]:
-        """Everything since the mark."""
-        return await self._with_consumer(self._read)
+        """Everything since the mark; a second call reads only what came since the first."""
+        await self._with_consumer(self._read)
+        return list(self._found)
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
         ends = await consumer.end_offsets(partitions())
-        found: list[ConsumerRecord] = []
-        for partition, offset in self._from.items():
+        for partition, offset in self._next.items():
             consumer.seek(partition, offset)
         while [partition for partition in ends if await consumer.position(partition) < ends[partition]]:
             batch = await consumer.getmany(timeout_ms=200)
-            found += [record for records in batch.values() for record in records]
-        return found
+            self._found += [record for records in batch.values() for record in records]
+            self._next = {partition: await consumer.position(partition) for partition in ends}
 
     async def _with_consumer(self, work: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
         consumer = AIOKafkaConsumer(

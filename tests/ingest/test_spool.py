@@ -49,14 +49,20 @@ def by_id(records: list[ConsumerRecord]) -> dict[str, bytes]:
 
 
 async def drained(raw: RawTopic, wanted: dict[str, bytes]) -> list[ConsumerRecord]:
-    """The records of wa.raw, as soon as all of `wanted` are among them."""
+    """The records of wa.raw, as soon as all of `wanted` are among them.
 
-    async def all_there() -> list[ConsumerRecord] | None:
-        records = await raw.records()
-        return records if wanted.items() <= by_id(records).items() else None
+    Fails when no record came for WAIT_SECONDS: how long all of them take depends on the disk.
+    """
+    records = await raw.records()
+    while not wanted.items() <= by_id(records).items():
+        before = len(records)
 
-    found: list[ConsumerRecord] = await until("everything answered is in Kafka", all_there)
-    return found
+        async def more(known: int = before) -> list[ConsumerRecord] | None:
+            found = await raw.records()
+            return found if len(found) > known else None
+
+        records = await until("everything answered is in Kafka", more)
+    return records
 
 
 async def test_no_body_is_refused_or_lost_while_the_broker_is_stopped(
