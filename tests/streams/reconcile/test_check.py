@@ -35,7 +35,7 @@ INSERT INTO dead_letter_log (source, provider, received_at, request_id, raw, rea
 SELECT 'meta', 'meta', received_at, 'r',
     tuple('wa.raw', toInt32({partition}), toInt64({offset}), toInt32(0)), 'bad_element'
 FROM event_log LIMIT 1"""
-UNKNOWN_SHAPE = b'{"v": 9, "said": "hello", "id": "m9"}'
+UNKNOWN_SHAPE = b'{"v": 9, "words": "hello", "id": "m9"}'
 
 
 @pytest.fixture(scope="module")
