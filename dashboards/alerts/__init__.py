@@ -1,5 +1,5 @@
-"""Alert rules, judged by the page's process itself and shipped to Grafana as well.
+"""Alert rules. The page's process evaluates them; the same rules are shipped to Grafana.
 
-`rule` says what a rule is and `rules` lists them; `evaluate`, `groups` and `message` decide (pure); `store`, `judge`,
-`notify` and `runner` do.
+`rule` defines what a rule is, `rules` lists all of them. `transitions`, `notifications`, `evaluator` and `message` make
+the decisions without any input or output. `rule_queries`, `state_file`, `notify` and `runner` do the input and output.
 """

@@ -1,6 +1,6 @@
-"""Rules about messages: do they arrive, is there word of them, what do they fail of. Pure."""
+"""Rules about messages: delivery rate, missing statuses, error codes."""
 
-# ruff: noqa: S608  (no value is ever part of these texts: the moment is bound)
+# ruff: noqa: S608  (the statements contain constants only; the time is a bound parameter)
 
 from typing import Final
 
@@ -11,19 +11,21 @@ from schemas.error_codes import class_sql
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
-_DELIVERY_FELL: Final = Rule(
+_DELIVERY_RATE_FELL: Final = Rule(
     id="delivery-rate-fell",
     title="Delivery rate fell",
-    meaning="Of the messages of the last six hours fewer were delivered within an hour of sending than is usual for "
-    "this source and category (the seven days before, at the same age), by more than chance explains.",
-    remediation="Failures shows the codes since then. None: Senders, whether the number is connected and webhooks "
-    "arrive. A new campaign to old numbers looks the same: compare deliverability (Overview).",
-    sql=f"""SELECT source, category, {rule_sql.fall("arrived")} AS value,
-    arrived_recent / n_recent AS share, arrived_usual / n_usual AS usual, n_recent AS messages
-FROM {rule_sql.recent_and_usual("source, category", arrived=rule_sql.ARRIVED)}""",
+    meaning="The share of messages delivered within one hour of sending is lower in the last six hours than in the "
+    "seven days before, for the same source and category, by more than random variation explains.",
+    remediation="Check the error codes since then in Failures. If there are none, check in Senders whether the number "
+    "is connected and webhooks arrive. A new campaign to an old contact list looks the same: compare deliverability in "
+    "Overview.",
+    sql=f"""SELECT source, category, {rule_sql.decrease("delivered")} AS value,
+    delivered_recent / n_recent AS rate, delivered_usual / n_usual AS usual_rate, n_recent AS messages
+FROM {rule_sql.recent_and_usual("source, category", delivered=rule_sql.DELIVERED)}""",
     labels=("source", "category"),
-    summary="{source}, {category}: {share:.1%} of {messages:,} messages delivered within an hour, usually {usual:.1%}.",
-    above=0.03,  # three points below what chance explains: less is nobody's emergency
+    summary="{source}, {category}: {rate:.1%} of {messages:,} messages delivered within an hour, "
+    "usually {usual_rate:.1%}.",
+    above=0.03,  # three points beyond random variation: a smaller decrease is not urgent
     clear=0.0,
     for_seconds=10 * _MINUTE,
     keep_seconds=30 * _MINUTE,
@@ -33,18 +35,18 @@ FROM {rule_sql.recent_and_usual("source, category", arrived=rule_sql.ARRIVED)}""
     group=("source",),
 )
 
-_SILENT_ROSE: Final = Rule(
-    id="silent-share-rose",
-    title="Messages without a word",
-    meaning="More messages than usual for this source have neither been delivered nor failed an hour after sending. "
-    "Either their phones are off, or the provider's webhooks do not reach us.",
-    remediation="Senders: when is the last webhook, is the number connected? In the provider's console: is the webhook "
-    "address right and do its calls fail?",
-    sql=f"""SELECT source, {rule_sql.rise("silent")} AS value,
-    silent_recent / n_recent AS share, silent_usual / n_usual AS usual, n_recent AS messages
-FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT)}""",
+_WITHOUT_STATUS_ROSE: Final = Rule(
+    id="without-status-rose",
+    title="More messages without a status",
+    meaning="One hour after sending, more messages of this source than usual are neither delivered nor failed. Either "
+    "the recipients' phones are off, or the provider's webhooks do not arrive.",
+    remediation="Check in Senders when the last webhook arrived and whether the number is connected. Check in the "
+    "provider's console the webhook address and whether its calls fail.",
+    sql=f"""SELECT source, {rule_sql.increase("without_status")} AS value,
+    without_status_recent / n_recent AS rate, without_status_usual / n_usual AS usual_rate, n_recent AS messages
+FROM {rule_sql.recent_and_usual("source", without_status=rule_sql.WITHOUT_STATUS)}""",
     labels=("source",),
-    summary="{source}: {share:.1%} of {messages:,} messages without a word after an hour, usually {usual:.1%}.",
+    summary="{source}: {rate:.1%} of {messages:,} messages without a status after an hour, usually {usual_rate:.1%}.",
     above=0.05,
     clear=0.0,
     for_seconds=10 * _MINUTE,
@@ -58,14 +60,15 @@ FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT)}""",
 _IDS_DIFFER: Final = Rule(
     id="ids-do-not-match",
     title="Sent records and statuses do not match",
-    meaning="Messages without a word and statuses without a sent record rise together: what is reported as sent "
-    "carries other ids than the provider's statuses, so one message is counted as two.",
-    remediation="Report the id that the provider's answer to the send call holds (POST /sent), not one of your own.",
-    sql=f"""SELECT source, least({rule_sql.rise("silent")}, {rule_sql.rise("orphan")}) AS value,
-    silent_recent / n_recent AS share, orphan_recent / n_recent AS orphans
-FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT, orphan=rule_sql.ORPHAN)}""",
+    meaning="Messages without a status and statuses without a sent record increase together: the message ids in sent "
+    "records differ from those in the provider's statuses, so each message is counted twice.",
+    remediation="Report to POST /sent the message id that the provider returned for the send request, not an id of "
+    "your own.",
+    sql=f"""SELECT source, least({rule_sql.increase("without_status")}, {rule_sql.increase("orphan")}) AS value,
+    without_status_recent / n_recent AS rate, orphan_recent / n_recent AS orphans
+FROM {rule_sql.recent_and_usual("source", without_status=rule_sql.WITHOUT_STATUS, orphan=rule_sql.ORPHAN)}""",
     labels=("source",),
-    summary="{source}: {share:.1%} of messages without a word, {orphans:.1%} without a sent record.",
+    summary="{source}: {rate:.1%} of messages without a status, {orphans:.1%} without a sent record.",
     above=0.05,
     clear=0.0,
     for_seconds=10 * _MINUTE,
@@ -76,22 +79,22 @@ FROM {rule_sql.recent_and_usual("source", silent=rule_sql.SILENT, orphan=rule_sq
     group=("source",),
 )
 
-# Codes come from outside: as many of them as somebody likes are still few alerts.
-_MOST: Final = "ORDER BY value DESC, code LIMIT 100"
-# Failures count by the time of sending, and many codes come minutes after it.
+# Codes come from outside: the limit bounds the number of alerts.
+_FIRST_100: Final = "ORDER BY value DESC, code LIMIT 100"
+# Failures are counted by the time of sending, and many codes arrive minutes later.
 _LAST_TWO_HOURS: Final = f"slot >= {NOW} - toIntervalHour(2) AND slot <= {NOW}"
-_ACCOUNT_DANGER: Final = Rule(
-    id="account-in-danger",
-    title="The account is in danger",
-    meaning="Messages of the last two hours failed with a code that speaks of the account, not of the message: "
-    "locked, blocked for a policy, payment missing, not registered.",
-    remediation="Stop the campaign and look at the account in the provider's console now; Failures says what each "
-    "code wants.",
+_ACCOUNT_AT_RISK: Final = Rule(
+    id="account-at-risk",
+    title="Account at risk",
+    meaning="Messages of the last two hours failed with an error code about the account, not about the message: "
+    "account locked, blocked for a policy violation, payment missing, number not registered.",
+    remediation="Stop the campaign and check the account in the provider's console now. Failures shows what to do "
+    "about each code.",
     sql=f"""SELECT source, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE {_LAST_TWO_HOURS} AND failed > 0 AND {class_sql("provider", "error_code")} = 'account'
 GROUP BY source, code
-{_MOST}""",
+{_FIRST_100}""",
     labels=("source", "code"),
     summary="{source}: {value:,.0f} messages failed with code {code}.",
     above=0.0,
@@ -106,16 +109,17 @@ GROUP BY source, code
 
 _UNKNOWN_CODE: Final = Rule(
     id="unknown-error-code",
-    title="An error code that nobody knows",
-    meaning="Messages of the last 24 hours failed with a code that is not in the list: they count as failed, but "
-    "nobody has said what to do about them.",
-    remediation="Look the code up at the provider, and treat these messages accordingly; a newer version may know it.",
+    title="Unknown error code",
+    meaning="Messages of the last 24 hours failed with a code that Ackstream does not know. They count as failed, "
+    "without a class of error and without advice.",
+    remediation="Look up the code in the provider's documentation and handle these messages accordingly. A newer "
+    "version of Ackstream may know the code.",
     sql=f"""SELECT provider, {rule_sql.without_digits("error_code")} AS code, toFloat64(sum(o.failed)) AS value
 FROM outbound AS o
 WHERE slot >= {NOW} - toIntervalHour(24) AND slot <= {NOW} AND failed > 0
     AND {class_sql("provider", "error_code")} = 'unknown'
 GROUP BY provider, code
-{_MOST}""",
+{_FIRST_100}""",
     labels=("provider", "code"),
     summary="{provider}: {value:,.0f} messages failed with the unknown code {code}.",
     above=0.0,
@@ -128,4 +132,4 @@ GROUP BY provider, code
     group=("provider",),
 )
 
-RULES: Final = (_DELIVERY_FELL, _SILENT_ROSE, _IDS_DIFFER, _ACCOUNT_DANGER, _UNKNOWN_CODE)
+RULES: Final = (_DELIVERY_RATE_FELL, _WITHOUT_STATUS_ROSE, _IDS_DIFFER, _ACCOUNT_AT_RISK, _UNKNOWN_CODE)

@@ -1,6 +1,6 @@
-"""Rules about our own machinery: is everything understood, stored, counted, and in time. Pure."""
+"""Rules about the pipeline: dead letters, lag, stopped workers, storage in Kafka."""
 
-# ruff: noqa: S608  (no value is ever part of these texts: the moment is bound)
+# ruff: noqa: S608  (the statements contain constants only; the time is a bound parameter)
 
 from typing import Final
 
@@ -12,16 +12,16 @@ _MINUTE: Final = 60.0
 _DEAD_LETTERS: Final = Rule(
     id="dead-letters",
     title="Dead letters",
-    meaning="Webhooks of the last hour, or parts of them, could not be understood: what they tell is in no number. "
-    "They are kept, and can be sent through again.",
-    remediation="Pipeline lists reasons and places. invalid_json or unknown_shape: the provider changed its format, "
-    "look for a newer version. parser_error: a fault of ours, report it.",
-    sql=f"""SELECT source, toFloat64({DEAD_LETTER_COUNT}) AS value, arrayStringConcat(topK(1)(reason)) AS main
+    meaning="Webhooks of the last hour, or parts of them, could not be parsed, so they are missing from all numbers. "
+    "They are stored and can be replayed.",
+    remediation="Pipeline lists their reasons and places. invalid_json or unknown_shape: the provider changed its "
+    "format; look for a newer version of Ackstream. parser_error: a bug in Ackstream; report it.",
+    sql=f"""SELECT source, toFloat64({DEAD_LETTER_COUNT}) AS value, arrayStringConcat(topK(1)(reason)) AS main_reason
 FROM dead_letters
 WHERE ifNull(received_at, stored_at) > {NOW} - toIntervalHour(1) AND ifNull(received_at, stored_at) <= {NOW}
 GROUP BY source""",
     labels=("source",),
-    summary="{source}: {value:,.0f} dead letters within an hour, mostly {main}.",
+    summary="{source}: {value:,.0f} dead letters within an hour, mostly {main_reason}.",
     above=0.0,
     clear=0.0,
     for_seconds=0.0,
@@ -35,29 +35,29 @@ GROUP BY source""",
 _MANY_DEAD_LETTERS: Final = Rule(
     id="many-dead-letters",
     title="Many dead letters",
-    meaning="More than one in twenty of a source's webhooks of the last hour could not be understood: its numbers "
-    "are wrong for as long as that lasts.",
-    remediation="The provider has changed its format, or something else posts to this address: look at the reasons in "
-    "Pipeline, then for a newer version.",
-    sql=f"""SELECT source, if(dead < 20, 0, dead / (dead + understood)) AS value, dead, dead + understood AS all_of_them
+    meaning="More than 5 % of a source's webhooks of the last hour could not be parsed. The numbers of this source are "
+    "wrong until this ends.",
+    remediation="The provider changed its format, or another system posts to this address. Check the reasons in "
+    "Pipeline, then look for a newer version of Ackstream.",
+    sql=f"""SELECT source, if(dead < 20, 0, dead / (dead + parsed)) AS value, dead, dead + parsed AS total
 FROM
 (
-    SELECT source, sum(died) AS dead, sum(came) AS understood
+    SELECT source, sum(dead_letters) AS dead, sum(deliveries) AS parsed
     FROM
     (
-        SELECT source, {DEAD_LETTER_COUNT} AS died, toUInt64(0) AS came
+        SELECT source, {DEAD_LETTER_COUNT} AS dead_letters, toUInt64(0) AS deliveries
         FROM dead_letters
         WHERE ifNull(received_at, stored_at) > {NOW} - toIntervalHour(1) AND ifNull(received_at, stored_at) <= {NOW}
         GROUP BY source
         UNION ALL
-        SELECT source, toUInt64(0) AS died, a.deliveries AS came
+        SELECT source, toUInt64(0) AS dead_letters, a.deliveries AS deliveries
         FROM arrivals AS a
         WHERE slot > {NOW} - toIntervalHour(1) AND slot <= {NOW}
     )
     GROUP BY source
 )""",
     labels=("source",),
-    summary="{source}: {dead:,} of {all_of_them:,} pieces of the last hour are dead letters.",
+    summary="{source}: {dead:,} of {total:,} webhooks or parts of the last hour are dead letters.",
     above=0.05,
     clear=0.02,
     for_seconds=5 * _MINUTE,
@@ -68,26 +68,26 @@ FROM
     group=("source",),
 )
 
-_LAG: Final = Rule(
+_STAGE_LAGS: Final = Rule(
     id="pipeline-lags",
-    title="The pipeline lags",
-    meaning="The oldest record that a stage has not finished is older than five minutes: dashboards show the past. "
-    "Nothing is lost, Kafka keeps what waits.",
-    remediation="`make status` and the logs: is the stage's worker up, is ClickHouse slow, is its disk full? A long "
-    "queue after an outage shrinks by itself; more workers (streams.*_workers) shrink it faster.",
-    sql=f"""SELECT stage, if(waits_at >= told_at, oldest, 0) AS value, value AS oldest_seconds, records
+    title="Pipeline lag",
+    meaning="The oldest record that a stage has not processed is older than five minutes, so dashboards are out of "
+    "date. Nothing is lost: Kafka keeps the backlog.",
+    remediation="Check `make status` and the logs: is the stage's worker running, is ClickHouse slow, is its disk "
+    "full? A backlog after an outage shrinks without action; more workers (streams.*_workers) process it faster.",
+    sql=f"""SELECT stage, if(oldest_at >= lag_at, oldest, 0) AS value, value AS oldest_seconds, records
 FROM
 (
     SELECT part AS stage,
-        maxIf(at, name = 'lag_records') AS told_at, argMaxIf(s.value, at, name = 'lag_records') AS records,
-        maxIf(at, name = 'oldest_unfinished_seconds') AS waits_at,
+        maxIf(at, name = 'lag_records') AS lag_at, argMaxIf(s.value, at, name = 'lag_records') AS records,
+        maxIf(at, name = 'oldest_unfinished_seconds') AS oldest_at,
         argMaxIf(s.value, at, name = 'oldest_unfinished_seconds') AS oldest
     FROM samples AS s
     WHERE name IN ('lag_records', 'oldest_unfinished_seconds') AND at > {NOW} - toIntervalHour(1) AND at <= {NOW}
     GROUP BY stage
 )""",
     labels=("stage",),
-    summary="{stage}: {records:,.0f} records wait, the oldest for {oldest_seconds}.",
+    summary="{stage}: backlog of {records:,.0f} records, the oldest is {oldest_seconds} old.",
     above=300.0,
     clear=60.0,
     for_seconds=1 * _MINUTE,
@@ -97,19 +97,19 @@ FROM
     dashboard="pipeline",
 )
 
-_BEHIND: Final = Rule(
+_NUMBERS_LAG: Final = Rule(
     id="numbers-lag",
-    title="Numbers lag behind the events",
-    meaning="The copy or the rollups that dashboards are made of lack events that were stored more than ten minutes "
-    "ago. `messages` and `delivery_rates` are exact all the same.",
-    remediation="`make status`: is the analytics worker up? Its log says what it waits for. After a large replay it "
-    "needs a while and catches up by itself.",
+    title="Dashboards lag behind the events",
+    meaning="The copy or the rollups, which dashboards read, do not contain events that were stored more than ten "
+    "minutes ago. `messages` and `delivery_rates` are exact.",
+    remediation="Check with `make status` whether the analytics worker is running, and read its log. After a large "
+    "replay it needs some time and catches up without action.",
     sql="""SELECT layer, toFloat64(f.lag_seconds) AS value,
     if(at < '2001-01-01', NULL, toFloat64(f.lag_seconds)) AS behind_seconds, pending
 FROM freshness AS f
-WHERE layer != 'samples'""",  # a copy that is not complete is as old as can be
+WHERE layer != 'samples'""",  # a copy that was never completed counts as infinitely old
     labels=("layer",),
-    summary="The {layer} lacks {pending:,} changes, the oldest for {behind_seconds}.",
+    summary="{layer}: {pending:,} changes are missing, age of the oldest: {behind_seconds}.",
     above=600.0,
     clear=120.0,
     for_seconds=5 * _MINUTE,
@@ -121,10 +121,10 @@ WHERE layer != 'samples'""",  # a copy that is not complete is as old as can be
 
 _NO_SAMPLES: Final = Rule(
     id="analytics-stopped",
-    title="The analytics worker stands still",
-    meaning="It takes a sample of the pipeline every ten seconds, and the last one is older than three minutes: "
-    "dashboards are not brought up to date, and lag cannot be seen.",
-    remediation="`make status`, then the log of the analytics worker; `make up` starts it.",
+    title="Analytics worker stopped",
+    meaning="The analytics worker samples the pipeline every ten seconds, but the last sample is older than three "
+    "minutes. Dashboards are not updated, and lag is not measured.",
+    remediation="Check `make status` and the log of the analytics worker; `make up` starts it.",
     sql=f"""SELECT toFloat64(dateDiff('second', max(at), {NOW})) AS value
 FROM samples
 WHERE name = 'store_up' AND at <= {NOW}""",
@@ -142,15 +142,16 @@ WHERE name = 'store_up' AND at <= {NOW}""",
 _CANNOT_STORE: Final = Rule(
     id="ingest-cannot-store",
     title="Ingest cannot store webhooks",
-    meaning="Ingest does not answer, or Kafka does not acknowledge what it is given: bodies wait on its disk; past the "
-    "bounds of the spool, or without one, providers get 503 and send again later, for days but not for ever.",
-    remediation="`make status`: are ingest and Kafka up? Look at Kafka's log and at its disk.",
+    meaning="Ingest does not answer, or Kafka does not acknowledge webhooks. Ingest then keeps them in its spool on "
+    "disk. When the spool is full or switched off, it answers 503 and providers retry later, for a limited number of "
+    "days.",
+    remediation="Check with `make status` whether ingest and Kafka are running. Check Kafka's log and its disk.",
     sql=f"""SELECT 1 - argMax(s.value, at) AS value
 FROM samples AS s
 WHERE name = 'store_up' AND at > {NOW} - toIntervalMinute(2) AND at <= {NOW}
 HAVING count() > 0""",
     labels=(),
-    summary="Webhooks are not in Kafka: they wait on the disk, are refused with 503, or not answered at all.",
+    summary="Webhooks are not stored in Kafka: they are spooled on disk, rejected with 503, or not answered.",
     above=0.5,
     clear=0.5,
     for_seconds=30.0,
@@ -163,8 +164,8 @@ HAVING count() > 0""",
 RULES: Final = (
     _DEAD_LETTERS,
     _MANY_DEAD_LETTERS,
-    _LAG,
-    _BEHIND,
+    _STAGE_LAGS,
+    _NUMBERS_LAG,
     _NO_SAMPLES,
     _CANNOT_STORE,
 )

@@ -1,8 +1,8 @@
-"""What an alert rule is. Pure.
+"""The definition of an alert rule.
 
-Its SQL gives one row for each thing that is watched (a source, a sender, a stage), the healthy ones too, with the
-columns `labels` (words), `value` (a number, the higher the worse) and whatever the summary tells. The only parameter
-is the moment of the evaluation.
+A rule's SQL returns one row for each watched item (a source, a sender, a stage), also for the healthy ones, with the
+columns of `labels` (text), `value` (a number; higher is worse) and whatever the summary shows. Its only parameter is
+the time of the evaluation.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ Severity = Literal["warning", "critical"]
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Rule:
-    """A row is bad while its value is above `above`; once that has fired, until its value is not above `clear`.
+    """A row violates the rule while its value is above `above`; a firing alert until its value is at most `clear`.
 
-    `id`: [a-z0-9-]+, stable: state files and Grafana's uids are made of it. `for_seconds`: how long a row has to be bad
-    before it fires; `keep_seconds`: how long it has to be good before it is called resolved. Rows with the same values
-    of `group`, some of `labels`, are told in one message. `summary`: text for str.format over the row's columns;
-    one whose name ends in _seconds is shown as a span of time. `dashboard`: where to look. An empty `sql` means that
-    the evaluator itself knows the rows.
+    `id`: [a-z0-9-]+, stable, because state files and Grafana's uids are made from it. `for_seconds`: how long a row has
+    to be above the threshold before it fires; `keep_seconds`: how long it has to be back to normal before it is
+    resolved. Rows with the same values of `group` (some of `labels`) share a notification. `summary`: text for
+    str.format over the row's columns; a column whose name ends in _seconds is shown as a duration. `dashboard`: the
+    dashboard to look at. The evaluator itself supplies the rows of a rule with an empty `sql`.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Asks ClickHouse, as the read-only user, how the rows of a rule are. IO."""
+"""Queries ClickHouse, as the read-only user, for the rows of a rule."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import Error, ProgrammingError
 
-from dashboards.alerts.evaluate import Row
+from dashboards.alerts.row_text import to_row
 from dashboards.alerts.rule import Rule
-from dashboards.alerts.words import row
+from dashboards.alerts.transitions import Row
 from schemas.errors import ConfigError
 from schemas.settings.sections import ClickHouse
 
@@ -20,36 +20,36 @@ ANSWER_SECONDS: Final = 30
 
 
 class ClickHouseUnavailableError(Exception):
-    """ClickHouse does not answer, or refuses the user."""
+    """ClickHouse does not answer, or rejects the user."""
 
 
 class QueryRejectedError(Exception):
-    """ClickHouse rejects this statement; the text is the error number, because the server's text may quote rows."""
+    """ClickHouse rejects a statement. The text is only the error number, because the server's text may quote rows."""
 
 
 class RuleQueries:
-    """One connection, opened when it is needed."""
+    """One connection, opened by the first query."""
 
     def __init__(self, settings: ClickHouse) -> None:
         self._settings = settings
         self._client: AsyncClient | None = None
 
-    async def reach(self) -> None:
+    async def ping(self) -> None:
         """Raises ClickHouseUnavailableError unless ClickHouse answers."""
-        await self._rows("SELECT 1", {})
+        await self._query("SELECT 1", {})
 
-    async def look(self, rule: Rule, now: float) -> list[Row]:
-        """The rows of a rule. Raises ClickHouseUnavailableError and QueryRejectedError."""
-        found = await self._rows(rule.sql, {"now": datetime.fromtimestamp(now, UTC)})
-        return [row(rule, columns) for columns in found]
+    async def rows(self, rule: Rule, now: float) -> list[Row]:
+        """The rows of a rule at `now`. Raises ClickHouseUnavailableError and QueryRejectedError."""
+        found = await self._query(rule.sql, {"now": datetime.fromtimestamp(now, UTC)})
+        return [to_row(rule, columns) for columns in found]
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
 
-    async def _rows(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             if self._client is None:
                 self._client = await clickhouse_connect.get_async_client(

@@ -1,7 +1,6 @@
-"""The list of alert rules: what is watched, when it is bad, what to do. Pure.
+"""The list of alert rules: what is watched, the thresholds, what to do.
 
-Numbers that say "bad" stand in the rules, with their reason, and nowhere else; the page's process and Grafana take them
-from here.
+Every threshold is defined in a rule, with its reason, and nowhere else. The page's process and Grafana use this list.
 """
 
 from typing import Final

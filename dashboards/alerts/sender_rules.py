@@ -1,6 +1,6 @@
-"""Rules about sources and the senders behind them: do webhooks come, is the number connected. Pure."""
+"""Rules about sources and senders: missing webhooks, disconnected and banned senders."""
 
-# ruff: noqa: S608  (no value is ever part of these texts: the moment is bound)
+# ruff: noqa: S608  (the statements contain constants only; the time is a bound parameter)
 
 from typing import Final
 
@@ -9,29 +9,29 @@ from dashboards.alerts.rule import NOW, Rule
 
 _MINUTE: Final = 60.0
 
-# A slot is 15 minutes: what lies in one slot and the next may be nearly two slots apart.
+# A slot is 15 minutes: events in two neighbouring slots may be nearly two slots apart.
 _SLOT: Final = 900
 _SOURCE_SILENT: Final = Rule(
     id="source-silent",
-    title="A source has fallen silent",
-    meaning="No webhook for longer than 99 % of this source's own pauses in five weeks, although in the same hours "
-    "of each of the weeks before (of the day before, for a source younger than a week) at least ten came.",
-    remediation="In the provider's console: does its webhook point here, do its calls fail? Then: is ingest reachable "
-    "from outside, is the number connected?",
+    title="No webhooks from a source",
+    meaning="No webhook has arrived for longer than 99 % of this source's own gaps in the last five weeks, although at "
+    "least ten arrived in the same hours of each earlier week (for a source younger than a week: of the day before).",
+    remediation="Check in the provider's console the webhook address and whether its calls fail. Then check whether "
+    "ingest is reachable from outside and whether the number is connected.",
     sql=f"""WITH
-    arrayFilter(days -> began <= last_at - toIntervalDay(days), [7, 14, 21, 28]) AS weeks,
-    if(empty(weeks), arrayFilter(days -> began <= last_at - toIntervalDay(days), [1]), weeks) AS shifts,
-    (seen, days) -> seen.1 > last_at - toIntervalDay(days)
-        AND seen.1 + toIntervalSecond({_SLOT}) <= {NOW} - toIntervalDay(days) AS in_its_hours,
-    arrayMap(days -> arraySum(seen -> if(in_its_hours(seen, days), seen.2, 0), slots), shifts) AS came
+    arrayFilter(days -> first_at <= last_at - toIntervalDay(days), [7, 14, 21, 28]) AS weeks,
+    if(empty(weeks), arrayFilter(days -> first_at <= last_at - toIntervalDay(days), [1]), weeks) AS shifts,
+    (entry, days) -> entry.1 > last_at - toIntervalDay(days)
+        AND entry.1 + toIntervalSecond({_SLOT}) <= {NOW} - toIntervalDay(days) AS in_same_hours,
+    arrayMap(days -> arraySum(entry -> if(in_same_hours(entry, days), entry.2, 0), slots), shifts) AS earlier
 SELECT source,
-    if(empty(shifts) OR arrayMin(came) < 10, 0, silent_seconds / (usual_seconds + {_SLOT})) AS value,
+    if(empty(shifts) OR arrayMin(earlier) < 10, 0, silent_seconds / (usual_seconds + {_SLOT})) AS value,
     toFloat64(dateDiff('second', last_at, {NOW})) AS silent_seconds,
     toFloat64(usual_gap) AS usual_seconds,
-    if(empty(came), 0, arrayMin(came)) AS expected
+    if(empty(earlier), 0, arrayMin(earlier)) AS expected
 FROM
 (
-    SELECT source, min(slot) AS began, max(last) AS last_at, groupArray((slot, deliveries)) AS slots,
+    SELECT source, min(slot) AS first_at, max(last) AS last_at, groupArray((slot, deliveries)) AS slots,
         quantileExactHigh(0.99)(if(previous < '2001-01-01', {_SLOT}, dateDiff('second', previous, slot))) AS usual_gap
     FROM
     (
@@ -49,7 +49,7 @@ FROM
     GROUP BY source
 )""",
     labels=("source",),
-    summary="{source}: no webhook for {silent_seconds}; at this time of the week at least {expected:,} came so far.",
+    summary="{source}: no webhook for {silent_seconds}; at least {expected:,} arrived in the same hours before.",
     above=1.0,
     clear=1.0,
     for_seconds=2 * _MINUTE,
@@ -61,10 +61,10 @@ FROM
 )
 
 
-def _last_state(words: str) -> str:
-    """Of each sender whether the last state that it told is one of `words`; what was told a month ago is old news."""
+def _last_state(states: str) -> str:
+    """SQL: for each sender, whether its last reported state, at most 30 days old, is one of `states`."""
     account = rule_sql.without_digits("account")
-    return f"""SELECT source, sender, toFloat64(last IN ({words})) AS value, last AS state, since_seconds
+    return f"""SELECT source, sender, toFloat64(last IN ({states})) AS value, last AS state, since_seconds
 FROM
 (
     SELECT source, {account} AS sender, argMax(s.state, (s.occurred_at, s.event_id)) AS last,
@@ -77,16 +77,16 @@ FROM
 
 _DISCONNECTED: Final = Rule(
     id="sender-disconnected",
-    title="A sender is disconnected",
-    meaning="The last state that the provider told of this sender is disconnected, or waiting for a QR code: nothing "
-    "is sent or received through it.",
-    remediation="Connect it again in the provider's console (scan the code with the phone, renew the login).",
+    title="Sender disconnected",
+    meaning="The last state that the provider reported for this sender is disconnected or waiting for a QR code: no "
+    "messages are sent or received through it.",
+    remediation="Reconnect the sender in the provider's console: scan the QR code with the phone, or log in again.",
     sql=_last_state("'disconnected', 'qr'"),
     labels=("source", "sender"),
     summary="{source}, sender {sender}: {state} for {since_seconds}.",
     above=0.0,
     clear=0.0,
-    for_seconds=2 * _MINUTE,  # a connection that comes back by itself does so within seconds
+    for_seconds=2 * _MINUTE,  # automatic reconnects take only seconds
     keep_seconds=2 * _MINUTE,
     every_seconds=30.0,
     severity="critical",
@@ -96,10 +96,10 @@ _DISCONNECTED: Final = Rule(
 
 _BANNED: Final = Rule(
     id="sender-banned",
-    title="A sender is banned or limited",
-    meaning="WhatsApp has banned or limited this sender: the last state that the provider told of it says so.",
-    remediation="Stop sending through it at once. Read the reason in the provider's console and ask for a review "
-    "there; send less, and only to people who want it.",
+    title="Sender banned or limited",
+    meaning="WhatsApp has banned or limited this sender, according to the last state that the provider reported.",
+    remediation="Stop sending through it now. Read the reason in the provider's console and request a review there. "
+    "Afterwards send fewer messages, and only to people who opted in.",
     sql=_last_state("'banned', 'limited'"),
     labels=("source", "sender"),
     summary="{source}, sender {sender}: {state} for {since_seconds}.",

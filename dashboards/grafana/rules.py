@@ -16,7 +16,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import alerting as models
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-from dashboards.alerts.inner import CLICKHOUSE_AWAY
+from dashboards.alerts.builtin_rules import CLICKHOUSE_UNREACHABLE
 from dashboards.alerts.rule import PARAMETERS, Rule
 from dashboards.grafana.macros import rule_sql
 from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_UID, dashboard_uid, rule_uid
@@ -26,7 +26,7 @@ _STEP: Final = 10  # seconds; Grafana's intervals are multiples of it
 _RANGE_SECONDS: Final = 600  # rules contain their own range, but Grafana requires one
 _EXPRESSION: Final = DataSourceRef(type_val="__expr__", uid="__expr__")
 # Any query shows it: in Grafana a failed query of this rule is the alert.
-_UNAVAILABLE: Final = replace(CLICKHOUSE_AWAY, sql="SELECT toFloat64(0) AS value", every_seconds=30.0)
+_UNAVAILABLE: Final = replace(CLICKHOUSE_UNREACHABLE, sql="SELECT toFloat64(0) AS value", every_seconds=30.0)
 
 
 def groups(rules: Iterable[Rule]) -> dict[str, Any]:

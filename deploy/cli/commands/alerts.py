@@ -1,19 +1,19 @@
-"""`ackstream alerts`: the state of the alert rules, and a test message to the receiver."""
+"""`ackstream alerts`: the state of each alert rule, and a test notification."""
 
 import asyncio
 import json
 from datetime import datetime
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.alerts.evaluator import Entry
 from dashboards.alerts.message import trial
-from dashboards.alerts.notify import NotTakenError, Webhook
-from dashboards.alerts.runner import page_url, state_of
-from dashboards.alerts.state_file import Store
+from dashboards.alerts.notify import DeliveryError, Webhook
+from dashboards.alerts.runner import evaluator_for, page_url
+from dashboards.alerts.state_file import StateFile
 from schemas.errors import Failure
 from schemas.settings.config import Config, load
 
@@ -21,27 +21,29 @@ _COLOURS = {"ok": "green", "pending": "yellow", "firing": "red", "unknown": "dim
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-@click.option("--test", is_flag=True, help="Send a test message to alerts.webhook.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--test", is_flag=True, help="Send a test notification to alerts.webhook.")
 def command(as_json: bool, test: bool) -> None:
-    """Show each alert rule and its state. The dashboards' process evaluates the rules while it runs."""
+    """Show the state of each alert rule.
+
+    The process of the dashboards evaluates the rules while it runs.
+    """
     config = load()
     if test:
         asyncio.run(_send(config))
-        click.echo("The receiver has accepted the test message.")
+        click.echo("The receiver accepted the test notification.")
         return
-    state = state_of(config, Store(config.data_dir / "state").load())
-    entries = state.shown()
+    entries = evaluator_for(config, StateFile(config.data_dir / "state").load()).entries()
     if as_json:
         click.echo(json.dumps(entries, default=_iso, indent=2, ensure_ascii=False))
         return
     Console().print(_table(entries))
-    last = max((entry["looked_at"] for entry in entries if entry["looked_at"]), default=None)
-    click.echo(f"Last evaluated: {last:%Y-%m-%d %H:%M:%S} UTC." if last else "Not evaluated yet.")
+    last = max((entry["evaluated_at"] for entry in entries if entry["evaluated_at"]), default=None)
+    click.echo(f"Last evaluation: {last:%Y-%m-%d %H:%M:%S} UTC." if last else "The rules have not been evaluated yet.")
     if not config.alerts.enabled:
         click.echo("The rules are not evaluated: alerts.enabled is false.")
     elif config.alerts.webhook is None:
-        click.echo("No receiver is notified: set alerts.webhook to the address of one.")
+        click.echo("No notifications are sent: set alerts.webhook to the address of a receiver.")
 
 
 async def _send(config: Config) -> None:
@@ -50,8 +52,10 @@ async def _send(config: Config) -> None:
     webhook = Webhook(config.alerts)
     try:
         await webhook.send(trial(page_url(config)))
-    except NotTakenError as error:
-        raise Failure(f"the test message was not delivered, {error}: verify the address in alerts.webhook") from None
+    except DeliveryError as error:
+        raise Failure(
+            f"the test notification was not delivered, {error}: verify the address in alerts.webhook"
+        ) from None
     finally:
         await webhook.close()
 
@@ -60,7 +64,7 @@ def _iso(value: datetime) -> str:
     return value.isoformat()
 
 
-def _table(entries: list[dict[str, Any]]) -> Table:
+def _table(entries: list[Entry]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("rule", "state", "severity", "since", "what"):
         table.add_column(name, no_wrap=name != "what", overflow="fold")

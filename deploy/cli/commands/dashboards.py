@@ -1,4 +1,4 @@
-"""`ackstream dashboards`: the page, in the foreground."""
+"""`ackstream dashboards`: serves the page in the foreground."""
 
 import click
 
@@ -8,9 +8,9 @@ from schemas.settings.config import load
 
 @click.command("dashboards")
 def command() -> None:
-    """Serve the page of dashboards until SIGTERM.
+    """Serve the page of dashboards until SIGTERM, and evaluate the alert rules.
 
-    It holds the read-only user of ClickHouse and nothing else, and judges the alert rules. `ackstream up` starts it.
+    The process needs only the read-only user of ClickHouse. `ackstream up` starts it.
     """
     logs.configure()
     from dashboards.alerts.runner import Alerts

@@ -42,6 +42,6 @@ def command(out: Path, url: str, place: str) -> None:
     click.echo(f"Start Grafana 11 or newer with GF_PATHS_PROVISIONING={out / 'provisioning'} and the plugin {PLUGIN}.")
     for secret in (fit.password, fit.webhook or ""):
         if secret.startswith("$__env{"):
-            click.echo(f"It needs the environment variable {secret[7:-1]}.")
+            click.echo(f"Grafana needs the environment variable {secret[7:-1]}.")
         elif secret:
-            click.echo(f"It must be able to read {secret[8:-1]}.")
+            click.echo(f"Grafana must be able to read {secret[8:-1]}.")

@@ -1,11 +1,11 @@
-"""A ClickHouse with a table to watch, a receiver that does what a test wants, and settings for both. IO."""
+"""A table to watch, a receiver of notifications that behaves as a test wants, and settings for both."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -15,7 +15,10 @@ from deploy.local.ports import free_ports
 from schemas.settings.config import Config, load
 from tests.support.clickhouse import VIEWER, Server
 
-KEY = "chat-key-invented-5f1c"  # of the webhook's address: it may stand nowhere else
+T = TypeVar("T")
+
+SECRET = "chat-key-invented-5f1c"  # part of the webhook's address: it may appear nowhere else
+DATABASE = "watching"
 
 SETTINGS = """
 data_dir = "data"
@@ -38,8 +41,8 @@ timeout_seconds = 0.5
 """
 
 
-async def until(what: str, check: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first truthy answer of `check`, while everything else goes on."""
+async def until(what: str, check: Callable[[], T], seconds: float = 60.0) -> T:
+    """Waits for the first truthy result of `check`, while the event loop runs. Fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := check()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
@@ -49,49 +52,52 @@ async def until(what: str, check: Callable[[], Any], seconds: float = 60.0) -> A
 
 @dataclass
 class Receiver:
-    """A chat. `mood`: what it answers, a status, or "silence" for nothing at all."""
+    """An HTTP receiver. `mode`: the status that it answers, or "no answer"."""
 
     port: int
-    mood: int | str = 200
-    taken: list[dict[str, Any]] = field(default_factory=list)
-    tries: int = 0
-    on_try: Callable[[dict[str, Any]], None] | None = None
+    mode: int | str = 200
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    requests: int = 0
+    on_request: Callable[[dict[str, Any]], None] | None = None
     runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hooks/{KEY}"
+        """The webhook's address."""
+        return f"http://127.0.0.1:{self.port}/hooks/{SECRET}"
 
-    def heard(self) -> list[tuple[str, str]]:
-        """(source, status) of every alert that arrived, in order."""
-        return [(alert["labels"]["source"], alert["status"]) for made in self.taken for alert in made["alerts"]]
+    def reported(self) -> list[tuple[str, str]]:
+        """(source, status) of every alert in the accepted notifications, in order."""
+        return [(alert["labels"]["source"], alert["status"]) for body in self.accepted for alert in body["alerts"]]
 
     async def up(self) -> None:
+        """Starts to listen."""
         app = web.Application()
-        app.router.add_post(f"/hooks/{KEY}", self._take)
+        app.router.add_post(f"/hooks/{SECRET}", self._receive)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
 
     async def down(self) -> None:
+        """Stops listening."""
         if self.runner is not None:
             await self.runner.cleanup()
             self.runner = None
 
-    async def _take(self, request: web.Request) -> web.Response:
-        self.tries += 1
-        if self.on_try is not None:
-            self.on_try(await request.json())
-        if self.mood == "silence":
+    async def _receive(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        if self.on_request is not None:
+            self.on_request(await request.json())
+        if self.mode == "no answer":
             await asyncio.sleep(3600)
-        if self.mood == 200:
-            self.taken.append(await request.json())
-        return web.Response(status=int(self.mood))
+        if self.mode == 200:
+            self.accepted.append(await request.json())
+        return web.Response(status=int(self.mode))
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Not up yet."""
+    """A receiver that does not listen yet."""
     made = Receiver(free_ports(1)[0])
     yield made
     await made.down()
@@ -99,54 +105,63 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @dataclass
 class Watched:
-    """The table that the test rule looks at."""
+    """The table that the test rule queries."""
 
     server: Server
 
     def put(self, **values: float) -> None:
-        """How bad each source is from now on."""
+        """Sets the value of each source from now on."""
         rows = [{"source": source, "value": value} for source, value in values.items()]
         body = b"\n".join(map(orjson.dumps, rows))
-        self.server.ok(body, query="INSERT INTO watching.watched FORMAT JSONEachRow")
+        self.server.ok(body, query=f"INSERT INTO {DATABASE}.watched FORMAT JSONEachRow")
 
 
 def make_table(server: Server) -> None:
-    """The table of the test rule; a row holds from a second before it was written, as clocks may differ."""
-    server.ok("CREATE DATABASE watching ENGINE = Atomic")
+    """Creates the table. A row is dated one second before it is written, because clocks may differ."""
+    server.ok(f"CREATE DATABASE {DATABASE} ENGINE = Atomic")
     server.ok(
-        "CREATE TABLE watching.watched (at DateTime64(3, 'UTC') DEFAULT now64(3) - 1, source String, value Float64) "
+        f"CREATE TABLE {DATABASE}.watched (at DateTime64(3, 'UTC') DEFAULT now64(3) - 1, source String, value Float64) "
         "ENGINE = MergeTree ORDER BY (source, at)"
     )
 
 
-@pytest.fixture(scope="module")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("alerts") / "data")
-    make_table(server)
-    yield server
-    server.kill()
+@pytest.fixture(scope="session")
+def server_with_table(clickhouse: Server) -> Server:
+    """The ClickHouse of the dashboards' tests, with the table."""
+    make_table(clickhouse)
+    return clickhouse
 
 
 @pytest.fixture
-def watched(_server: Server) -> Watched:
-    """Empty."""
-    _server.ok("TRUNCATE TABLE watching.watched")
-    return Watched(_server)
+def watched(server_with_table: Server) -> Watched:
+    """The empty table."""
+    server_with_table.ok(f"TRUNCATE TABLE {DATABASE}.watched")
+    return Watched(server_with_table)
 
 
 @pytest.fixture
-def settings_file(tmp_path: Path, watched: Watched, receiver: Receiver) -> Callable[..., Path]:
-    """Writes settings with `more` lines for [alerts], or without a webhook (`deaf`); the file's path."""
+def write_settings(tmp_path: Path, receiver: Receiver) -> Callable[..., Path]:
+    """Writes settings with `more` lines for [alerts], or without a receiver; returns the file's path."""
 
-    def written(more: str = "", clickhouse: str = "", *, deaf: bool = False) -> Path:
+    def write(more: str = "", clickhouse: str = "http://127.0.0.1:1", *, has_receiver: bool = True) -> Path:
         (tmp_path / "reader").write_text(VIEWER[1])
         (tmp_path / "webhook").write_text(receiver.url)
         file = tmp_path / "ackstream.toml"
-        text = SETTINGS.format(clickhouse=clickhouse or watched.server.url, user=VIEWER[0], more=more)
-        file.write_text(text.replace('webhook = { file = "webhook" }\n', "") if deaf else text)
+        text = SETTINGS.format(clickhouse=clickhouse, user=VIEWER[0], more=more)
+        file.write_text(text if has_receiver else text.replace('webhook = { file = "webhook" }\n', ""))
         return file
 
-    return written
+    return write
+
+
+@pytest.fixture
+def settings_file(write_settings: Callable[..., Path], watched: Watched) -> Callable[..., Path]:
+    """The same for the ClickHouse of `watched`, unless a test names another."""
+
+    def write(more: str = "", clickhouse: str = "", *, has_receiver: bool = True) -> Path:
+        return write_settings(more, clickhouse or watched.server.url, has_receiver=has_receiver)
+
+    return write
 
 
 @pytest.fixture

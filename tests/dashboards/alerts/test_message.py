@@ -1,4 +1,4 @@
-"""What is posted: forms that receivers know, words for people, nothing private."""
+"""The body of a notification: a known format, a text for people, no private data."""
 
 import json
 from decimal import Decimal
@@ -6,26 +6,27 @@ from typing import Any
 
 import pytest
 
-from dashboards.alerts.groups import News, Told
-from dashboards.alerts.inner import INNER
-from dashboards.alerts.message import body, fingerprint, only_text, text, trial
+from dashboards.alerts.builtin_rules import BUILTIN_RULES
+from dashboards.alerts.message import Body, body, fingerprint, only_text, text, trial
+from dashboards.alerts.notifications import Notice, Notification
+from dashboards.alerts.row_text import duration, label_text, summary, to_row
+from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
-from dashboards.alerts.words import duration, row, summary, word
-from tests.dashboards.alerts.make import labels, rule
+from tests.dashboards.alerts.samples import labels, rule
 
 BEGAN = 1_795_176_000.0  # 2026-11-20T12:00:00Z
-FIRES = Told(labels(), "shop is at 2", 2.0, BEGAN)
-OVER = Told(labels("hotel"), "hotel was at 3", 3.0, BEGAN, BEGAN + 600)
+FIRING = Notice(labels(), "shop is at 2", 2.0, BEGAN)
+RESOLVED = Notice(labels("hotel"), "hotel was at 3", 3.0, BEGAN, BEGAN + 600)
 PAGE = "http://127.0.0.1:8080/pipeline"
 
 
-def posted(news: News, **facts: Any) -> dict[str, Any]:
+def posted(sent: Notification, **facts: Any) -> Body:
     watched = rule(group=("source",), **facts)
-    return body(watched, (watched.id, labels()), news, 0, PAGE)
+    return body(watched, (watched.id, labels()), sent, 0, PAGE)
 
 
-def test_it_has_the_form_of_alertmanagers_webhook() -> None:
-    made = posted(News((FIRES,), (OVER,), still=1))
+def test_the_body_has_the_format_of_alertmanagers_webhook() -> None:
+    made = posted(Notification((FIRING,), (RESOLVED,), still_firing=1))
     json.dumps(made)
     assert (made["version"], made["status"], made["receiver"], made["truncatedAlerts"]) == (
         "4",
@@ -35,44 +36,46 @@ def test_it_has_the_form_of_alertmanagers_webhook() -> None:
     )
     assert made["groupLabels"] == {"alertname": "Test rule", "source": "shop"}
     assert made["commonLabels"]["severity"] == "warning"
-    fires, over = made["alerts"]
+    fires, resolved = made["alerts"]
     assert fires["status"] == "firing"
     assert fires["labels"] == {"alertname": "Test rule", "rule": "test-rule", "severity": "warning", "source": "shop"}
     assert fires["annotations"]["summary"] == "shop is at 2"
     assert (fires["startsAt"], fires["endsAt"]) == ("2026-11-20T12:00:00.000Z", "0001-01-01T00:00:00Z")
-    assert (over["status"], over["endsAt"]) == ("resolved", "2026-11-20T12:10:00.000Z")
-    assert fires["fingerprint"] == fingerprint("test-rule", labels()) != over["fingerprint"]
+    assert (resolved["status"], resolved["endsAt"]) == ("resolved", "2026-11-20T12:10:00.000Z")
+    assert fires["fingerprint"] == fingerprint("test-rule", labels()) != resolved["fingerprint"]
     assert fires["generatorURL"] == made["externalURL"] == PAGE
 
 
-def test_the_text_says_what_since_when_and_what_to_do() -> None:
-    assert text(rule(), News((FIRES,), (OVER,), still=2), PAGE).splitlines() == [
+def test_the_text_states_what_fires_since_when_and_what_to_do() -> None:
+    assert text(rule(), Notification((FIRING,), (RESOLVED,), still_firing=2), PAGE).splitlines() == [
         "🔴 Test rule (warning)",
         "• shop is at 2 (since 2026-11-20 12:00 UTC)",
-        "✅ Test rule: over",
+        "✅ Resolved: Test rule",
         "• hotel was at 3 (from 2026-11-20 12:00 to 2026-11-20 12:10 UTC)",
-        "2 more of this still fire.",
+        "2 other alerts still fire.",
         "What to do: Do something.",
         PAGE,
     ]
-    assert text(rule(), News((FIRES,), (), 0, repeat=True), PAGE).startswith("🔴 Test rule (warning, still)")
+    assert text(rule(), Notification((FIRING,), (), 0, repeat=True), PAGE).startswith(
+        "🔴 Test rule (warning, still firing)"
+    )
 
 
-def test_only_an_end_is_told_as_resolved() -> None:
-    assert posted(News((), (OVER,), still=0))["status"] == "resolved"
-    assert posted(News((), (OVER,), still=1))["status"] == "firing"
-    assert "What to do" not in posted(News((), (OVER,), still=0))["text"]
+def test_the_status_is_resolved_only_when_nothing_fires() -> None:
+    assert posted(Notification((), (RESOLVED,), still_firing=0))["status"] == "resolved"
+    assert posted(Notification((), (RESOLVED,), still_firing=1))["status"] == "firing"
+    assert "What to do" not in posted(Notification((), (RESOLVED,), still_firing=0))["text"]
 
 
-def test_a_crowd_is_cut_and_counted() -> None:
-    crowd = tuple(Told(labels(f"s{place}"), f"s{place} is bad", 2.0, BEGAN) for place in range(120))
-    made = posted(News(crowd, (), 0))
+def test_many_alerts_are_truncated_and_counted() -> None:
+    many = tuple(Notice(labels(f"s{place}"), f"s{place} is bad", 2.0, BEGAN) for place in range(120))
+    made = posted(Notification(many, (), 0))
     assert (len(made["alerts"]), made["truncatedAlerts"]) == (50, 70)
     assert "• and 110 more" in made["text"]
 
 
-def test_chats_that_refuse_other_fields_get_the_text_alone() -> None:
-    made = posted(News((FIRES,), (), 0))
+def test_receivers_that_reject_unknown_fields_get_only_the_text() -> None:
+    made = posted(Notification((FIRING,), (), 0))
     assert only_text(made) == {"text": made["text"]}
     assert only_text(trial(PAGE))["text"].endswith(PAGE)
 
@@ -91,21 +94,21 @@ def test_chats_that_refuse_other_fields_get_the_text_alone() -> None:
         (Decimal("1.5"), "1.5"),
     ],
 )
-def test_words_are_short_plain_and_no_phone_numbers(given: Any, kept: str) -> None:
-    assert word(given) == kept
+def test_label_texts_are_short_plain_and_without_phone_numbers(given: object, kept: str) -> None:
+    assert label_text(given) == kept
 
 
-def test_a_row_becomes_labels_a_number_and_a_sentence() -> None:
+def test_a_row_becomes_labels_a_value_and_a_summary() -> None:
     watched = rule(labels=("source", "code"), summary="{source}: {n:,} with {code}, {share:.1%}, for {old_seconds}")
     columns = {"source": "shop", "code": "", "value": 3, "n": 12345, "share": None, "old_seconds": 7500.0}
-    made = row(watched, columns)
+    made = to_row(watched, columns)
     assert made.labels == (("source", "shop"), ("code", ""))
     assert (made.value, made.summary) == (3.0, "shop: 12,345 with (none), –, for 2 h 5 min")
-    assert row(watched, {**columns, "value": None}).value is None
-    assert row(watched, {**columns, "value": float("nan")}).value is None
+    assert to_row(watched, {**columns, "value": None}).value is None
+    assert to_row(watched, {**columns, "value": float("nan")}).value is None
 
 
-def test_a_summary_cannot_be_made_to_show_anything_else() -> None:
+def test_braces_in_a_value_are_not_formatted() -> None:
     assert summary("{source}", {"source": "{value.__class__} {0}"}) == "{value.__class__} {0}"
 
 
@@ -122,21 +125,21 @@ def test_a_summary_cannot_be_made_to_show_anything_else() -> None:
         (-5, "0 s"),
     ],
 )
-def test_spans_of_time(seconds: float, shown: str) -> None:
+def test_durations_have_at_most_two_units(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
 
 
-@pytest.mark.parametrize("each", [*RULES, *INNER], ids=lambda each: each.id)
-def test_a_rule_says_what_it_means_and_what_to_do(each: Any) -> None:
+@pytest.mark.parametrize("each", [*RULES, *BUILTIN_RULES], ids=lambda each: each.id)
+def test_a_rule_states_its_meaning_and_remediation(each: Rule) -> None:
     assert each.id.replace("-", "").isalnum()
     assert each.id == each.id.lower()
     assert each.title
     assert each.meaning.endswith(".")
-    assert each.remediation[-1] in ".?"
+    assert each.remediation.endswith(".")
     assert each.clear <= each.above
     assert set(each.group) <= set(each.labels)
 
 
 def test_ids_of_rules_are_unique() -> None:
-    every = [each.id for each in (*RULES, *INNER)]
+    every = [each.id for each in (*RULES, *BUILTIN_RULES)]
     assert len(set(every)) == len(every)

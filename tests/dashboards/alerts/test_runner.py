@@ -1,4 +1,4 @@
-"""Looking and telling on real parts: ClickHouse, a receiver over HTTP, processes that are killed."""
+"""Evaluation and notification with a real ClickHouse, a receiver over HTTP and killed processes."""
 
 import asyncio
 import logging
@@ -8,19 +8,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboards.alerts.groups import Group
-from dashboards.alerts.memory import parse
+from dashboards.alerts.notifications import Group
 from dashboards.alerts.rule import Rule
-from dashboards.alerts.runner import Alerts, chosen
+from dashboards.alerts.runner import Alerts, enabled_rules
+from dashboards.alerts.saved_state import parse
 from schemas.errors import ConfigError
 from schemas.settings.config import Config
-from tests.dashboards.alerts.conftest import KEY, Receiver, Watched, make_table, until
-from tests.dashboards.alerts.make import WATCHED, rule
+from tests.dashboards.alerts.conftest import SECRET, Receiver, Watched, make_table, until
+from tests.dashboards.alerts.samples import WATCHED, rule
 from tests.support.clickhouse import Server
 
 Settings = Callable[..., Config]
@@ -37,65 +38,83 @@ async def running(config: Config, *rules: Rule) -> AsyncIterator[Alerts]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def evaluated_at(alerts: Alerts) -> datetime:
+    """When the first rule was evaluated last."""
+    found = alerts.states()[0]["evaluated_at"]
+    assert found is not None
+    return found
+
+
 def state(alerts: Alerts, name: str = "test-rule") -> str:
     return str(next(entry["state"] for entry in alerts.states() if entry["rule"] == name))
 
 
 def saved(folder: Path) -> list[Group]:
-    """What is saved of the receiver."""
+    """The groups in the saved state."""
     file = folder / "data" / "state" / "alerts.json"
     return list(parse(file.read_bytes()).groups.values()) if file.exists() else []
 
 
-async def test_a_fire_and_its_end_are_told_once_each(config: Settings, watched: Watched, receiver: Receiver) -> None:
-    await receiver.up()
-    watched.put(shop=2, hotel=0)
-    async with running(config()) as alerts:
-        await until("the fire is told", receiver.heard)
-        (entry,) = (entry for entry in alerts.states() if entry["rule"] == "test-rule")
-        assert (entry["state"], entry["labels"], entry["text"]) == ("firing", {"source": "shop"}, "shop is at 2.0")
-        watched.put(shop=0)
-        await until("the end is told", lambda: len(receiver.taken) == 2)
-        await until("a look later", lambda: state(alerts) == "ok")
-    assert receiver.heard() == [("shop", "firing"), ("shop", "resolved")]
-    assert receiver.tries == 2
-    assert receiver.taken[0]["externalURL"] == "http://127.0.0.1:8080/pipeline"
-
-
-async def test_the_text_form_sends_a_text_and_nothing_else(
+async def test_a_firing_alert_and_its_resolution_are_each_reported_once(
     config: Settings, watched: Watched, receiver: Receiver
 ) -> None:
     await receiver.up()
+    watched.put(shop=2, hotel=0)
+    async with running(config()) as alerts:
+        await until("the firing alert is reported", receiver.reported)
+        (entry,) = (entry for entry in alerts.states() if entry["rule"] == "test-rule")
+        assert (entry["state"], entry["labels"], entry["text"]) == ("firing", {"source": "shop"}, "shop is at 2.0")
+        watched.put(shop=0)
+        await until("the resolution is reported", lambda: len(receiver.accepted) == 2)
+        await until("the next evaluation", lambda: state(alerts) == "ok")
+    assert receiver.reported() == [("shop", "firing"), ("shop", "resolved")]
+    assert receiver.requests == 2
+    assert receiver.accepted[0]["externalURL"] == "http://127.0.0.1:8080/pipeline"
+
+
+async def test_the_form_text_sends_only_a_text(config: Settings, watched: Watched, receiver: Receiver) -> None:
+    await receiver.up()
     watched.put(shop=2)
     async with running(config('form = "text"\npage_url = "https://page.example/x"')):
-        await until("a text", lambda: receiver.taken)
-    assert set(receiver.taken[0]) == {"text"}
-    assert receiver.taken[0]["text"].endswith("https://page.example/x/pipeline")
+        await until("a text", lambda: receiver.accepted)
+    assert set(receiver.accepted[0]) == {"text"}
+    assert receiver.accepted[0]["text"].endswith("https://page.example/x/pipeline")
 
 
-@pytest.mark.parametrize("mood", [500, 404, "silence", "down"])
-async def test_a_receiver_in_trouble_holds_up_no_look_and_hears_it_later(
-    config: Settings, watched: Watched, receiver: Receiver, mood: Any, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("mode", [500, 404, "no answer", "down"])
+async def test_a_failing_receiver_delays_no_evaluation_and_gets_the_alerts_later(
+    config: Settings,
+    watched: Watched,
+    receiver: Receiver,
+    mode: int | str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.INFO)
-    receiver.mood = mood
-    if mood != "down":
+    receiver.mode = mode
+    if mode != "down":
         await receiver.up()
     watched.put(shop=2)
     async with running(config()) as alerts:
-        await until("it was tried", lambda: "alert_not_sent" in caplog.text)
+        await until("a delivery failed", lambda: any(group.failures for group in saved(tmp_path)))
         watched.put(hotel=2)
-        await until("looking goes on", lambda: sum(entry["state"] == "firing" for entry in alerts.states()) == 2)
-        assert receiver.taken == []
-        receiver.mood = 200
-        if mood == "down":
+        await until(
+            "the evaluation continues", lambda: sum(entry["state"] == "firing" for entry in alerts.states()) == 2
+        )
+        assert receiver.accepted == []
+        receiver.mode = 200
+        if mode == "down":
             await receiver.up()
-        await until("both are told", lambda: {("shop", "firing"), ("hotel", "firing")} <= set(receiver.heard()))
-    assert sorted(receiver.heard()) == [("hotel", "firing"), ("shop", "firing")]
-    assert KEY not in caplog.text
+        await until("both are reported", lambda: {("shop", "firing"), ("hotel", "firing")} <= set(receiver.reported()))
+    assert sorted(receiver.reported()) == [("hotel", "firing"), ("shop", "firing")]
+    # The log goes to one of both: an earlier test of this process may have configured it.
+    output = caplog.text + "".join(capsys.readouterr())
+    assert "notification_failed" in output
+    assert SECRET not in output
 
 
-async def test_clickhouse_away_resolves_nothing_and_is_seen(
+async def test_an_unreachable_clickhouse_resolves_nothing_and_is_noticed(
     config: Settings, receiver: Receiver, tmp_path: Path
 ) -> None:
     await receiver.up()
@@ -104,76 +123,78 @@ async def test_clickhouse_away_resolves_nothing_and_is_seen(
     Watched(other).put(shop=2)
     try:
         async with running(config(clickhouse=other.url)) as alerts:
-            await until("the fire is told", receiver.heard)
+            await until("the firing alert is reported", receiver.reported)
             other.kill()
-            await until("ClickHouse is missed", lambda: state(alerts, "clickhouse-away") == "pending")
-            looked = alerts.states()[0]["looked_at"]
-            await until("two looks more", lambda: (alerts.states()[0]["looked_at"] - looked).total_seconds() > 2)
+            await until("ClickHouse is found unreachable", lambda: state(alerts, "clickhouse-unreachable") == "pending")
+            before = evaluated_at(alerts)
+            await until("two more evaluations", lambda: (evaluated_at(alerts) - before).total_seconds() > 2)
             assert state(alerts) == "firing"
-        assert receiver.heard() == [("shop", "firing")]
+        assert receiver.reported() == [("shop", "firing")]
     finally:
         if other.process.poll() is None:
             other.kill()
 
 
-async def test_a_rule_that_clickhouse_refuses_is_unknown_and_the_others_go_on(
+async def test_a_rejected_rule_is_unknown_and_the_others_continue(
     config: Settings, watched: Watched, receiver: Receiver
 ) -> None:
     await receiver.up()
     watched.put(shop=2)
     broken = rule(id="broken", sql="SELECT source, value FROM missing")
     async with running(config(), broken, WATCHED) as alerts:
-        await until("the sound rule fires", receiver.heard)
+        await until("the valid rule fires", receiver.reported)
         (entry,) = (entry for entry in alerts.states() if entry["rule"] == "broken")
     assert (entry["state"], entry["text"]) == ("unknown", "error 60 of ClickHouse")
     assert entry["since"] is not None
 
 
-async def test_a_restart_goes_on_where_the_last_one_stopped(
+async def test_a_restart_continues_from_the_saved_state(
     config: Settings, watched: Watched, receiver: Receiver, tmp_path: Path
 ) -> None:
     await receiver.up()
     watched.put(shop=2)
     async with running(config()):
-        await until("it is known that the fire was told", lambda: any(group.known for group in saved(tmp_path)))
+        await until("the delivery is saved", lambda: any(group.notified for group in saved(tmp_path)))
     async with running(config()) as alerts:
-        await until("a look", lambda: state(alerts) == "firing")
+        await until("an evaluation", lambda: state(alerts) == "firing")
         watched.put(shop=0)
-        await until("the end is told", lambda: len(receiver.taken) == 2)
-    assert receiver.heard() == [("shop", "firing"), ("shop", "resolved")]
+        await until("the resolution is reported", lambda: len(receiver.accepted) == 2)
+    assert receiver.reported() == [("shop", "firing"), ("shop", "resolved")]
 
 
-async def test_two_processes_are_one_evaluator(config: Settings, watched: Watched, receiver: Receiver) -> None:
+async def test_only_one_of_two_processes_evaluates(config: Settings, watched: Watched, receiver: Receiver) -> None:
     await receiver.up()
     watched.put(shop=2)
     async with running(config()) as first:
-        await until("the fire is told", receiver.heard)
+        await until("the firing alert is reported", receiver.reported)
         async with running(config()) as second:
-            await until("the second shows what the first finds", lambda: state(second) == "firing")
+            await until("the second shows the state of the first", lambda: state(second) == "firing")
             watched.put(shop=0)
-            await until("the end is told", lambda: len(receiver.taken) == 2)
-            await until("by the first", lambda: state(first) == "ok")
-    assert receiver.heard() == [("shop", "firing"), ("shop", "resolved")]
+            await until("the resolution is reported", lambda: len(receiver.accepted) == 2)
+            await until("the first has the new state", lambda: state(first) == "ok")
+    assert receiver.reported() == [("shop", "firing"), ("shop", "resolved")]
 
 
-async def test_without_a_receiver_the_page_shows_it_all_the_same(
+async def test_without_a_receiver_the_page_still_has_the_states(
     config: Settings, watched: Watched, receiver: Receiver
 ) -> None:
     watched.put(shop=2)
-    async with running(config(deaf=True)) as alerts:
-        await until("it fires", lambda: state(alerts) == "firing")
-    assert receiver.tries == 0
+    async with running(config(has_receiver=False)) as alerts:
+        await until("the alert fires", lambda: state(alerts) == "firing")
+    assert receiver.requests == 0
 
 
 @pytest.fixture
-def alone(settings_file: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def start_process(
+    settings_file: Callable[..., Path], tmp_path: Path
+) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Starts the evaluator as a process."""
     started: list[subprocess.Popen[bytes]] = []
-    file, log = settings_file(), tmp_path / "alone.log"
+    file, log = settings_file(), tmp_path / "process.log"
 
     def start() -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
-            command = [sys.executable, "-m", "tests.dashboards.alerts.alone", str(file)]
+            command = [sys.executable, "-m", "tests.dashboards.alerts.process", str(file)]
             started.append(subprocess.Popen(command, stdout=output, stderr=output))
         return started[-1]
 
@@ -182,45 +203,45 @@ def alone(settings_file: Callable[..., Path], tmp_path: Path) -> Iterator[Callab
         if process.poll() is None:
             process.kill()
         process.wait(30)
-    assert KEY not in log.read_text()
+    assert SECRET not in log.read_text()
 
 
-async def test_what_was_pending_when_the_process_was_killed_is_told_by_the_next_one(
-    alone: Callable[[], subprocess.Popen[bytes]], watched: Watched, receiver: Receiver, tmp_path: Path
+async def test_after_a_kill_the_next_process_reports_the_undelivered_alert(
+    start_process: Callable[[], subprocess.Popen[bytes]], watched: Watched, receiver: Receiver, tmp_path: Path
 ) -> None:
     watched.put(shop=2)
-    first = alone()
-    await until("a message could not be sent", lambda: any(group.tries for group in saved(tmp_path)))
+    first = start_process()
+    await until("a delivery failed", lambda: any(group.failures for group in saved(tmp_path)))
     os.kill(first.pid, signal.SIGKILL)
     first.wait(30)
     await receiver.up()
-    alone()
-    await until("the next process tells it", receiver.heard)
-    assert receiver.heard() == [("shop", "firing")]
+    start_process()
+    await until("the next process reports it", receiver.reported)
+    assert receiver.reported() == [("shop", "firing")]
 
 
-async def test_killed_while_a_message_is_under_way_it_is_told_again_with_the_same_id(
-    alone: Callable[[], subprocess.Popen[bytes]], watched: Watched, receiver: Receiver
+async def test_a_kill_during_a_delivery_repeats_the_notification_with_the_same_id(
+    start_process: Callable[[], subprocess.Popen[bytes]], watched: Watched, receiver: Receiver
 ) -> None:
-    """The receiver has it and the process dies before it knows: at least once, and the receiver can tell."""
+    """Delivery is at least once: the process dies before the answer, and the receiver can drop the duplicate."""
     watched.put(shop=2)
     ids: list[str] = []
 
-    def deadly(made: dict[str, Any]) -> None:
-        ids.append(made["id"])
+    def kill_at_first(body: dict[str, Any]) -> None:
+        ids.append(body["id"])
         if len(ids) == 1:
             os.kill(first.pid, signal.SIGKILL)
 
-    receiver.on_try = deadly
+    receiver.on_request = kill_at_first
     await receiver.up()
-    first = alone()
+    first = start_process()
     await until("the first process is dead", lambda: first.poll() is not None)
-    alone()
-    await until("it is told again", lambda: len(ids) == 2)
+    start_process()
+    await until("the notification is repeated", lambda: len(ids) == 2)
     assert ids[0] == ids[1]
 
 
-def test_a_rule_can_be_switched_off_and_a_misspelt_one_is_said(config: Settings) -> None:
-    assert chosen(config('disabled_rules = ["test-rule"]'), [WATCHED, rule(id="other")]) == [rule(id="other")]
+def test_a_rule_can_be_switched_off_and_an_unknown_one_is_an_error(config: Settings) -> None:
+    assert enabled_rules(config('disabled_rules = ["test-rule"]'), [WATCHED, rule(id="other")]) == [rule(id="other")]
     with pytest.raises(ConfigError, match="no rule test-rul:"):
         Alerts(config('disabled_rules = ["test-rul"]'), rules=[WATCHED])

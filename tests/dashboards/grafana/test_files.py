@@ -9,7 +9,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import alerting
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.alerts.inner import CLICKHOUSE_AWAY
+from dashboards.alerts.builtin_rules import CLICKHOUSE_UNREACHABLE
 from dashboards.alerts.rules import RULES
 from dashboards.catalogue import DASHBOARDS
 from dashboards.grafana import build
@@ -119,7 +119,7 @@ def test_red_is_where_the_panel_says(boards: dict[str, Any]) -> None:
 
 def test_every_rule_is_in_the_file_with_its_words_and_numbers(rules: dict[str, Any]) -> None:
     found = {rule["labels"]["rule"]: (group, rule) for group in rules["groups"] for rule in group["rules"]}
-    assert set(found) == {rule.id for rule in RULES} | {CLICKHOUSE_AWAY.id}
+    assert set(found) == {rule.id for rule in RULES} | {CLICKHOUSE_UNREACHABLE.id}
     for rule in RULES:
         group, shown = found[rule.id]
         assert int(group["interval"].removesuffix("s")) >= rule.every_seconds
@@ -136,5 +136,5 @@ def test_every_rule_is_in_the_file_with_its_words_and_numbers(rules: dict[str, A
 
 def test_clickhouse_away_is_one_alert_and_not_one_of_each_rule(rules: dict[str, Any]) -> None:
     states = {rule["labels"]["rule"]: rule["execErrState"] for group in rules["groups"] for rule in group["rules"]}
-    assert states.pop(CLICKHOUSE_AWAY.id) == "Alerting"
+    assert states.pop(CLICKHOUSE_UNREACHABLE.id) == "Alerting"
     assert set(states.values()) == {"KeepLast"}

@@ -1,4 +1,4 @@
-"""The evaluator as a process, for tests that kill it: `python -m tests.dashboards.alerts.alone SETTINGS`."""
+"""The evaluator as a process, for tests that kill it: `python -m tests.dashboards.alerts.process SETTINGS`."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards.alerts.runner import Alerts
 from schemas.settings.config import load
-from tests.dashboards.alerts.make import WATCHED
+from tests.dashboards.alerts.samples import WATCHED
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")

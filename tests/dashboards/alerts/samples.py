@@ -1,13 +1,13 @@
-"""Rules, rows and alerts for tests, from the few facts that a test names. Pure."""
+"""Rules and rows for tests, made from the few facts that a test names."""
 
 from typing import Any
 
-from dashboards.alerts.evaluate import Labels, Row
 from dashboards.alerts.rule import NOW, Rule
+from dashboards.alerts.transitions import Labels, Row
 
 
 def rule(**facts: Any) -> Rule:
-    """A rule that is looked at every 10 s; bad above 1, good again at 0.5."""
+    """A rule that is evaluated every 10 s, with the threshold 1 and back to normal at 0.5."""
     given: dict[str, Any] = {
         "id": "test-rule", "title": "Test rule", "meaning": "It means something.", "remediation": "Do something.",
         "sql": "SELECT 1", "labels": ("source",), "summary": "{source} is at {value:.1f}", "above": 1.0, "clear": 0.5,
@@ -18,14 +18,16 @@ def rule(**facts: Any) -> Rule:
 
 
 def labels(source: str = "shop") -> Labels:
+    """The labels of a source."""
     return (("source", source),)
 
 
 def row(value: float | None, source: str = "shop") -> Row:
+    """The row of a source."""
     return Row(labels(source), value, f"{source} is at {value}")
 
 
-# Rows of a table that a test writes; they fire and end at once.
+# A rule over a table that the test fills. It fires and resolves at once.
 WATCHED = rule(
     sql=f"SELECT source, argMax(w.value, at) AS value FROM watched AS w WHERE at <= {NOW} GROUP BY source",  # noqa: S608
     for_seconds=0.0,
