@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from deploy.local.ports import free_ports
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
@@ -14,6 +14,7 @@ from streams.analytics import copy, rollups
 from tests.dashboards.page.boards import BOARDS
 from tests.dashboards.page.data import events
 from tests.dashboards.page.site import READER_PASSWORD, Site, config
+from tests.dashboards.page.view import WAIT_MS
 from tests.support.browser import chromium
 from tests.support.clickhouse import VIEWER, Server
 from tests.support.engine import Engine
@@ -61,6 +62,7 @@ def site(engine: Server) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless browser without any page."""
+    expect.set_options(timeout=WAIT_MS)  # Playwright's own 5 s are too few for a busy machine
     with sync_playwright() as play:
         running = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield running

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.dashboards.page.data import CAMPAIGNS, TEMPLATES, count
 from tests.dashboards.page.site import Site
-from tests.dashboards.page.view import View
+from tests.dashboards.page.view import WAIT_MS, View
 
 START = "/kinds?range=7d&zone=UTC"
 
@@ -217,8 +217,8 @@ def test_nothing_sticks_out_at_any_width(browser: Browser, site: Site, width: in
     view = View(browser, site, viewport={"width": width, "height": 800}, has_touch=width < 800)
     for path in (START, "/odd?range=7d&zone=UTC"):
         view.open(path)
-        inner, outer = view.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
-        assert inner <= outer
+        # A chart is laid out after its numbers have come.
+        view.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth", timeout=WAIT_MS)
         boxes = view.page.locator(".panel").evaluate_all("all => all.map((each) => each.getBoundingClientRect().right)")
         assert max(boxes) <= width
     view.close("status of 50[23]")
