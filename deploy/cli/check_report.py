@@ -129,7 +129,7 @@ def show_verdict(verdict: Verdict, screen: Console | None = None) -> None:
     for kind, count in verdict.by_kind().items():
         if count:
             screen.print(f"{count:,} {kind}", highlight=False, style="red")
-            named = [one.what for one in verdict.wrong if one.kind == kind]
+            named = [one.what for one in verdict.mismatches if one.kind == kind]
             for what in named[:_SHOWN]:
                 screen.print(f"  {what}", markup=False, highlight=False)
             if len(named) > _SHOWN:
@@ -142,6 +142,6 @@ def show_verdict(verdict: Verdict, screen: Console | None = None) -> None:
 
 def verdict_json(verdict: Verdict) -> str:
     """The result of such a comparison as one JSON object."""
-    named = [asdict(one) for one in verdict.wrong]
+    named = [asdict(one) for one in verdict.mismatches]
     result = {"run": verdict.run, "units": verdict.units, **verdict.by_kind(), "named": named}
     return orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()

@@ -1,4 +1,4 @@
-"""A provider's side with the truth about it: traffic as providers send it, and what the tables must make of it.
+"""Simulates providers: posts their traffic, and compares the tables with the truth about it.
 
-Generator and truth are pure and know nothing of how the system counts; `post` and `run` do the IO.
+Generator and truth share no code with the system that they test; only `poster`, `run` and `demo` do input and output.
 """

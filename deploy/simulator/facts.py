@@ -1,10 +1,13 @@
-"""What happens in the simulated world and how it is posted: facts, requests, ids. Pure."""
+"""Facts that a provider reports, the HTTP requests that report them, and the ids and random numbers of a run."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from random import Random
-from typing import Any, Literal
+from typing import Literal, TypedDict
+
+from deploy.simulator.people import Person
+from schemas.parsing.json_types import JsonObject
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -14,12 +17,46 @@ DAY = 24 * HOUR
 Kind = Literal["inbound", "status", "sent", "system"]
 
 
+class Details(TypedDict, total=False):
+    """What the body of a fact contains besides its identity."""
+
+    who: Person  # the customer
+    spelled: str  # the customer's phone as this body spells it
+    account: str  # phone number id or instance of the business
+    event: str  # the provider's event name
+    word: str  # the provider's word for the message type
+    type: str  # our word for it
+    text: str
+    emoji: str
+    target: str  # id of the message that a reaction or an edit refers to
+    anonymous: bool  # the body has no phone number
+    by_lid: bool  # the chat is named by the customer's LID
+    member_by_lid: bool
+    form: int  # which of a provider's forms the body has
+    echo_form: int
+    burst: int  # statuses of one number are reported in one body
+    group: str
+    historical: bool
+    history_status: str
+    with_message: bool  # a status that a backfill reports inside its message
+    code: str  # error code and title of a failure
+    title: str
+    from_me: bool
+    pricing: str
+    callback: str
+    template: str
+    campaign: str
+    category: str
+    to: str
+    extra: JsonObject  # fields that no provider documents yet
+
+
 @dataclass(slots=True, frozen=True)
 class Fact:
-    """One thing that a provider, or the user's own send API, tells once. Times are ms UTC.
+    """One report of a provider or of the user's own send API. Times are ms UTC.
 
-    `at` None = told without a time. `arrival` orders the posting and is told to nobody. `told` holds what the wire form
-    needs besides (recipient, account, text, ...); it takes no part in the identity.
+    `at` None: the body contains no time. `arrival` orders the requests and is in no body. `details` are not part of the
+    identity.
     """
 
     kind: Kind
@@ -31,28 +68,28 @@ class Fact:
     status: str = ""
     origin: str = ""
     own: bool = False  # a status of from_me = false: our side read the customer's message
-    serial: int = 0  # tells facts without a message id apart
-    told: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+    serial: int = 0  # distinguishes facts without a message id
+    details: Details = field(default_factory=Details, compare=False, hash=False)
 
     @property
-    def identity(self) -> tuple[Any, ...]:
-        """Arrivals with one identity are one event: ids alone, and for a status its word and the provider's time."""
+    def identity(self) -> tuple[object, ...]:
+        """Facts of equal identity are one event: the ids alone, for a status also its word and the provider's time."""
         if not self.message_id:
             return (self.source, self.kind, self.serial)
         if self.kind == "status":
             return (self.source, "status", self.message_id, self.participant, self.status, self.at, self.own)
         return (self.source, self.kind, self.message_id, self.origin)
 
-    def again(self, arrival: int) -> "Fact":
-        """The same fact, arriving once more."""
+    def repeated(self, arrival: int) -> "Fact":
+        """The same fact with another time of arrival."""
         return replace(self, arrival=arrival)
 
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """One HTTP request, what it tells, and the answer that the contract demands.
+    """One HTTP request, the facts that it reports, and the answer that the contract demands.
 
-    `dead` = reasons of the dead letters it must leave; `refused` = indices of the sent records that must be refused.
+    `dead_letters`: the reasons of those that it must cause. `refused`: indices of the sent records to be refused.
     """
 
     path: str
@@ -60,20 +97,20 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     arrival: int
     facts: tuple[Fact, ...] = ()
-    dead: tuple[str, ...] = ()
-    answer: int = 200
+    dead_letters: tuple[str, ...] = ()
+    expected_status: int = 200
     refused: tuple[int, ...] = ()
     method: str = "POST"
 
     @property
     def source(self) -> str:
-        """The source that is posted to."""
+        """The source in the path."""
         return self.path.partition("?")[0].rpartition("/")[2]
 
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """How a request was answered. `problem` says what differs from the contract; `tries` counts repetitions."""
+    """The answer to a request. `problem`: how it differs from the contract; `tries`: how often it was posted."""
 
     request: Request
     status: int
@@ -84,9 +121,9 @@ class Answer:
 
 @dataclass(slots=True, frozen=True)
 class Account:
-    """One configured source as its provider sees it. Empty `secret` or `token` = none configured.
+    """One configured source from its provider's side. Empty `secret` or `token`: none is configured.
 
-    From `rotates_at` (ms, the provider's clock) on the provider proves itself with `next_secret`.
+    From `rotates_at` (ms, the provider's clock) on the provider uses `next_secret`.
     """
 
     provider: str
@@ -98,12 +135,12 @@ class Account:
     rotates_at: int | None = None
 
     def secret_at(self, moment: int) -> str:
-        """What a body posted at this moment is proven with."""
+        """The secret of a body that is posted at this moment."""
         return self.secret if self.rotates_at is None or moment < self.rotates_at else self.next_secret
 
 
 class Ids:
-    """Message ids in each provider's shape. All of a run start alike, so that tables can be asked for it alone."""
+    """Message ids in each provider's form. All ids of a run have its prefixes, so that tables can be filtered by it."""
 
     def __init__(self, run: str) -> None:
         digest = blake2b(run.encode(), digest_size=6).hexdigest()
@@ -117,41 +154,45 @@ class Ids:
         return self._count
 
     def meta(self) -> str:
+        """A new id of the Cloud API."""
         return self._wamid + b64encode(self._next().to_bytes(6)).decode()
 
     def wasender(self) -> str:
+        """A new id of Baileys."""
         return f"3EB0{self._hex}{self._next():08X}"
 
     def zapini(self) -> str:
+        """A new id of Zapini: a UUID."""
         return f"{self._hex.lower()}-de00-4000-8000-{self._next():012x}"
 
     def serial(self) -> int:
+        """A new number, from the same sequence as the ids."""
         return self._next()
 
     @property
     def prefixes(self) -> tuple[str, str, str]:
-        """What every message id of this run starts with."""
+        """Every message id of this run starts with one of these."""
         return self._wamid, f"3EB0{self._hex}", f"{self._hex.lower()}-de00-"
 
     @property
-    def mark(self) -> str:
-        """A short word of this run, for ids and texts that must differ from those of any other run."""
+    def run_tag(self) -> str:
+        """A short text that differs from that of any other run, for ids and message texts."""
         return self._hex
 
 
-def run_name(*words: object) -> str:
-    """The run's id: same words, same id. They have to be all that decides the bodies: ids of two runs must not meet."""
-    return blake2b(" ".join(map(str, words)).encode(), digest_size=5).hexdigest()
+def run_name(*inputs: object) -> str:
+    """The run's id: a hash of `inputs`, which must be everything that decides the bodies. Two runs share no id."""
+    return blake2b(" ".join(map(str, inputs)).encode(), digest_size=5).hexdigest()
 
 
-def dice(seed: int, now: int, run: str) -> Random:
-    """The run's only source of chance."""
+def seeded_rng(seed: int, now: int, run: str) -> Random:
+    """The run's only source of random numbers."""
     return Random(f"{seed} {now} {run}")  # noqa: S311  (a simulation, not a secret)
 
 
-def with_bearer(account: Account, body: bytes, arrival: int, **more: Any) -> Request:
-    """A POST to a source whose provider signs nothing: the header that the user gave it, where there is a secret."""
+def with_bearer(account: Account, body: bytes, arrival: int, facts: tuple[Fact, ...] = ()) -> Request:
+    """A POST of a provider that signs nothing: a bearer token in a header of the user's choice, if there is one."""
     headers = [("Content-Type", "application/json")]
     if secret := account.secret_at(arrival):
         headers.append(("Authorization", f"Bearer {secret}"))
-    return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, **more)
+    return Request(f"/webhooks/{account.source}", body, tuple(headers), arrival, facts=facts)

@@ -1,12 +1,11 @@
-"""What customers write, and what a provider tells of the past. Pure."""
+"""Messages of customers, and the backfill of a provider's history."""
 
-from typing import Any
-
-from deploy.simulator.facts import DAY, HOUR, MINUTE, SECOND, Fact
+from deploy.simulator.facts import DAY, HOUR, MINUTE, SECOND, Details, Fact
 from deploy.simulator.people import EMOJI, TEXTS, person
-from deploy.simulator.world import Voice, World
+from deploy.simulator.profiles import Profile
+from deploy.simulator.simulation import Simulation
 
-# What each provider's body says -> our type. Those that are not Meta's are documented for fewer.
+# The provider's word for a message type -> ours. Providers other than Meta document fewer types.
 _CLOUD = {
     "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
     "sticker": "sticker", "location": "location", "contacts": "contacts", "reaction": "reaction",
@@ -24,102 +23,100 @@ TYPES = {
     "evolution": _BAILEYS,
     "zapini": {"text": "text"},
 }
-# WasenderApi tells of one message under every event name that is subscribed.
-_NAMES = ("messages.received", "messages-personal.received", "messages.upsert")
+# WasenderApi reports one message under every event name that is subscribed.
+_EVENT_NAMES = ("messages.received", "messages-personal.received", "messages.upsert")
 
 
-def from_customer(world: World, voice: Voice) -> None:
-    """One message of a customer; some are taken back, and some are read by our own side."""
-    words = TYPES[voice.provider]
-    word = "text" if world.chance(0.55) else world.dice.choice(list(words))
-    nameless = voice.provider == "zapini" and world.chance(0.5)
-    message_id = "" if nameless else voice.new_id()
-    at = world.moment() // SECOND * SECOND
-    told = _told(world, voice, word)
-    names = world.dice.choice((_NAMES[:1], _NAMES[:2], _NAMES)) if voice.provider == "wasender" else ("",)
-    serial = world.ids.serial()
+def from_customer(sim: Simulation, profile: Profile) -> None:
+    """One message of a customer; some are deleted later, and some are read by our own side."""
+    types = TYPES[profile.provider]
+    word = "text" if sim.chance(0.55) else sim.rng.choice(list(types))
+    without_id = profile.provider == "zapini" and sim.chance(0.5)
+    message_id = "" if without_id else profile.new_id()
+    at = sim.send_time() // SECOND * SECOND
+    details = _details(sim, profile, word)
+    names: tuple[str, ...] = ("",)
+    if profile.provider == "wasender":
+        names = sim.rng.choice((_EVENT_NAMES[:1], _EVENT_NAMES[:2], _EVENT_NAMES))
+    serial = sim.ids.serial()
     for name in names:
         fact = Fact(
-            "inbound", voice.source, at, world.arrival(at), message_id=message_id, serial=serial,
-            told={**told, "event": name},
+            "inbound", profile.source, at, sim.arrival(at), message_id=message_id, serial=serial,
+            details={**details, "event": name},
         )  # fmt: skip
-        world.tell(fact)
-    if voice.provider == "wasender" and word != "reaction" and world.chance(0.4):
-        own_read(world, voice, message_id, at, told)
-    if voice.cloud and word == "text" and world.chance(0.03):
-        world.status(voice, message_id, "deleted", at + MINUTE, {**told, "type": ""}, participant="")
+        sim.emit(fact)
+    if profile.provider == "wasender" and word != "reaction" and sim.chance(0.4):
+        own_read(sim, profile, message_id, at, details)
+    if profile.cloud and word == "text" and sim.chance(0.03):
+        sim.emit_status(profile, message_id, "deleted", at + MINUTE, {**details, "type": ""})
 
 
-def _told(world: World, voice: Voice, word: str) -> dict[str, Any]:
+def _details(sim: Simulation, profile: Profile, word: str) -> Details:
     return {
-        "who": person(world.dice),
-        "account": world.dice.choice(voice.accounts),
+        "who": person(sim.rng),
+        "account": sim.rng.choice(profile.accounts),
         "word": word,
-        "type": TYPES[voice.provider][word],
-        "text": world.dice.choice(TEXTS).format(f"{world.ids.mark}-{world.ids.serial()}"),
-        "emoji": world.dice.choice(EMOJI) if world.chance(0.8) else "",
-        "target": voice.new_id(),
-        "anonymous": world.chance(0.1),
-        "by_lid": world.chance(0.3),
-        "form": world.dice.randrange(3),
+        "type": TYPES[profile.provider][word],
+        "text": sim.rng.choice(TEXTS).format(f"{sim.ids.run_tag}-{sim.ids.serial()}"),
+        "emoji": sim.rng.choice(EMOJI) if sim.chance(0.8) else "",
+        "target": profile.new_id(),
+        "anonymous": sim.chance(0.1),
+        "by_lid": sim.chance(0.3),
+        "form": sim.rng.randrange(3),
     }
 
 
-def own_read(world: World, voice: Voice, message_id: str, at: int, told: dict[str, Any]) -> None:
-    """Our own side read (or played) a customer's message: no read of anything that we sent."""
-    word = "played" if told["type"] == "audio" else "read"
-    when = world.later(at, 10 * MINUTE, DAY)
-    world.status(voice, message_id, word, when, {**told, "type": "", "spelled": told["who"].digits}, own=True)
+def own_read(sim: Simulation, profile: Profile, message_id: str, at: int, details: Details) -> None:
+    """Our own side reads (or plays) a customer's message; it is no read of an outbound message."""
+    word = "played" if details["type"] == "audio" else "read"
+    when = sim.later(at, 10 * MINUTE, DAY)
+    read: Details = {**details, "type": "", "spelled": details["who"].digits}
+    sim.emit_status(profile, message_id, word, when, read, own=True)
 
 
-def own_read_alone(world: World, voice: Voice) -> None:
-    """We read a message of which we were never told."""
-    own_read(world, voice, voice.new_id(), world.moment(), _told(world, voice, "text"))
+def own_read_alone(sim: Simulation, profile: Profile) -> None:
+    """Our own side reads a message that was never reported."""
+    own_read(sim, profile, profile.new_id(), sim.send_time(), _details(sim, profile, "text"))
 
 
-def from_group(world: World, voice: Voice) -> None:
+def from_group(sim: Simulation, profile: Profile) -> None:
     """A customer's message in a group: its author is the participant."""
-    at, told = world.moment() // SECOND * SECOND, _told(world, voice, "text")
-    told |= {
-        "group": f"120363{world.dice.randrange(10**12):012d}@g.us",
-        "event": "messages-group.received",
-        "by_lid": False,
-    }
+    at, details = sim.send_time() // SECOND * SECOND, _details(sim, profile, "text")
+    details["group"] = f"120363{sim.rng.randrange(10**12):012d}@g.us"
+    details["event"] = "messages-group.received"
+    details["by_lid"] = False
     fact = Fact(
-        "inbound", voice.source, at, world.arrival(at), message_id=voice.new_id(),
-        participant="+" + told["who"].digits, told=told,
+        "inbound", profile.source, at, sim.arrival(at), message_id=profile.new_id(),
+        participant="+" + details["who"].digits, details=details,
     )  # fmt: skip
-    world.tell(fact)
+    sim.emit(fact)
 
 
-def backfill(world: World, voice: Voice) -> None:
-    """A message of before our time, told by the provider's history: ours with a status, or a customer's."""
-    who, message_id = person(world.dice), voice.new_id()
-    at = (world.begin - world.dice.randint(20 * DAY, 150 * DAY)) // SECOND * SECOND
-    arrival = world.begin + world.within(0, HOUR)
-    told = {
-        "who": who, "account": voice.accounts[0], "historical": True, "type": "text", "word": "text",
-        "text": f"antigo {world.ids.mark}", "spelled": who.digits,
+def backfill(sim: Simulation, profile: Profile) -> None:
+    """A message from before the connection, reported by the provider's history: ours with a status, or a customer's."""
+    who, message_id = person(sim.rng), profile.new_id()
+    at = (sim.begin - sim.rng.randint(20 * DAY, 150 * DAY)) // SECOND * SECOND
+    arrival = sim.begin + sim.delay(0, HOUR)
+    details: Details = {
+        "who": who, "account": profile.accounts[0], "historical": True, "type": "text", "word": "text",
+        "text": f"antigo {sim.ids.run_tag}", "spelled": who.digits,
     }  # fmt: skip
-    if world.chance(0.5):
-        world.facts.append(Fact("inbound", voice.source, at, arrival, message_id=message_id, told=told))
+    if sim.chance(0.5):
+        sim.facts.append(Fact("inbound", profile.source, at, arrival, message_id=message_id, details=details))
         return
-    word = world.dice.choice(("sent", "delivered", "read", ""))
-    told["history_status"] = word
-    world.facts.append(Fact("sent", voice.source, at, arrival, message_id=message_id, origin="history", told=told))
+    word = sim.rng.choice(("sent", "delivered", "read", ""))
+    details["history_status"] = word
+    sim.facts.append(
+        Fact("sent", profile.source, at, arrival, message_id=message_id, origin="history", details=details)
+    )
     if word:
-        # The backfill knows that it was read, not when; only `sent` has the moment of the message itself.
-        world.facts.append(
+        # The backfill reports that a message was read, not when; only `sent` has the moment of the message itself.
+        sim.facts.append(
             Fact(
-                "status", voice.source, at if word == "sent" else None, arrival, message_id=message_id, status=word,
-                told={**told, "with_message": True},
+                "status", profile.source, at if word == "sent" else None, arrival, message_id=message_id, status=word,
+                details={**details, "with_message": True},
             )
         )  # fmt: skip
-    if world.chance(0.2):  # read only now: the message is live again, so it counts
-        world.status(
-            voice,
-            message_id,
-            "read",
-            arrival + world.within(HOUR, DAY),
-            {**told, "historical": False, "pricing": "service", "callback": ""},
-        )
+    if sim.chance(0.2):  # read only now: the message is live again, so it counts
+        live: Details = {**details, "historical": False, "pricing": "service", "callback": ""}
+        sim.emit_status(profile, message_id, "read", arrival + sim.delay(HOUR, DAY), live)

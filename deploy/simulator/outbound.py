@@ -1,158 +1,164 @@
-"""Messages that the business sends, and what becomes of them. Pure."""
+"""Messages that the business sends, and their statuses."""
 
-from typing import Any
-
-from deploy.simulator.facts import DAY, HOUR, MINUTE, SECOND, Fact
-from deploy.simulator.people import Person, Plan, person
-from deploy.simulator.world import Voice, World
+from deploy.simulator.facts import DAY, HOUR, MINUTE, SECOND, Details, Fact
+from deploy.simulator.people import Campaign, Person, person
+from deploy.simulator.profiles import Profile
+from deploy.simulator.simulation import Simulation
 
 _OUTCOMES = {
     "read": 47, "delivered": 24, "read_at_once": 6, "played": 3, "failed": 7, "failed_first": 2, "sent": 7,
     "accepted": 4,
 }  # fmt: skip
-_GROUP_LIFE = {"read": 55, "delivered": 30, "played": 3, "read_at_once": 12}
+_MEMBER_OUTCOMES = {"read": 55, "delivered": 30, "played": 3, "read_at_once": 12}
+
+Steps = list[tuple[str, int, Details]]  # (status, time, further details)
 
 
-def one_to_one(world: World, voice: Voice) -> None:
-    """One message to one person: record, statuses, and all that goes wrong with both."""
-    who, plan = person(world.dice), world.dice.choice(voice.plans)
-    message_id, accepted = voice.new_id(), world.moment()
-    told = _told(world, voice, who, plan)
-    echoed = voice.provider == "wasender" and world.chance(0.12)
-    recorded = not world.chance(0.5 if echoed else 0.04)
+def one_to_one(sim: Simulation, profile: Profile) -> None:
+    """One message to one person: record, statuses, and everything that goes wrong with both."""
+    who, campaign = person(sim.rng), sim.rng.choice(profile.campaigns)
+    message_id, accepted = profile.new_id(), sim.send_time()
+    details = _details(sim, profile, who, campaign)
+    echoed = profile.provider == "wasender" and sim.chance(0.12)
+    recorded = not sim.chance(0.5 if echoed else 0.04)
     if recorded:
-        timed = not world.chance(0.02)
-        world.record(voice, message_id, accepted, plan, "+" + who.digits, timed=timed)
+        timed = not sim.chance(0.02)
+        sim.emit_record(profile, message_id, accepted, campaign, "+" + who.digits, timed=timed)
         if not timed:
-            world.status(voice, message_id, "sent", accepted, told)
+            sim.emit_status(profile, message_id, "sent", accepted, details)
     if echoed:
-        echo(world, voice, message_id, accepted + world.dice.randint(0, SECOND), told)
-    happened = [
-        world.status(voice, message_id, word, at, {**told, **more}) for word, at, more in _life(world, voice, accepted)
+        echo(sim, profile, message_id, accepted + sim.rng.randint(0, SECOND), details)
+    emitted = [
+        sim.emit_status(profile, message_id, word, at, {**details, **more})
+        for word, at, more in _steps(sim, profile, accepted)
     ]
-    if not (recorded or echoed or any(happened)):
-        world.status(voice, message_id, "sent", accepted, told)
+    if not (recorded or echoed or any(emitted)):
+        sim.emit_status(profile, message_id, "sent", accepted, details)
     if recorded:
-        _oddities(world, voice, message_id, accepted, told)
+        _edge_cases(sim, profile, message_id, accepted, details)
 
 
-def _told(world: World, voice: Voice, who: Person, plan: Plan) -> dict[str, Any]:
+def _details(sim: Simulation, profile: Profile, who: Person, campaign: Campaign) -> Details:
     return {
         "who": who,
-        "spelled": world.spelling(who),
-        "account": world.dice.choice(voice.accounts),
-        "pricing": plan.category or "service",
-        "callback": f"ref={world.ids.mark}" if world.chance(0.3) else "",
-        "by_lid": world.chance(0.2),
-        "form": world.dice.randrange(3),
+        "spelled": sim.spelling(who),
+        "account": sim.rng.choice(profile.accounts),
+        "pricing": campaign.category or "service",
+        "callback": f"ref={sim.ids.run_tag}" if sim.chance(0.3) else "",
+        "by_lid": sim.chance(0.2),
+        "form": sim.rng.randrange(3),
     }
 
 
-def _life(world: World, voice: Voice, accepted: int) -> list[tuple[str, int, dict[str, Any]]]:
-    """(status, time, more words) of one message in the order of happening."""
-    outcome = world.dice.choices(list(_OUTCOMES), weights=list(_OUTCOMES.values()))[0]
-    sent = accepted + world.dice.randint(-SECOND // 2, 3 * SECOND)
-    delivered = world.later(sent, 4 * SECOND, 30 * HOUR)
-    read = world.later(delivered, 20 * MINUTE, 6 * DAY)
-    steps: list[tuple[str, int, dict[str, Any]]] = []
-    if voice.tells_pending and world.chance(0.3):
-        steps.append(("pending", accepted - world.dice.randint(0, 2 * SECOND), {}))
+def _steps(sim: Simulation, profile: Profile, accepted: int) -> Steps:
+    """The statuses of one message in the order of happening."""
+    outcome = sim.rng.choices(list(_OUTCOMES), weights=list(_OUTCOMES.values()))[0]
+    sent = accepted + sim.rng.randint(-SECOND // 2, 3 * SECOND)
+    delivered = sim.later(sent, 4 * SECOND, 30 * HOUR)
+    read = sim.later(delivered, 20 * MINUTE, 6 * DAY)
+    steps: Steps = []
+    if profile.reports_pending and sim.chance(0.3):
+        steps.append(("pending", accepted - sim.rng.randint(0, 2 * SECOND), {}))
     if outcome == "accepted":
         return steps
-    if not (outcome == "failed" and world.chance(0.7)) and not world.chance(0.06):
+    if not (outcome == "failed" and sim.chance(0.7)) and not sim.chance(0.06):
         steps.append(("sent", sent, {}))
     if outcome.startswith("failed"):
-        code, title = world.dice.choice(voice.failures)
-        steps.append(("failed", sent + world.dice.randint(0, 40 * SECOND), {"code": code, "title": title}))
-        if world.chance(0.1):
-            code, title = world.dice.choice(voice.failures)
-            steps.append(("failed", sent + world.dice.randint(2 * MINUTE, HOUR), {"code": code, "title": title}))
+        steps += _failures(sim, profile, sent)
     if outcome in ("read", "delivered", "played", "failed_first"):
         steps.append(("delivered", delivered, {}))
-        if world.chance(0.03):  # a second device
-            steps.append(("delivered", delivered + world.dice.randint(2 * SECOND, DAY), {}))
+        if sim.chance(0.03):  # a second device
+            steps.append(("delivered", delivered + sim.rng.randint(2 * SECOND, DAY), {}))
     if outcome in ("read", "read_at_once", "played"):
         steps.append(("read", read, {}))
     if outcome == "played":
-        steps.append(("played", read + world.dice.randint(SECOND, HOUR), {}))
+        steps.append(("played", read + sim.rng.randint(SECOND, HOUR), {}))
     return steps
 
 
-def _oddities(world: World, voice: Voice, message_id: str, accepted: int, told: dict[str, Any]) -> None:
-    """Words that no version knows yet, and deletions."""
-    if world.chance(0.004):
-        world.status(voice, message_id, "warehoused", accepted + MINUTE, told)
-    if voice.provider == "wasender" and world.chance(0.01):
-        world.status(
-            voice, message_id, "deleted", accepted + world.dice.randint(MINUTE, DAY), {**told, "from_me": True}
-        )
+def _failures(sim: Simulation, profile: Profile, sent: int) -> Steps:
+    """One failure within 40 seconds, sometimes a second one later."""
+    code, title = sim.rng.choice(profile.failures)
+    steps: Steps = [("failed", sent + sim.rng.randint(0, 40 * SECOND), {"code": code, "title": title})]
+    if sim.chance(0.1):
+        code, title = sim.rng.choice(profile.failures)
+        steps.append(("failed", sent + sim.rng.randint(2 * MINUTE, HOUR), {"code": code, "title": title}))
+    return steps
 
 
-def echo(world: World, voice: Voice, message_id: str, at: int, told: dict[str, Any]) -> None:
-    """The provider shows us our own message, as sent from a phone or by another program; in one or two events."""
+def _edge_cases(sim: Simulation, profile: Profile, message_id: str, accepted: int, details: Details) -> None:
+    """An unknown status, and a deletion by our side."""
+    if sim.chance(0.004):
+        sim.emit_status(profile, message_id, "warehoused", accepted + MINUTE, details)
+    if profile.provider == "wasender" and sim.chance(0.01):
+        at = accepted + sim.rng.randint(MINUTE, DAY)
+        sim.emit_status(profile, message_id, "deleted", at, {**details, "from_me": True})
+
+
+def echo(sim: Simulation, profile: Profile, message_id: str, at: int, details: Details) -> None:
+    """The provider reports our own message, as sent from a phone or by another program; in one or two events."""
     at = at // SECOND * SECOND
-    told = {**told, "type": "text", "text": f"Combinado {world.ids.mark}"}
-    for form in range(world.dice.choice((1, 1, 2))):
+    details = {**details, "type": "text", "text": f"Combinado {sim.ids.run_tag}"}
+    for form in range(sim.rng.choice((1, 1, 2))):
         fact = Fact(
-            "sent", voice.source, at, world.arrival(at), message_id=message_id, origin="echo",
-            told={**told, "echo_form": form},
+            "sent", profile.source, at, sim.arrival(at), message_id=message_id, origin="echo",
+            details={**details, "echo_form": form},
         )  # fmt: skip
-        world.tell(fact)
+        sim.emit(fact)
 
 
-def echo_only(world: World, voice: Voice) -> None:
+def echo_only(sim: Simulation, profile: Profile) -> None:
     """A message that was typed on the phone: known from the provider's echo and statuses alone."""
-    who, message_id, at = person(world.dice), voice.new_id(), world.moment()
-    told = _told(world, voice, who, Plan("", "", ""))
-    echo(world, voice, message_id, at, told)
-    for word, when, more in _life(world, voice, at):
-        world.status(voice, message_id, word, when, {**told, **more})
+    who, message_id, at = person(sim.rng), profile.new_id(), sim.send_time()
+    details = _details(sim, profile, who, Campaign("", "", ""))
+    echo(sim, profile, message_id, at, details)
+    for word, when, more in _steps(sim, profile, at):
+        sim.emit_status(profile, message_id, word, when, {**details, **more})
 
 
-def burst(world: World, voice: Voice) -> int:
-    """Some messages to one person, who opens the chat later and reads them all at one moment; how many they were."""
-    who, plan, count = person(world.dice), world.dice.choice(voice.plans), world.dice.randint(2, 5)
-    told = {**_told(world, voice, who, plan), "burst": world.ids.serial()}
-    accepted = world.moment()
-    read = world.later(accepted + 10 * MINUTE, 20 * MINUTE, 2 * DAY)
+def burst(sim: Simulation, profile: Profile) -> int:
+    """Several messages to one person, who later reads them all at one moment; returns how many."""
+    who, campaign, count = person(sim.rng), sim.rng.choice(profile.campaigns), sim.rng.randint(2, 5)
+    details: Details = {**_details(sim, profile, who, campaign), "burst": sim.ids.serial()}
+    accepted = sim.send_time()
+    read = sim.later(accepted + 10 * MINUTE, 20 * MINUTE, 2 * DAY)
     for number in range(count):
-        message_id, at = voice.new_id(), accepted + number * world.dice.randint(SECOND, MINUTE)
-        world.record(voice, message_id, at, plan, "+" + who.digits)
-        world.status(voice, message_id, "sent", at + SECOND, told)
-        world.status(voice, message_id, "read", read, told)
+        message_id, at = profile.new_id(), accepted + number * sim.rng.randint(SECOND, MINUTE)
+        sim.emit_record(profile, message_id, at, campaign, "+" + who.digits)
+        sim.emit_status(profile, message_id, "sent", at + SECOND, details)
+        sim.emit_status(profile, message_id, "read", read, details)
     return count
 
 
-def to_group(world: World, voice: Voice) -> None:
-    """A message to a group: one sending, and the receipts of each member. Some groups never tell of any member."""
-    plan, message_id, accepted = world.dice.choice(voice.plans), voice.new_id(), world.moment()
-    serial = world.dice.randrange(10**9)
-    group = f"120363{serial:012d}@g.us" if voice.provider == "wasender" else f"Y2FwaV9ncm91cDox{serial:09d}"
-    told = {**_told(world, voice, person(world.dice), plan), "group": group}
-    if not world.chance(0.1):
-        # Only the JID says by its form that it is a group's; at Meta the statuses do.
-        world.record(voice, message_id, accepted, plan, group)
-    world.status(voice, message_id, "sent", accepted + SECOND, told)
-    if world.chance(0.15):
+def to_group(sim: Simulation, profile: Profile) -> None:
+    """A message to a group: one sending, and the receipts of each member. Some groups report no member at all."""
+    campaign, message_id, accepted = sim.rng.choice(profile.campaigns), profile.new_id(), sim.send_time()
+    serial = sim.rng.randrange(10**9)
+    group = f"120363{serial:012d}@g.us" if profile.provider == "wasender" else f"Y2FwaV9ncm91cDox{serial:09d}"
+    details: Details = {**_details(sim, profile, person(sim.rng), campaign), "group": group}
+    if not sim.chance(0.1):
+        # Only a JID shows by its form that it is a group's; at Meta the statuses show it.
+        sim.emit_record(profile, message_id, accepted, campaign, group)
+    sim.emit_status(profile, message_id, "sent", accepted + SECOND, details)
+    if sim.chance(0.15):
         return
-    for who in {
-        member.digits: member for member in (person(world.dice) for _ in range(world.dice.randint(1, 6)))
-    }.values():
-        _member(world, voice, message_id, accepted, {**told, "who": who})
+    members = [person(sim.rng) for _ in range(sim.rng.randint(1, 6))]
+    for who in {member.digits: member for member in members}.values():
+        _member(sim, profile, message_id, accepted, {**details, "who": who})
 
 
-def _member(world: World, voice: Voice, message_id: str, accepted: int, told: dict[str, Any]) -> None:
-    who: Person = told["who"]
-    by_lid = voice.provider == "wasender" and world.chance(0.2)
+def _member(sim: Simulation, profile: Profile, message_id: str, accepted: int, details: Details) -> None:
+    who = details["who"]
+    by_lid = profile.provider == "wasender" and sim.chance(0.2)
     participant = f"{who.lid}@lid" if by_lid else "+" + who.digits
-    told = {**told, "member_by_lid": by_lid}
-    outcome = world.dice.choices(list(_GROUP_LIFE), weights=list(_GROUP_LIFE.values()))[0]
-    delivered = world.later(accepted + SECOND, 5 * SECOND, 30 * HOUR) // SECOND * SECOND
-    read = world.later(delivered, 20 * MINUTE, 4 * DAY) // SECOND * SECOND
-    played = read + world.dice.randint(1, 600) * SECOND
+    details = {**details, "member_by_lid": by_lid}
+    outcome = sim.rng.choices(list(_MEMBER_OUTCOMES), weights=list(_MEMBER_OUTCOMES.values()))[0]
+    delivered = sim.later(accepted + SECOND, 5 * SECOND, 30 * HOUR) // SECOND * SECOND
+    read = sim.later(delivered, 20 * MINUTE, 4 * DAY) // SECOND * SECOND
+    played = read + sim.rng.randint(1, 600) * SECOND
     if outcome != "read_at_once":
-        world.status(voice, message_id, "delivered", delivered, told, participant=participant)
+        sim.emit_status(profile, message_id, "delivered", delivered, details, participant=participant)
     if outcome != "delivered":
-        world.status(voice, message_id, "read", read, told, participant=participant)
+        sim.emit_status(profile, message_id, "read", read, details, participant=participant)
     if outcome == "played":
-        world.status(voice, message_id, "played", played, told, participant=participant)
+        sim.emit_status(profile, message_id, "played", played, details, participant=participant)

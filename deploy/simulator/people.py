@@ -1,6 +1,6 @@
-"""Who writes and what: invented phones, names, texts, templates. Pure.
+"""Customers and campaigns: invented phones, names, texts, templates.
 
-Phones are of ranges kept for fiction (+1 xxx 555 01xx, +44 7700 900xxx) or of none that exists (+55 11 90000 xxxx).
+Phones are of ranges reserved for fiction (+1 xxx 555 01xx, +44 7700 900xxx) or unassigned (+55 11 90000 xxxx).
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ EMOJI = ("👍", "❤️", "😂", "🙏")
 
 
 @dataclass(slots=True, frozen=True)
-class Plan:
-    """One campaign's way of sending."""
+class Campaign:
+    """What a sent record says about the campaign of its message; empty: nothing."""
 
     template: str
-    campaign: str
+    name: str
     category: str
 
 
-PLANS = {
+CAMPAIGNS = {
     "meta": (
-        Plan("order_shipped", "orders", "utility"), Plan("login_code", "security", "authentication"),
-        Plan("black_friday", "november", "marketing"), Plan("cart_reminder", "november", "marketing"),
-        Plan("black_friday", "vip-preview", "marketing"), Plan("", "", ""),
+        Campaign("order_shipped", "orders", "utility"), Campaign("login_code", "security", "authentication"),
+        Campaign("black_friday", "november", "marketing"), Campaign("cart_reminder", "november", "marketing"),
+        Campaign("black_friday", "vip-preview", "marketing"), Campaign("", "", ""),
     ),
-    "wasender": (Plan("", "newsletter", "marketing"), Plan("", "support", "utility"), Plan("", "", "")),
-    "zapini": (Plan("cobranca", "billing", "utility"), Plan("aniversario", "crm", "marketing")),
+    "wasender": (Campaign("", "newsletter", "marketing"), Campaign("", "support", "utility"), Campaign("", "", "")),
+    "zapini": (Campaign("cobranca", "billing", "utility"), Campaign("aniversario", "crm", "marketing")),
 }  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
 class Person:
-    """`digits` is the phone; `old_digits` the spelling without Brazil's ninth digit, which providers use too."""
+    """`digits`: the phone; `old_digits`: the same without Brazil's ninth digit, a spelling that providers also use."""
 
     digits: str
     old_digits: str
@@ -46,15 +46,15 @@ class Person:
     name: str
 
 
-def person(dice: Random) -> Person:
-    """Somebody new, or met before: the ranges are small. None of them is a number of the business itself."""
-    country = dice.choice(("BR", "BR", "US", "GB"))
+def person(rng: Random) -> Person:
+    """A new or known customer (the ranges are small). Never a number of the business itself."""
+    country = rng.choice(("BR", "BR", "US", "GB"))
     if country == "BR":
-        tail = f"{dice.randrange(10_000):04d}"
+        tail = f"{rng.randrange(10_000):04d}"
         digits, old = f"55119{'0000'}{tail}", f"5511{'0000'}{tail}"
     elif country == "US":
-        digits = old = f"1{dice.choice(_AREAS)}55501{dice.randrange(90):02d}"
+        digits = old = f"1{rng.choice(_AREAS)}55501{rng.randrange(90):02d}"
     else:
-        digits = old = f"447700900{dice.randrange(900):03d}"
+        digits = old = f"447700900{rng.randrange(900):03d}"
     lid = str(9 * 10**13 + int(digits) * 7 % 10**13)
-    return Person(digits, old, lid, f"{country}.{int(digits) * 31}", dice.choice(_NAMES))
+    return Person(digits, old, lid, f"{country}.{int(digits) * 31}", rng.choice(_NAMES))

@@ -1,6 +1,6 @@
-"""Posts requests to an edge at their times and repeats them: the one poster of the simulation and of the demo.
+"""Posts requests to an edge at their due times and retries them; the simulation and the demo both use it.
 
-What is repeated, when, and what is counted is decided by a `Delivery`; each request has one.
+Each request has a `Delivery`, which decides about retries and counts results.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from yarl import URL
 
 from deploy.simulator.facts import Request
 
-ANSWER_SECONDS = 20.0  # then a provider closes the connection
+ANSWER_SECONDS = 20.0  # timeout after which a provider closes the connection
 MAX_CONNECTIONS = 1000
 MAX_UNANSWERED_BYTES = 256 * 1024 * 1024
 
@@ -58,15 +58,15 @@ class Delivery(Protocol):
 class Poster:
     """One run against one edge.
 
-    `max_requests` and `max_bytes` limit the requests without an answer. Beyond them the schedule waits, and `on_late`
-    is called for each request that waits for memory. `stopped` ends the run early.
+    `max_requests` and `max_bytes` limit the requests without an answer. At a limit the next request is delayed, and
+    `on_late` is called for each request that is delayed by `max_bytes`. `stopped` ends the run early.
     """
 
     base_url: str
     deliver: Callable[[Request, float], Delivery]  # request, due time by time.monotonic()
     max_requests: int = MAX_CONNECTIONS
     max_bytes: int = MAX_UNANSWERED_BYTES
-    open_loop: bool = True  # False: a request beyond max_requests waits for an answer to another one
+    open_loop: bool = True  # whether requests are posted when due even beyond max_requests
     on_late: Callable[[], None] = lambda: None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -102,7 +102,7 @@ class Poster:
 
     async def _until(self, moment: float) -> bool:
         """Waits for a moment; False when the run was stopped before."""
-        await asyncio.sleep(0)  # a schedule that is late must not keep answers from being read
+        await asyncio.sleep(0)  # answers must be read even while the schedule is late
         if (delay := moment - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopped.wait(), delay)
@@ -158,7 +158,7 @@ class Poster:
 
 
 async def attempt(session: aiohttp.ClientSession, base_url: str, request: Request) -> Attempt:
-    """One HTTP request, byte for byte as it is: the query may be part of a handshake."""
+    """Posts one request with path and query unchanged: they may be part of a handshake."""
     url = URL(base_url + request.path, encoded=True)
     try:
         async with session.request(

@@ -1,114 +1,96 @@
-"""A whole simulation: sources out of the settings, posting, the truth file. IO."""
+"""A whole simulation: posts a script's requests at their times and writes the truth file."""
 
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.simulator.facts import Account, Request
+from deploy.simulator.facts import Request
 from deploy.simulator.poster import Poster
 from deploy.simulator.provider_delivery import ProviderRun
-from deploy.simulator.running_truth import Book
+from deploy.simulator.running_truth import RunningTruth
 from deploy.simulator.stats import Stats
 from deploy.simulator.stream import Part, Script, Stream
 from deploy.simulator.truth_file import Header, Line, TruthWriter
-from deploy.simulator.world import PROVIDERS
-from schemas.errors import ConfigError
-from schemas.settings.config import Config
-from schemas.settings.sections import Source
+from schemas.process.tasks import BrokenError, Tasks
 
 
 @dataclass(slots=True, frozen=True)
-class Orders:
-    """How a script is posted. `tell` hears every `every` seconds how far it is."""
+class RunOptions:
+    """How a script is posted. `on_progress` is called every `progress_seconds` and at the end."""
 
     base_url: str
     drain_seconds: float
     give_up: bool
-    every: float
-    tell: Callable[[Stats], None]
+    progress_seconds: float
+    on_progress: Callable[[Stats], None]
 
 
-def accounts(config: Config, names: Iterable[str], *, rotate: bool) -> tuple[Account, ...]:
-    """The named sources; without names those of the demo. Raises ConfigError that says what a source lacks."""
-    named = tuple(names) or tuple(name for name in config.sources if name.startswith("demo-"))
-    if not named:
-        raise ConfigError("no source is named demo-...: name those to simulate with --sources")
-    return tuple(_account(config.sources.get(name), name, rotate=rotate) for name in named)
+def simulate(script: Script, options: RunOptions, truth_path: Path | None) -> Stats:
+    """Posts everything at its time, writes the truth, and returns the counts.
 
-
-def _account(source: Source | None, name: str, *, rotate: bool) -> Account:
-    if source is None:
-        raise ConfigError(f"the settings have no source {name}: add [sources.{name}], or name another one")
-    if source.provider not in PROVIDERS:
-        raise ConfigError(f"sources.{name}: {source.provider} is not simulated, only {', '.join(PROVIDERS)} are")
-    if not source.sent_tokens:
-        raise ConfigError(f"sources.{name} has no sent_tokens: sent records are posted too, so add one")
-    if rotate and len(source.secrets) == 1:
-        raise ConfigError(f"sources.{name} has one secret: add the one that --rotate changes to as a second")
-    secrets = [secret.read() for secret in source.secrets]
-    return Account(
-        source.provider, name, secret=secrets[0] if secrets else "", token=source.sent_tokens[0].read(),
-        next_secret=secrets[1] if rotate and secrets else "",
-    )  # fmt: skip
-
-
-def simulate(script: Script, orders: Orders, truth: Path | None) -> Stats:
-    """Posts everything at its time, writes the truth, and says what became of it. Raises OSError of the truth file.
-
-    SIGINT and SIGTERM end the posting early; the truth is whole even then.
+    SIGINT and SIGTERM end the posting early; the truth is complete even then. Raises OSError of the truth file, and
+    BrokenError when the generation or the progress display failed.
     """
-    if truth is None:
-        return asyncio.run(_posted(Stream(script), orders, lambda _: None))
-    with TruthWriter(truth) as out:
+    if truth_path is None:
+        return asyncio.run(_post(Stream(script), options, lambda _line: None))
+    with TruthWriter(truth_path) as out:
         stream = Stream(script)
         sources = tuple(account.source for account in script.accounts)
         out.write(Header(script.run, script.seed, sources, stream.ids.prefixes))
-        return asyncio.run(_posted(stream, orders, out.write))
+        return asyncio.run(_post(stream, options, out.write))
 
 
-async def _posted(stream: Stream, orders: Orders, write: Callable[[Line], None]) -> Stats:
-    book = Book(write)
-    run = ProviderRun(book, stream.script.speed, orders.give_up)
-    poster = Poster(orders.base_url, run.deliver, on_late=run.late)
+async def _post(stream: Stream, options: RunOptions, write: Callable[[Line], None]) -> Stats:
+    truth = RunningTruth(write)
+    run = ProviderRun(truth, stream.script.speed, options.give_up)
+    poster = Poster(options.base_url, run.deliver, on_late=run.late)
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, poster.stopped.set)
-    began = time.time_ns() // 1_000_000
-    ticker = asyncio.create_task(_report(run.stats, orders))
+    tasks = Tasks(lambda _reason: poster.stopped.set())
+    began = _now_ms()
+    tasks.start("progress", _report(run.stats, options))
     try:
-        await poster.run(schedule(_parts(stream), book), orders.drain_seconds)
+        await poster.run(schedule(_parts(stream, tasks), truth), options.drain_seconds)
     finally:
-        ticker.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticker
-    book.close(began, time.time_ns() // 1_000_000)
-    orders.tell(run.stats)
+        await tasks.stop()
+    if tasks.failed is not None:
+        raise BrokenError(tasks.failed)
+    truth.close(began, _now_ms())
+    options.on_progress(run.stats)
     return run.stats
 
 
-async def _report(stats: Stats, orders: Orders) -> None:
-    """Reports the progress every `orders.every` seconds until it is cancelled."""
+async def _report(stats: Stats, options: RunOptions) -> None:
+    """Reports the progress every `options.progress_seconds` until it is cancelled."""
     while True:
-        await asyncio.sleep(orders.every)
-        orders.tell(stats)
+        await asyncio.sleep(options.progress_seconds)
+        options.on_progress(stats)
 
 
-async def schedule(parts: AsyncIterator[Part], book: Book) -> AsyncIterator[tuple[float, Request]]:
-    """The requests of all parts with their seconds of the run; `book` learns what to expect of a part first."""
+async def schedule(parts: AsyncIterator[Part], truth: RunningTruth) -> AsyncIterator[tuple[float, Request]]:
+    """The requests of all parts with their second of the run; `truth` gets the facts of a part before its requests."""
     async for part in parts:
-        book.expect(part.expected)
+        truth.expect(part.expected)
         for at, request in part.due:
             yield at, request
 
 
-async def _parts(stream: Stream) -> AsyncIterator[Part]:
-    """The parts, the next one being made in a thread while one is posted: to make one takes a third of a second."""
-    made = iter(stream)
-    coming = asyncio.create_task(asyncio.to_thread(next, made, None))
-    while (part := await coming) is not None:
-        coming = asyncio.create_task(asyncio.to_thread(next, made, None))
+async def _parts(stream: Stream, tasks: Tasks) -> AsyncIterator[Part]:
+    """The parts. A thread generates the next one, which takes a third of a second, while one is posted."""
+    parts = iter(stream)
+
+    def next_part() -> asyncio.Task[Part | None]:
+        return tasks.start("generator", asyncio.to_thread(next, parts, None), endless=False)
+
+    coming = next_part()
+    while await asyncio.wait([coming]) and coming.exception() is None and (part := coming.result()) is not None:
+        coming = next_part()
         yield part
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

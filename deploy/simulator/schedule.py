@@ -1,4 +1,4 @@
-"""When each request is due: a rate, a day's curve, bursts. Pure: no answer moves what is due."""
+"""When each request is due: a rate, a daily curve, bursts. Due times do not depend on answers."""
 
 from bisect import bisect_left
 from itertools import accumulate
@@ -10,12 +10,12 @@ Curve = Literal["flat", "day"]
 _HOURS = (2, 1, 1, 1, 1, 2, 5, 12, 22, 30, 34, 32, 26, 27, 30, 31, 30, 32, 36, 34, 26, 16, 9, 4)
 BURST_EVERY = 20.0  # seconds of the run
 BURST_SECONDS = 2.0
-_STEPS = 100_000  # most steps of the table, whatever the length of the run
+_STEPS = 100_000  # the table is never longer, however long the run
 _STEP_SECONDS = 0.1
 
 
 class Schedule:
-    """Due times in seconds of the run. `rate` = requests a second on average over `seconds`."""
+    """Due times in seconds of the run. `rate`: requests per second on average over `seconds`."""
 
     def __init__(self, rate: float, seconds: float, curve: Curve = "flat", burst: float = 1.0) -> None:
         self.rate = rate
@@ -27,7 +27,7 @@ class Schedule:
         self._reached = [0.0, *accumulate(weight * scale for weight in weights)]
 
     def due(self, number: int) -> float:
-        """When request `number`, from 0, is due; past the end the average rate goes on."""
+        """When request `number` (from 0) is due; after the end the average rate continues."""
         total = self._reached[-1]
         if number >= total:
             return self.seconds + (number - total) / self.rate
@@ -39,6 +39,7 @@ class Schedule:
         weight = 1.0
         if curve == "day":
             hour = at / self.seconds * len(_HOURS)
-            here, share = int(hour) % len(_HOURS), hour % 1
-            weight = _HOURS[here] * (1 - share) + _HOURS[(here + 1) % len(_HOURS)] * share
+            this_hour, fraction = int(hour) % len(_HOURS), hour % 1
+            following = _HOURS[(this_hour + 1) % len(_HOURS)]
+            weight = _HOURS[this_hour] * (1 - fraction) + following * fraction
         return weight * (burst if at % BURST_EVERY < BURST_SECONDS else 1.0)

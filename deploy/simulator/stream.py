@@ -1,7 +1,7 @@
-"""A run without an end in sight, chapter by chapter: what is posted when, and what is still to come. Pure.
+"""A run of any length, generated part by part: which request is due when, and which facts are still to arrive.
 
-The providers' clocks run `speed` times as fast as the run. Memory holds one chapter and what arrives late. Everything
-follows from the script alone: same script, same bytes at the same seconds.
+The providers' clocks run `speed` times as fast as the run. Memory contains one part and the facts that arrive late.
+The script decides everything: same script, same bytes at the same seconds.
 """
 
 from collections.abc import Iterator
@@ -10,22 +10,23 @@ from heapq import heappop, heappush
 from itertools import count
 
 from deploy.simulator import time_slice
-from deploy.simulator.facts import SECOND, Account, Fact, Ids, Request, dice
+from deploy.simulator.facts import SECOND, Account, Fact, Ids, Request, seeded_rng
+from deploy.simulator.profiles import profiles
 from deploy.simulator.schedule import Schedule
+from deploy.simulator.simulation import Simulation
 from deploy.simulator.wire_meta import LARGE
-from deploy.simulator.world import World, voices
 
-# Enough for one batch of 1,000 updates now and then, and made in a third of a second.
-CHAPTER = 1000
-# So many requests does a message take, as counted over 100,000 of them; a run learns its own number as it goes.
+# Messages per part: enough for an occasional batch of 1,000 updates, and generated in a third of a second.
+PART_MESSAGES = 1000
+# Measured over 100,000 messages; a run measures its own value after the first part.
 REQUESTS_PER_MESSAGE = 1.2
-# Seconds of the run within which whatever is told late, or again, has come. It bounds what memory holds.
+# Late and repeated facts arrive within so many seconds of the run; this limits memory.
 _HORIZON_SECONDS = 600
 
 
 @dataclass(slots=True, frozen=True)
 class Skew:
-    """A provider's clock is wrong by `ms`, whole seconds, for what happens within these seconds of the run."""
+    """A provider's clock is wrong by `ms` (whole seconds) between these seconds of the run."""
 
     source: str
     ms: int
@@ -35,7 +36,7 @@ class Skew:
 
 @dataclass(slots=True, frozen=True)
 class Script:
-    """What is simulated. `messages` None: as many as the schedule has room for. `now`: ms UTC at the schedule's end."""
+    """Describes a run. `messages` None: until the schedule ends. `now`: ms UTC at the schedule's end."""
 
     accounts: tuple[Account, ...]
     seed: int
@@ -54,7 +55,7 @@ class Script:
 
 @dataclass(slots=True, frozen=True)
 class Part:
-    """`expected`: facts that will arrive, in this part or later; `due`: (second of the run, request), in order."""
+    """`expected`: facts that arrive in this part or later; `due`: (second of the run, request) in order of time."""
 
     expected: list[Fact]
     due: list[tuple[float, Request]]
@@ -62,54 +63,59 @@ class Part:
 
 @dataclass(slots=True)
 class Stream:
-    """Iterates over the parts of a run."""
+    """The parts of a run; can be iterated once."""
 
     script: Script
     ids: Ids = field(init=False)
-    slot: int = 0  # the next request's number
+    next_number: int = 0  # of the next request
     _order: Iterator[int] = field(default_factory=count)
-    _facts: list[tuple[int, int, Fact]] = field(
-        default_factory=list
-    )  # by arrival; the number keeps equal ones in order
+    # Heaps of what is still to arrive, by arrival; the number keeps the order of equal arrivals.
+    _facts: list[tuple[int, int, Fact]] = field(default_factory=list)
     _again: list[tuple[int, int, Request]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ids = Ids(self.script.run)
 
+    @property
+    def held_facts(self) -> int:
+        """Facts in memory: they arrive after the last part."""
+        return len(self._facts)
+
     def __iter__(self) -> Iterator[Part]:
         script, made, number = self.script, 0, 0
         while script.messages is None or made < script.messages:
-            left = CHAPTER if script.messages is None else script.messages - made
-            size = min(CHAPTER, left)
-            per_message = self.slot / made if made else REQUESTS_PER_MESSAGE
-            world = self._world(number, size * per_message)
-            told = time_slice.live(world, size)
-            made, number = made + told, number + 1
+            left = PART_MESSAGES if script.messages is None else script.messages - made
+            size = min(PART_MESSAGES, left)
+            per_message = self.next_number / made if made else REQUESTS_PER_MESSAGE
+            sim = self._simulation(number, size * per_message)
+            count = time_slice.generate(sim, size)
+            made, number = made + count, number + 1
             last = script.messages is not None and made >= script.messages
-            part = self._part(world, last=last)
+            part = self._part(sim, last=last)
             yield part
-            if script.messages is None and script.schedule.due(self.slot) >= script.schedule.seconds:
+            if script.messages is None and script.schedule.due(self.next_number) >= script.schedule.seconds:
                 return
 
-    def _world(self, number: int, requests: float) -> World:
+    def _simulation(self, number: int, requests: float) -> Simulation:
         script, schedule = self.script, self.script.schedule
-        begin = script.clock(schedule.due(self.slot))
-        return World(
-            dice(script.seed, number, script.run), begin=begin,
-            end=max(begin + 1, script.clock(schedule.due(self.slot + round(requests)))),
+        begin = script.clock(schedule.due(self.next_number))
+        return Simulation(
+            seeded_rng(script.seed, number, script.run), begin=begin,
+            end=max(begin + 1, script.clock(schedule.due(self.next_number + round(requests)))),
             now=max(script.clock(schedule.seconds), begin + 1), ids=self.ids,
-            voices=voices(script.accounts, self.ids), horizon=max(1, round(_HORIZON_SECONDS * script.speed * SECOND)),
+            profiles=profiles(script.accounts, self.ids),
+            horizon=max(1, round(_HORIZON_SECONDS * script.speed * SECOND)),
         )  # fmt: skip
 
-    def _part(self, world: World, *, last: bool) -> Part:
-        expected = [self._skewed(fact) for fact in world.facts]
+    def _part(self, sim: Simulation, *, last: bool) -> Part:
+        expected = [self._skewed(fact) for fact in sim.facts]
         for fact in expected:
             heappush(self._facts, (fact.arrival, next(self._order), fact))
-        until = float("inf") if last else world.end
+        until = float("inf") if last else sim.end
         facts = [heappop(self._facts)[2] for _ in iter(lambda: bool(self._facts) and self._facts[0][0] < until, False)]
-        requests = time_slice.requests(world, facts, time_slice.Wiring(self._accounts(), LARGE))
+        requests = time_slice.requests(sim, facts, self._accounts(), LARGE)
         expected += [fact for request in requests for fact in request.facts if fact.kind == "system"]
-        again = time_slice.redelivered(world, requests)
+        again = time_slice.redelivered(sim, requests)
         expected += [fact for request in again for fact in request.facts]
         for request in again:
             heappush(self._again, (request.arrival, next(self._order), request))
@@ -118,8 +124,8 @@ class Stream:
         return Part(expected, self._scheduled(sorted(requests, key=lambda request: request.arrival)))
 
     def _scheduled(self, requests: list[Request]) -> list[tuple[float, Request]]:
-        due = [(self.script.schedule.due(self.slot + at), request) for at, request in enumerate(requests)]
-        self.slot += len(due)
+        due = [(self.script.schedule.due(self.next_number + at), request) for at, request in enumerate(requests)]
+        self.next_number += len(due)
         if self.script.messages is not None:
             return due
         return [(at, request) for at, request in due if at < self.script.schedule.seconds]
@@ -133,7 +139,7 @@ class Stream:
         )
 
     def _skewed(self, fact: Fact) -> Fact:
-        """With the time that its provider's clock says. Sent records are told by the user's own clock."""
+        """The fact with the time of its provider's clock. Sent records have the time of the user's own clock."""
         if fact.at is None or fact.origin == "api":
             return fact
         wrong = sum(

@@ -1,10 +1,10 @@
-"""The tables against the truth of a simulation: unit by unit, and the sums of events. IO: the file and ClickHouse.
+"""Compares the tables with the truth of a simulation: unit by unit, and the sums of events.
 
-Units are known by the run's ids, events and dead letters by the moment at which the edge received them: so other runs
-are left alone, as long as none posted to the same sources at the same time.
+Units are selected by the run's ids, events and dead letters by their time of receipt: other runs do not disturb the
+comparison unless they posted to the same sources at the same time.
 """
 
-# ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
+# ruff: noqa: S608  (the statements contain no values: all of them are bound)
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.simulator import truth_file
-from deploy.simulator.demo.compare import WORDS, Posted, Row, columns, group_words
-from deploy.simulator.truth import TIMES, Counts, Group
-from deploy.simulator.truth_file import Dead, Deliveries, End, Events, Expected, Header, Rates
+from deploy.simulator.demo.compare import TEXT_COLUMNS, Posted, Row, columns, group_text
+from deploy.simulator.truth import TIME_COLUMNS, Counts, Group
+from deploy.simulator.truth_file import DeadLetters, Deliveries, End, Events, Expected, Header, Rates
 from schemas.tables import DEAD_LETTER_COUNT
 from streams.reconcile import hashes
 from streams.reconcile.unit_diff import shown_key
@@ -25,40 +25,40 @@ from streams.reconcile.units import UnitKey
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-_AT_A_TIME: Final = 2_000  # units in one question: their ids travel in the URL
-_CLOCKS_MS: Final = 1_000  # how far the clocks of the simulation and of the edge may stand apart
+_UNITS_PER_QUERY: Final = 2_000  # their ids are part of the URL
+_CLOCKS_MS: Final = 1_000  # how much the clocks of the simulation and of the edge may differ
 
 KINDS: Final = ("lost", "double", "wrong", "extra")
 
-_MINE: Final = """source IN {sources:Array(String)}
+_OF_THIS_RUN: Final = """source IN {sources:Array(String)}
     AND arrayExists(prefix -> startsWith(message_id, prefix), {prefixes:Array(String)})"""
 _UNITS: Final = f"""
-SELECT toString(source), message_id, participant, {", ".join(f"toString({name})" for name in WORDS)}, is_group,
-    {", ".join(f"toUnixTimestamp64Milli({name})" for name in TIMES)}
+SELECT toString(source), message_id, participant, {", ".join(f"toString({name})" for name in TEXT_COLUMNS)}, is_group,
+    {", ".join(f"toUnixTimestamp64Milli({name})" for name in TIME_COLUMNS)}
 FROM messages WHERE source IN {{sources:Array(String)}} AND message_id IN {{ids:Array(String)}}"""
-_KEYS: Final = f"SELECT toString(source), message_id, participant FROM messages WHERE {_MINE}"
+_KEYS: Final = f"SELECT toString(source), message_id, participant FROM messages WHERE {_OF_THIS_RUN}"
 _RATES: Final = f"""
 SELECT toString(source), toString(toDate(cohort_at, 'UTC')) AS cohort_day, template, campaign, category, is_group,
     count() AS sent, countIf(status IN ('delivered', 'read', 'played')), countIf(status IN ('read', 'played')),
     countIf(status = 'failed'), countIf(status IN ('', 'pending', 'sent')), countIf(origin = 'none')
-FROM current_units WHERE counted AND {_MINE}
+FROM current_units WHERE counted AND {_OF_THIS_RUN}
 GROUP BY source, cohort_day, template, campaign, category, is_group"""
 
-_THEN: Final = """source IN {sources:Array(String)}
+_WHILE_POSTING: Final = """source IN {sources:Array(String)}
     AND received_at BETWEEN fromUnixTimestamp64Milli({began:Int64}) AND fromUnixTimestamp64Milli({ended:Int64})"""
-_DELIVERIES: Final = f"SELECT toString(source), count() FROM deliveries WHERE {_THEN} GROUP BY source"
+_DELIVERIES: Final = f"SELECT toString(source), count() FROM deliveries WHERE {_WHILE_POSTING} GROUP BY source"
 _EVENTS: Final = f"""
 SELECT toString(source), toString(kind), count() FROM events
-WHERE source IN {{sources:Array(String)}} AND event_id IN (SELECT event_id FROM deliveries WHERE {_THEN})
+WHERE source IN {{sources:Array(String)}} AND event_id IN (SELECT event_id FROM deliveries WHERE {_WHILE_POSTING})
 GROUP BY source, kind"""
 _DEAD: Final = f"""
 SELECT toString(source), toString(reason), {DEAD_LETTER_COUNT} FROM dead_letters
-WHERE {_THEN} GROUP BY source, reason"""
+WHERE {_WHILE_POSTING} GROUP BY source, reason"""
 
 
 @dataclass(slots=True, frozen=True)
-class Wrong:
-    """One thing that is not as the truth says."""
+class Mismatch:
+    """One difference between a table and the truth; `count`: how many rows or records it is about."""
 
     kind: str
     what: str
@@ -67,25 +67,26 @@ class Wrong:
 
 @dataclass(slots=True)
 class Verdict:
-    """What a comparison found; `units` = how many the truth has."""
+    """The result of a comparison; `units`: how many were compared."""
 
     run: str = ""
     units: int = 0
-    wrong: list[Wrong] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
 
     def add(self, kind: str, what: str, count: int = 1) -> None:
-        self.wrong.append(Wrong(kind, what, count))
+        """Records a difference."""
+        self.mismatches.append(Mismatch(kind, what, count))
 
     def by_kind(self) -> dict[str, int]:
-        """Every kind, and how many there are of it."""
+        """The number of differences of each kind."""
         counts = Counter[str]()
-        for one in self.wrong:
-            counts[one.kind] += one.count
+        for mismatch in self.mismatches:
+            counts[mismatch.kind] += mismatch.count
         return {kind: counts[kind] for kind in KINDS}
 
 
-class Truth:
-    """One comparison."""
+class TruthCheck:
+    """One comparison of the tables with a truth file."""
 
     def __init__(self, client: "Client", path: Path) -> None:
         self._client = client
@@ -96,7 +97,7 @@ class Truth:
         self.verdict = Verdict()
 
     def count(self) -> int:
-        """How many units there are to compare. Raises TruthError."""
+        """Reads the file once and returns the number of units to compare. Raises TruthError."""
         for line in truth_file.read(self._path):
             if isinstance(line, Header):
                 self._header = line
@@ -108,60 +109,60 @@ class Truth:
         return 0
 
     def compare(self, advance: Callable[[int], None]) -> Verdict:
-        """Compares everything, after `count`. Raises what the client raises, and TruthError."""
+        """Compares everything; `count` must be called first. Raises errors of the client, and TruthError."""
         assert self._header is not None  # noqa: S101  (count)
         self.verdict.run = self._header.run
         lines = truth_file.read(self._path)
-        sums: list[Rates | Events | Deliveries | Dead] = []
+        sums: list[Rates | Events | Deliveries | DeadLetters] = []
 
         def units() -> Iterator[Expected]:
             for line in lines:
                 if isinstance(line, Expected):
                     yield line
-                elif isinstance(line, Rates | Events | Deliveries | Dead):
+                elif isinstance(line, Rates | Events | Deliveries | DeadLetters):
                     sums.append(line)
 
-        everything = units()
-        while some := list(islice(everything, _AT_A_TIME)):
-            self._units(some)
-            advance(len(some))
+        all_units = units()
+        while batch := list(islice(all_units, _UNITS_PER_QUERY)):
+            self._units(batch)
+            advance(len(batch))
         self._extra()
         self._sums(sums)
         return self.verdict
 
-    def _units(self, some: list[Expected]) -> None:
+    def _units(self, batch: list[Expected]) -> None:
         rows: dict[UnitKey, list[Row]] = {}
-        for row in self._ask(_UNITS, ids=sorted({one.unit.message_id for one in some})):
-            named = dict(zip((*WORDS, "is_group", *TIMES), row[3:], strict=True))
+        for row in self._query(_UNITS, ids=sorted({expected.unit.message_id for expected in batch})):
+            named = dict(zip((*TEXT_COLUMNS, "is_group", *TIME_COLUMNS), row[3:], strict=True))
             rows.setdefault((row[0], row[1], row[2]), []).append(named)
-        for one in some:
+        for expected in batch:
             self.verdict.units += 1
-            self._seen.add(hashes.hash_of(*one.unit.key))
-            self._unit(one, rows.get(one.unit.key, []))
+            self._seen.add(hashes.hash_of(*expected.unit.key))
+            self._unit(expected, rows.get(expected.unit.key, []))
 
-    def _unit(self, one: Expected, rows: list[Row]) -> None:
-        name = shown_key(one.unit.key)
+    def _unit(self, expected: Expected, rows: list[Row]) -> None:
+        name = shown_key(expected.unit.key)
         if not rows:
-            if one.sure:
+            if expected.sure:
                 self.verdict.add("lost", f"unit {name}")
             return
         if len(rows) > 1:
-            self.verdict.add("double", f"unit {name} stands {len(rows)} times", len(rows) - 1)
-        nearest = min((columns(unit, rows[0], self._posted) for unit in one.allowed), key=len)
-        if nearest:
-            words = ", ".join(f"{column} {got!r} instead of {wanted!r}" for column, wanted, got in nearest)
-            self.verdict.add("wrong", f"unit {name}: {words}")
+            self.verdict.add("double", f"unit {name} is there {len(rows)} times", len(rows) - 1)
+        closest = min((columns(unit, rows[0], self._posted) for unit in expected.allowed), key=len)
+        if closest:
+            texts = ", ".join(f"{column} {got!r} instead of {wanted!r}" for column, wanted, got in closest)
+            self.verdict.add("wrong", f"unit {name}: {texts}")
 
     def _extra(self) -> None:
-        for source, message_id, participant in self._ask(_KEYS):
+        for source, message_id, participant in self._query(_KEYS):
             if hashes.hash_of(source, message_id, participant) not in self._seen:
                 self.verdict.add("extra", f"unit {shown_key((source, message_id, participant))}")
 
-    def _sums(self, sums: Iterable[Rates | Events | Deliveries | Dead]) -> None:
-        deliveries = dict(self._ask(_DELIVERIES))
-        events = {(source, kind): n for source, kind, n in self._ask(_EVENTS)}
-        dead = {(source, reason): n for source, reason, n in self._ask(_DEAD)}
-        rates = {_group(row): Counts(*row[6:]) for row in self._ask(_RATES)}
+    def _sums(self, sums: Iterable[Rates | Events | Deliveries | DeadLetters]) -> None:
+        deliveries = dict(self._query(_DELIVERIES))
+        events = {(source, kind): n for source, kind, n in self._query(_EVENTS)}
+        dead = {(source, reason): n for source, reason, n in self._query(_DEAD)}
+        rates = {_group(row): Counts(*row[6:]) for row in self._query(_RATES)}
         for line in sums:
             match line:
                 case Deliveries():
@@ -169,18 +170,18 @@ class Truth:
                 case Events():
                     got = events.pop((line.source, line.of), 0)
                     self._between(f"events {line.source} {line.of}", line.count, line.most, got)
-                case Dead():
+                case DeadLetters():
                     got = dead.pop((line.source, line.reason), 0)
                     self._between(f"dead letters {line.source} {line.reason}", line.count, line.most, got)
                 case Rates():
                     self._rates(line, rates.pop(line.group, Counts()))
-        strangers = [(f"deliveries of {source}", n) for source, n in deliveries.items()]
-        strangers += [(f"events {' '.join(key)}", n) for key, n in events.items()]
-        strangers += [(f"dead letters {' '.join(key)}", n) for key, n in dead.items()]
-        for what, n in strangers:
+        unexpected = [(f"deliveries of {source}", n) for source, n in deliveries.items()]
+        unexpected += [(f"events {' '.join(key)}", n) for key, n in events.items()]
+        unexpected += [(f"dead letters {' '.join(key)}", n) for key, n in dead.items()]
+        for what, n in unexpected:
             self.verdict.add("extra", f"{what}: {n:,}, the truth has none", n)
         for group, counts in rates.items():
-            what = f"rates {group_words(group)}: {counts.sent:,} sent, the truth has none"
+            what = f"rates {group_text(group)}: {counts.sent:,} sent, the truth has none"
             self.verdict.add("extra", what, counts.sent)
 
     def _between(self, what: str, least: int, most: int, got: int) -> None:
@@ -191,16 +192,16 @@ class Truth:
             self.verdict.add("double", f"{what}: {got:,} instead of {wanted}", got - most)
 
     def _rates(self, line: Rates, got: Counts) -> None:
-        least, most, there = asdict(line.least), asdict(line.most), asdict(got)
+        least, most, numbers = asdict(line.least), asdict(line.most), asdict(got)
         found = [
-            f"{name} {there[name]:,} instead of {least[name]:,}" + ("" if least == most else f" to {most[name]:,}")
-            for name in there
-            if not least[name] <= there[name] <= most[name]
+            f"{name} {numbers[name]:,} instead of {least[name]:,}" + ("" if least == most else f" to {most[name]:,}")
+            for name in numbers
+            if not least[name] <= numbers[name] <= most[name]
         ]
         if found:
-            self.verdict.add("wrong", f"rates {group_words(line.group)}: {', '.join(found)}")
+            self.verdict.add("wrong", f"rates {group_text(line.group)}: {', '.join(found)}")
 
-    def _ask(self, statement: str, **more: Any) -> list[Any]:
+    def _query(self, statement: str, **more: Any) -> list[Any]:
         assert self._header is not None  # noqa: S101  (count)
         bound = {
             "sources": list(self._header.sources), "prefixes": list(self._header.prefixes),

@@ -1,23 +1,24 @@
-"""One stretch of the simulation: messages happen, and what of them is due is put on the wire. Pure."""
+"""One stretch of time of a simulation: messages are generated, and the facts that are due become requests."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from random import Random
 
 from deploy.simulator import edge_cases, inbound, outbound, wire
 from deploy.simulator.facts import Account, Fact, Request
+from deploy.simulator.profiles import Profile
+from deploy.simulator.simulation import Simulation
 from deploy.simulator.wire_meta import Batches
-from deploy.simulator.world import Voice, World
 
-Story = Callable[[World, Voice], int | None]
+Scenario = Callable[[Simulation, Profile], int | None]  # returns how many messages it was; None: one
 
-_CLOUD: dict[Story, int] = {
+_CLOUD: dict[Scenario, int] = {
     outbound.one_to_one: 540, inbound.from_customer: 55, outbound.to_group: 5, outbound.echo_only: 6,
     inbound.backfill: 8,
 }  # fmt: skip
-# What a message is, in parts of all messages; a provider that is simulated several times has its share each time.
-_SHARES: dict[str, dict[Story, int]] = {
+# How often each scenario happens, as weights over all providers; each source of a provider has them in full.
+_WEIGHTS: dict[str, dict[Scenario, int]] = {
     "meta": _CLOUD,
     "360dialog": _CLOUD,
     "wasender": {
@@ -29,62 +30,58 @@ _SHARES: dict[str, dict[Story, int]] = {
     },
     "zapini": {outbound.one_to_one: 110, inbound.from_customer: 25},
 }  # fmt: skip
-_REDELIVERED = 0.015  # whole bodies that a provider sends again
+_REDELIVERED = 0.015  # of all bodies are delivered again as a whole
 
 Spare = dict[str, tuple[list[Fact], list[Fact]]]
 
 
-@dataclass(slots=True, frozen=True)
-class Wiring:
-    """How facts go onto the wire."""
-
-    accounts: tuple[Account, ...]
-    batches: Batches
-
-
-def live(world: World, messages: int) -> int:
-    """Lets messages happen until there are enough; how many there are."""
+def generate(sim: Simulation, messages: int) -> int:
+    """Generates the facts of at least this many messages; returns how many it were."""
     kinds = [
-        (story, voice, share) for voice in world.voices.values() for story, share in _SHARES[voice.provider].items()
+        (scenario, profile, weight)
+        for profile in sim.profiles.values()
+        for scenario, weight in _WEIGHTS[profile.provider].items()
     ]
-    weights = [share for _, _, share in kinds]
+    weights = [weight for _, _, weight in kinds]
     made = 0
     while made < messages:
-        story, voice, _ = world.dice.choices(kinds, weights)[0]
-        made += story(world, voice) or 1
+        scenario, profile, _ = sim.rng.choices(kinds, weights)[0]
+        made += scenario(sim, profile) or 1
     return made
 
 
-def requests(world: World, facts: Iterable[Fact], wiring: Wiring) -> list[Request]:
-    """The facts, in their order of arrival, as requests, and what is odd beside them; in no order."""
+def requests(sim: Simulation, facts: Iterable[Fact], accounts: tuple[Account, ...], batches: Batches) -> list[Request]:
+    """Requests of the facts, which are in the order of arrival, and edge cases; the requests are in no order."""
     ordered = list(facts)
-    spare = _spare(ordered, world, wiring.accounts)
+    spare = _spare(ordered, sim, accounts)
     taken = {id(fact) for pair in spare.values() for fact in chain(*pair)}
-    told = _told([fact for fact in ordered if id(fact) not in taken], world.dice, wiring)
-    return [*told, *edge_cases.stored(world, wiring.accounts, spare)]
+    normal = _by_account([fact for fact in ordered if id(fact) not in taken], sim.rng, accounts, batches)
+    return [*normal, *edge_cases.stored(sim, accounts, spare)]
 
 
-def redelivered(world: World, posted: Iterable[Request]) -> list[Request]:
-    """Some of the bodies once more, bytes and proof as they were."""
+def redelivered(sim: Simulation, posted: Iterable[Request]) -> list[Request]:
+    """Some of the requests again, with the same bytes and signature."""
     return [
-        replace(request, arrival=world.repeat(request.arrival))
+        replace(request, arrival=sim.repeat_arrival(request.arrival))
         for request in posted
-        if request.facts and world.chance(_REDELIVERED)
+        if request.facts and sim.chance(_REDELIVERED)
     ]
 
 
-def _told(facts: list[Fact], dice: Random, wiring: Wiring) -> Iterator[Request]:
-    for account in wiring.accounts:
+def _by_account(facts: list[Fact], rng: Random, accounts: tuple[Account, ...], batches: Batches) -> Iterator[Request]:
+    for account in accounts:
         own = [fact for fact in facts if fact.source == account.source]
-        yield from wire.requests(own, account, dice, wiring.batches)
+        yield from wire.requests(own, account, rng, batches)
 
 
-def _spare(facts: list[Fact], world: World, accounts: Iterable[Account]) -> Spare:
-    """A few facts of one source with Meta's bodies that travel beside broken siblings."""
-    source = next((each.source for each in accounts if world.voices[each.source].cloud), "")
+def _spare(facts: list[Fact], sim: Simulation, accounts: Iterable[Account]) -> Spare:
+    """A few facts of one source with Meta's bodies, for the bodies that are partly broken."""
+    source = next((each.source for each in accounts if sim.profiles[each.source].cloud), "")
     own = [fact for fact in facts if fact.source == source]
     statuses = [
-        fact for fact in own if fact.kind == "status" and fact.status != "deleted" and not fact.told.get("historical")
+        fact
+        for fact in own
+        if fact.kind == "status" and fact.status != "deleted" and not fact.details.get("historical")
     ]
     records = [fact for fact in own if fact.origin == "api"]
     return {source: (statuses[: edge_cases.SPARE_STATUSES], records[: edge_cases.SPARE_RECORDS])}

@@ -1,22 +1,23 @@
-"""A run that is known as a whole before it begins, as the demo posts it: every request, and the truth. Pure.
+"""The demo's traffic: all requests of a run and the truth about them, known before the first one is posted.
 
-Same settings, seed, start and run: the same bodies byte for byte.
+Same accounts, seed, start and run: the same bodies byte for byte.
 """
 
 from dataclasses import dataclass
 
 from deploy.simulator import edge_cases, time_slice
-from deploy.simulator.facts import DAY, MINUTE, Account, Ids, Request, dice
-from deploy.simulator.truth import Truth, tell
+from deploy.simulator.facts import DAY, MINUTE, Account, Ids, Request, seeded_rng
+from deploy.simulator.profiles import profiles
+from deploy.simulator.simulation import Simulation
+from deploy.simulator.truth import Truth, truth_of_facts
 from deploy.simulator.wire_meta import SMALL
-from deploy.simulator.world import World, voices
 
-SPAN = 10 * DAY  # messages were sent within so long before the start
+SPAN = 10 * DAY  # the messages were sent within this time before the start
 
 
 @dataclass(slots=True, frozen=True)
 class Traffic:
-    """`messages` counts messages of either direction; requests are in the order of posting."""
+    """`messages` counts messages of both directions; `requests` are in the order of posting."""
 
     run: str
     seed: int
@@ -27,28 +28,30 @@ class Traffic:
     sources: tuple[str, ...]
 
 
-def plan(accounts: tuple[Account, ...], messages: int, seed: int, now: int, run: str, max_body_bytes: int) -> Traffic:
-    """About `messages` messages of the ten days before `now` (ms) and everything that was told of them."""
+def generate(
+    accounts: tuple[Account, ...], messages: int, seed: int, now: int, run: str, max_body_bytes: int
+) -> Traffic:
+    """About `messages` messages of the ten days before `now` (ms) with everything that is reported about them."""
     ids = Ids(run)
-    world = World(
-        dice(seed, now, run), begin=now - SPAN, end=now - 2 * MINUTE, now=now, ids=ids, voices=voices(accounts, ids),
-        horizon=SPAN,
+    sim = Simulation(
+        seeded_rng(seed, now, run), begin=now - SPAN, end=now - 2 * MINUTE, now=now, ids=ids,
+        profiles=profiles(accounts, ids), horizon=SPAN,
     )  # fmt: skip
-    made = time_slice.live(world, messages)
-    facts = sorted(world.facts, key=lambda fact: fact.arrival)
-    requests = time_slice.requests(world, facts, time_slice.Wiring(accounts, SMALL))
-    requests += edge_cases.refused(world, accounts, max_body_bytes)
-    requests += time_slice.redelivered(world, requests)
+    made = time_slice.generate(sim, messages)
+    facts = sorted(sim.facts, key=lambda fact: fact.arrival)
+    requests = time_slice.requests(sim, facts, accounts, SMALL)
+    requests += edge_cases.refused(sim, accounts, max_body_bytes)
+    requests += time_slice.redelivered(sim, requests)
     ordered = tuple(sorted(requests, key=lambda request: request.arrival))
     return Traffic(
-        run=run, seed=seed, messages=made, requests=ordered, truth=truth_of(ordered), prefixes=ids.prefixes,
+        run=run, seed=seed, messages=made, requests=ordered, truth=truth_of_requests(ordered), prefixes=ids.prefixes,
         sources=tuple(account.source for account in accounts),
     )  # fmt: skip
 
 
-def truth_of(requests: tuple[Request, ...]) -> Truth:
-    """The truth about everything in these requests that must be taken."""
-    return tell(
+def truth_of_requests(requests: tuple[Request, ...]) -> Truth:
+    """The truth about everything in these requests that must be stored."""
+    return truth_of_facts(
         (fact for request in requests for fact in request.facts),
-        ((request.source, reason) for request in requests for reason in request.dead),
+        ((request.source, reason) for request in requests for reason in request.dead_letters),
     )

@@ -1,24 +1,25 @@
-"""The truth: what every unit's row and every rate must be, worked out from all facts at once. Pure.
+"""The truth: every unit's row and every rate that the tables must contain, computed from all facts at once.
 
-Written against the contract alone, as plainly as it can be: no joins of partial states, no order, nothing shared with
-the code that it checks.
+Written against the contract alone and as simple as possible: no joins of partial states, no dependence on order, no
+code in common with what it checks.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from deploy.simulator.facts import Fact
 
-# The provider told no time, so the row holds the moment at which our edge received it, which only the edge knows.
+# The body contains no time, so the row contains the time of receipt, which only the edge knows.
 EDGE = -1
 _RANK = ("pending", "sent", "failed", "delivered", "read", "played")  # `failed` only when nothing above it is known
 
 
 @dataclass(slots=True, frozen=True)
 class Unit:
-    """The expected row of one unit. Times: ms, EDGE, or None for absent; words: '' for absent."""
+    """The expected row of one unit. Times: ms, EDGE, or None for absent; texts: '' for absent."""
 
     source: str
     message_id: str
@@ -39,15 +40,16 @@ class Unit:
     error_code: str
     is_group: bool
     cohort_at: int
-    counted: bool  # one of the units that rates are made of
+    counted: bool  # whether the rates include the unit
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """(source, message id, participant): unique among units."""
         return self.source, self.message_id, self.participant
 
 
-# The columns of a unit that hold a moment.
-TIMES = ("sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "cohort_at")
+# The columns of a unit that contain a time.
+TIME_COLUMNS = ("sent_at", "delivered_at", "read_at", "played_at", "failed_at", "deleted_at", "cohort_at")
 
 
 @dataclass(slots=True, frozen=True, order=True)
@@ -85,21 +87,22 @@ class Counts:
 
 @dataclass(slots=True)
 class Truth:
-    """Everything that the tables must hold of one run."""
+    """Everything that the tables must contain of one run."""
 
     units: dict[tuple[str, str, str], Unit]
     rates: dict[Group, Counts]
     events: Counter[tuple[str, str]]  # distinct events by (source, kind)
     deliveries: int  # arrivals of events, repetitions included
-    dead: Counter[tuple[str, str]]  # dead letters by (source, reason)
+    dead_letters: Counter[tuple[str, str]]  # dead letters by (source, reason)
 
     @property
     def repeated(self) -> int:
+        """Deliveries of events that had been delivered before."""
         return self.deliveries - self.events.total()
 
 
-def tell(facts: Iterable[Fact], dead: Iterable[tuple[str, str]]) -> Truth:
-    """The truth about everything that was accepted: `facts` with repetitions, `dead` as (source, reason)."""
+def truth_of_facts(facts: Iterable[Fact], dead_letters: Iterable[tuple[str, str]]) -> Truth:
+    """The truth about everything that was accepted: `facts` with repetitions, `dead_letters` as (source, reason)."""
     by_message: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     identities: dict[object, tuple[str, str]] = {}
     deliveries = 0
@@ -114,12 +117,12 @@ def tell(facts: Iterable[Fact], dead: Iterable[tuple[str, str]]) -> Truth:
         rates=rates(units),
         events=Counter(identities.values()),
         deliveries=deliveries,
-        dead=Counter(dead),
+        dead_letters=Counter(dead_letters),
     )
 
 
 def units_of(facts: list[Fact]) -> list[Unit]:
-    """The rows of one message, of which `facts` are all that was ever told."""
+    """The rows of one message; `facts` are all facts about it."""
     members = sorted({fact.participant for fact in facts} - {""})
     about_all = [fact for fact in facts if not fact.participant]
     rows = [_unit(about_all, about_all, "", is_parent=bool(members))] if about_all else []
@@ -130,7 +133,7 @@ def units_of(facts: list[Fact]) -> list[Unit]:
 
 
 def _unit(own: list[Fact], about_all: list[Fact], participant: str, *, is_parent: bool) -> Unit:
-    """`own` = facts of the unit itself; `about_all` = those of the whole message, whose sending every member shares."""
+    """`own`: facts of the unit itself; `about_all`: of the whole message; every member inherits its sending."""
     everything = own if own is about_all else own + about_all
     record = [fact for fact in everything if fact.kind == "sent"]
     direction = _direction(everything)
@@ -145,39 +148,40 @@ def _unit(own: list[Fact], about_all: list[Fact], participant: str, *, is_parent
     }
     deleted = _earliest(own, "deleted")
     origin = next((word for word in ("api", "echo", "history") if any(fact.origin == word for fact in record)), "none")
-    historic = next((fact for fact in about_all if fact.told.get("historical") and fact.kind == "inbound"), None)
+    historic = next((fact for fact in about_all if fact.details.get("historical") and fact.kind == "inbound"), None)
     failure = min((fact for fact in own if fact.status == "failed"), key=lambda fact: fact.at or 0, default=None)
     return Unit(
         source=everything[0].source, message_id=everything[0].message_id, participant=participant,
         direction=direction,
         origin="history" if historic and origin == "none" else origin,
-        type=_word(everything, "type"),
-        template=_word(record, "template"), campaign=_word(record, "campaign"), category=_word(record, "category"),
+        type=_first_text(everything, "type"),
+        template=_first_text(record, "template"), campaign=_first_text(record, "campaign"),
+        category=_first_text(record, "category"),
         status=next((word for word in reversed(_RANK) if times[word] is not None), ""),
         sent_at=times["sent"], delivered_at=times["delivered"], read_at=times["read"], played_at=times["played"],
         failed_at=times["failed"], deleted_at=deleted,
-        error_code=failure.told.get("code", "") if failure else "",
-        is_group=bool(participant) or any(fact.told.get("group") or _to_group(fact) for fact in own),
+        error_code=failure.details.get("code", "") if failure else "",
+        is_group=bool(participant) or any(fact.details.get("group") or _to_group(fact) for fact in own),
         cohort_at=_cohort(times, deleted),
-        counted=direction == "out" and not is_parent and not all(fact.told.get("historical") for fact in everything),
+        counted=direction == "out" and not is_parent and not all(fact.details.get("historical") for fact in everything),
     )  # fmt: skip
 
 
 def _to_group(fact: Fact) -> bool:
-    """Of a sent record: only a JID says by its form that it is a group's."""
-    return str(fact.told.get("to", "")).endswith("@g.us")
+    """Whether a sent record is to a group; only a JID shows it by its form."""
+    return str(fact.details.get("to", "")).endswith("@g.us")
 
 
 def _direction(facts: list[Fact]) -> str:
-    """A sent record or an inbound message prove it; else a status does, except a deletion, which both sides can do."""
+    """Given by a sent record or an inbound message, else by a status other than a deletion, which both sides can do."""
     if any(fact.kind == "sent" for fact in facts):
         return "out"
     if any(fact.kind == "inbound" for fact in facts):
         return "in"
-    witnesses = [fact for fact in facts if fact.status != "deleted"]
-    if any(not fact.own for fact in witnesses):
+    statuses = [fact for fact in facts if fact.status != "deleted"]
+    if any(not fact.own for fact in statuses):
         return "out"
-    return "in" if witnesses else ""
+    return "in" if statuses else ""
 
 
 def _first(times: list[int | None]) -> int | None:
@@ -189,8 +193,8 @@ def _earliest(facts: list[Fact], status: str) -> int | None:
     return _first([fact.at for fact in facts if fact.status == status])
 
 
-def _word(facts: list[Fact], name: str) -> str:
-    return next((fact.told[name] for fact in facts if fact.told.get(name)), "")
+def _first_text(facts: list[Fact], name: Literal["type", "template", "campaign", "category"]) -> str:
+    return next((fact.details[name] for fact in facts if fact.details.get(name)), "")
 
 
 def _cohort(times: dict[str, int | None], deleted: int | None) -> int:
@@ -206,7 +210,7 @@ def day(ms: int) -> str:
 
 
 def rates(units: Iterable[Unit]) -> dict[Group, Counts]:
-    """The rows of `delivery_rates` that these units make."""
+    """The rows of `delivery_rates` for these units."""
     table: dict[Group, Counts] = defaultdict(Counts)
     for unit in units:
         if unit.counted:
@@ -215,12 +219,12 @@ def rates(units: Iterable[Unit]) -> dict[Group, Counts]:
 
 
 def group_of(unit: Unit, cohort_day: str) -> Group:
-    """The row of `delivery_rates` that a unit stands in."""
+    """The row of `delivery_rates` that counts a unit."""
     return Group(unit.source, cohort_day, unit.template, unit.campaign, unit.category, unit.is_group)
 
 
 def counts_of(unit: Unit) -> Counts:
-    """What one counted unit adds to its row."""
+    """The numbers that one counted unit adds to its row."""
     return Counts(
         sent=1,
         delivered=unit.status in ("delivered", "read", "played"),

@@ -1,34 +1,35 @@
-"""The truth of a run as a file: JSON objects, one a line, written and read one by one. IO: the file alone.
+"""The truth of a run as a file: one JSON object per line, written and read line by line.
 
-The first line is the Header, the last one the End: a file without it was cut off. In between, in any order: one
-Expected a unit, then sums. A sum has a least and a most, which differ only where a request was sent and never answered
-200 (it may be stored, and may be not), or may be stored twice because its first answer was lost.
+The first line is the Header, the last one the End: a file without End is incomplete. Between them, in any order: one
+Expected per unit, and sums. A sum has a least and a most. They differ only where a request was never answered 200 (it
+may be stored or not), or may be stored twice because its first answer was lost.
 """
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import orjson
 
-from deploy.simulator.truth import EDGE, TIMES, Counts, Group, Unit
+from deploy.simulator.truth import EDGE, TIME_COLUMNS, Counts, Group, Unit
 from schemas.errors import Failure
 
 FORMAT = 1
-_UNIT = tuple(field.name for field in fields(Unit))
-_GROUP = tuple(field.name for field in fields(Group))
-_COUNTS = tuple(field.name for field in fields(Counts))
+_UNIT = tuple(field.name for field in dataclasses.fields(Unit))
+_GROUP = tuple(field.name for field in dataclasses.fields(Group))
+_COUNTS = tuple(field.name for field in dataclasses.fields(Counts))
 
 
 class TruthError(Failure):
-    """The file cannot be used; the text is one sentence that says what to do."""
+    """The file cannot be used; the text is one sentence with what to do."""
 
 
 @dataclass(slots=True, frozen=True)
 class Header:
-    """Whose truth it is. `prefixes`: every message id of the run begins with one of them."""
+    """The run. `prefixes`: every message id of the run begins with one of them."""
 
     run: str
     seed: int
@@ -38,9 +39,9 @@ class Header:
 
 @dataclass(slots=True, frozen=True)
 class Expected:
-    """What the tables must say of one unit: `unit`, or one of `others`; when not `sure`, also no row at all.
+    """The row that the tables must contain for one unit: `unit` or one of `others`; no row is allowed if not `sure`.
 
-    A time EDGE in them is the moment of receipt, which only the edge knows: it lies between End.began and End.ended.
+    A time EDGE is the time of receipt, which only the edge knows: it is between End.began and End.ended.
     """
 
     unit: Unit
@@ -49,13 +50,13 @@ class Expected:
 
     @property
     def allowed(self) -> tuple[Unit, ...]:
-        """Every row that is right."""
+        """Every row that is correct."""
         return (self.unit, *self.others)
 
 
 @dataclass(slots=True, frozen=True)
 class Rates:
-    """One row of `delivery_rates`, of this run alone: each number lies between `least` and `most`."""
+    """One row of `delivery_rates`, counting this run alone: each number is between `least` and `most`."""
 
     group: Group
     least: Counts
@@ -82,8 +83,8 @@ class Deliveries:
 
 
 @dataclass(slots=True, frozen=True)
-class Dead:
-    """Dead letters of one source and reason."""
+class DeadLetters:
+    """DeadLetters letters of one source and reason."""
 
     source: str
     reason: str
@@ -93,23 +94,24 @@ class Dead:
 
 @dataclass(slots=True, frozen=True)
 class End:
-    """How many units there are, and the window in which everything was posted, ms; None: it was not posted yet."""
+    """The number of units, and when the first and the last request were posted, ms; None: nothing was posted yet."""
 
     units: int
     began: int | None = None
     ended: int | None = None
 
 
-Line = Header | Expected | Rates | Events | Deliveries | Dead | End
+Line = Header | Expected | Rates | Events | Deliveries | DeadLetters | End
 
 
 class TruthWriter:
-    """Writes a file line by line; memory does not grow. Use as a context; raises OSError."""
+    """Writes a file line by line, in constant memory. A context manager; raises OSError."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("wb")
 
     def write(self, line: Line) -> None:
+        """Appends one line."""
         self._file.write(orjson.dumps(to_json(line), option=orjson.OPT_APPEND_NEWLINE))
 
     def __enter__(self) -> Self:
@@ -120,7 +122,7 @@ class TruthWriter:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """Line by line, the Header first and the End last. Raises TruthError for a file that is none, or was cut off."""
+    """Line by line, the Header first and the End last. Raises TruthError for any other and for an incomplete file."""
     try:
         with path.open("rb") as file:
             last: Line | None = None
@@ -133,7 +135,7 @@ def read(path: Path) -> Iterator[Line]:
     except OSError as error:
         raise TruthError(f"{path} cannot be read ({error.strerror}): give the file that --truth wrote") from None
     if not isinstance(last, End):
-        raise TruthError(f"{path} ends early: the run that wrote it was killed or is not over; run it again")
+        raise TruthError(f"{path} ends early: its run was killed or has not ended yet; run it again")
 
 
 def _parsed(path: Path, number: int, text: bytes) -> Line:
@@ -144,63 +146,67 @@ def _parsed(path: Path, number: int, text: bytes) -> Line:
 
 
 def _damaged(path: Path, number: int) -> str:
-    return f"{path} is no truth file of this version (line {number}): write it anew with `ackstream simulate --truth`"
+    return f"{path} is no truth file of this version (line {number}): write it again with `ackstream simulate --truth`"
 
 
 def to_json(line: Line) -> dict[str, Any]:
-    """The object of one line. Pure."""
+    """The JSON object of one line."""
     match line:
         case Header():
             return {"kind": "truth", "format": FORMAT, **asdict(line)}
         case Expected():
-            said: dict[str, Any] = {"kind": "unit", **_unit_json(line.unit), "sure": line.sure}
-            return {**said, "or": [_changes(line.unit, other) for other in line.others]} if line.others else said
+            fields: dict[str, Any] = {"kind": "unit", **_unit_json(line.unit), "sure": line.sure}
+            return {**fields, "or": [_changes(line.unit, other) for other in line.others]} if line.others else fields
         case Rates():
-            said = {"kind": "rates", **asdict(line.group), **asdict(line.least)}
-            return said if line.most == line.least else {**said, "most": asdict(line.most)}
-        case Events() | Deliveries() | Dead():
-            return {"kind": type(line).__name__.lower(), **asdict(line)}
+            fields = {"kind": "rates", **asdict(line.group), **asdict(line.least)}
+            return fields if line.most == line.least else {**fields, "most": asdict(line.most)}
+        case Events():
+            return {"kind": "events", **asdict(line)}
+        case Deliveries():
+            return {"kind": "deliveries", **asdict(line)}
+        case DeadLetters():
+            return {"kind": "dead", **asdict(line)}
         case End():
             return {"kind": "end", **asdict(line)}
 
 
-def from_json(said: dict[str, Any]) -> Line:
-    """The line of one object. Pure. Raises ValueError, KeyError or TypeError for any other object."""
-    match said["kind"]:
+def from_json(fields: dict[str, Any]) -> Line:
+    """The line of one JSON object. Raises ValueError, KeyError or TypeError for any other object."""
+    match fields["kind"]:
         case "truth":
-            if said["format"] != FORMAT:
+            if fields["format"] != FORMAT:
                 raise ValueError("another version")
-            return Header(said["run"], said["seed"], tuple(said["sources"]), tuple(said["prefixes"]))
+            return Header(fields["run"], fields["seed"], tuple(fields["sources"]), tuple(fields["prefixes"]))
         case "unit":
-            whole = {name: said[name] for name in _UNIT}
-            others = tuple(_unit({**whole, **changes}) for changes in said.get("or", ()))
-            return Expected(_unit(whole), said["sure"], others)
+            whole = {name: fields[name] for name in _UNIT}
+            others = tuple(_unit({**whole, **changes}) for changes in fields.get("or", ()))
+            return Expected(_unit(whole), fields["sure"], others)
         case "rates":
-            least = Counts(**{name: said[name] for name in _COUNTS})
-            most = Counts(**said["most"]) if "most" in said else Counts() + least
-            return Rates(Group(**{name: said[name] for name in _GROUP}), least, most)
+            least = Counts(**{name: fields[name] for name in _COUNTS})
+            most = Counts(**fields["most"]) if "most" in fields else Counts() + least
+            return Rates(Group(**{name: fields[name] for name in _GROUP}), least, most)
         case "events":
-            return Events(said["source"], said["of"], said["count"], said["most"])
+            return Events(fields["source"], fields["of"], fields["count"], fields["most"])
         case "deliveries":
-            return Deliveries(said["source"], said["count"], said["most"])
+            return Deliveries(fields["source"], fields["count"], fields["most"])
         case "dead":
-            return Dead(said["source"], said["reason"], said["count"], said["most"])
+            return DeadLetters(fields["source"], fields["reason"], fields["count"], fields["most"])
         case "end":
-            return End(said["units"], said["began"], said["ended"])
+            return End(fields["units"], fields["began"], fields["ended"])
         case _:
             raise ValueError("an unknown kind of line")
 
 
 def _unit_json(unit: Unit) -> dict[str, Any]:
-    said = asdict(unit)
-    return said | {name: "edge" for name in TIMES if said[name] == EDGE}
+    fields = asdict(unit)
+    return fields | {name: "edge" for name in TIME_COLUMNS if fields[name] == EDGE}
 
 
-def _unit(said: dict[str, Any]) -> Unit:
-    return Unit(**said | {name: EDGE for name in TIMES if said[name] == "edge"})
+def _unit(fields: dict[str, Any]) -> Unit:
+    return Unit(**fields | {name: EDGE for name in TIME_COLUMNS if fields[name] == "edge"})
 
 
 def _changes(unit: Unit, other: Unit) -> dict[str, Any]:
-    """What of `other` differs."""
+    """The fields in which `other` differs."""
     one, two = _unit_json(unit), _unit_json(other)
     return {name: two[name] for name in _UNIT if one[name] != two[name]}

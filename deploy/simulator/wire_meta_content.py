@@ -1,10 +1,10 @@
-"""Messages of Meta's Cloud API, type by type. Pure."""
+"""Messages in the bodies of Meta's Cloud API, type by type."""
 
 from base64 import b64encode
 from hashlib import sha256
-from typing import Any
 
 from deploy.simulator.facts import SECOND, Fact
+from schemas.parsing.json_types import Json, JsonObject
 
 _MIME = {
     "image": "image/jpeg", "audio": "audio/ogg; codecs=opus", "video": "video/mp4", "document": "application/pdf",
@@ -12,27 +12,27 @@ _MIME = {
 }  # fmt: skip
 
 
-def message(fact: Fact) -> dict[str, Any]:
+def message(fact: Fact) -> JsonObject:
     """One element of `messages[]`: of any type, or the deletion of an earlier one."""
-    told, who = fact.told, fact.told["who"]
+    details, who = fact.details, fact.details["who"]
     assert fact.at is not None  # noqa: S101  (Meta's messages always have a time)
-    said: dict[str, Any] = {"id": fact.message_id, "timestamp": str(fact.at // SECOND), "from_user_id": who.bsuid}
-    said |= told.get("extra", {})
-    if not told.get("anonymous"):  # a user with a username may come without a phone
-        said["from"] = who.digits
+    element: JsonObject = {"id": fact.message_id, "timestamp": str(fact.at // SECOND), "from_user_id": who.bsuid}
+    element |= details.get("extra", {})
+    if not details.get("anonymous"):  # a user with a username may have no phone in the body
+        element["from"] = who.digits
     if fact.status == "deleted":
         own_id = sha256(fact.message_id.encode()).hexdigest()[:24]
         return {
-            **said, "id": f"wamid.{own_id}", "type": "revoke", "revoke": {"original_message_id": fact.message_id},
+            **element, "id": f"wamid.{own_id}", "type": "revoke", "revoke": {"original_message_id": fact.message_id},
         }  # fmt: skip
-    word = told.get("word", told["type"])
+    word = details["word"] if "word" in details else details["type"]
     if word == "unsupported":
-        return {**said, "type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]}
-    return {**said, "type": word, word: _part(word, fact)}
+        return {**element, "type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]}
+    return {**element, "type": word, word: _part(word, fact)}
 
 
-def _part(word: str, fact: Fact) -> dict[str, Any] | list[dict[str, Any]]:
-    told, text = fact.told, fact.told["text"]
+def _part(word: str, fact: Fact) -> Json:
+    details, text = fact.details, fact.details["text"]
     if word in _MIME:
         digest = b64encode(sha256(fact.message_id.encode()).digest()).decode()
         media = {"id": str(fact.at), "mime_type": _MIME[word], "sha256": digest}
@@ -43,10 +43,10 @@ def _part(word: str, fact: Fact) -> dict[str, Any] | list[dict[str, Any]]:
         case "location":
             return {"latitude": -23.5505, "longitude": -46.6333, "name": "Loja", "address": "Rua Inventada 1"}
         case "contacts":
-            name = {"formatted_name": told["who"].name, "first_name": told["who"].name}
+            name = {"formatted_name": details["who"].name, "first_name": details["who"].name}
             return [{"name": name, "phones": [{"phone": "+12025550123", "type": "CELL"}]}]
         case "reaction":
-            return {"message_id": told["target"], "emoji": told["emoji"]}
+            return {"message_id": details["target"], "emoji": details["emoji"]}
         case "button":
             return {"payload": "STOP", "text": text}
         case "interactive":
@@ -56,6 +56,6 @@ def _part(word: str, fact: Fact) -> dict[str, Any] | list[dict[str, Any]]:
             return {"catalog_id": "555", "text": text, "product_items": [item]}
         case "edit":
             new = {"type": "text", "text": {"body": text}}
-            return {"original_message_id": told["target"], "message": new}
+            return {"original_message_id": details["target"], "message": new}
         case _:
             return {"depth": 3}  # a type that no version knows yet

@@ -1,45 +1,51 @@
-"""Zapini as it is on the wire: one event a body, ISO times. Pure.
+"""Bodies of Zapini: one event per body, times in ISO format.
 
-Documented is the inbound text alone, which carries no id; ids and statuses follow the words of Zapini's REST interface.
+Only the inbound text is documented, and it has no id; ids and statuses use the words of Zapini's REST interface.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from deploy.simulator.facts import Account, Fact, Request, with_bearer
+from schemas.parsing.json_types import JsonObject
 
 
 def requests(facts: list[Fact], account: Account) -> Iterator[Request]:
-    """One body a fact."""
+    """One body per fact."""
     for fact in facts:
-        content = json.dumps(event(fact), ensure_ascii=fact.told["form"] == 0).encode()
-        yield with_bearer(account, content, fact.arrival, facts=(fact,))
+        content = json.dumps(event(fact), ensure_ascii=fact.details["form"] == 0).encode()
+        yield with_bearer(account, content, fact.arrival, (fact,))
 
 
-def event(fact: Fact) -> dict[str, Any]:
-    told = fact.told
+def event(fact: Fact) -> JsonObject:
+    """The body of one fact."""
+    details, data = fact.details, _data(fact)
     if fact.kind == "inbound":
-        data = {
-            "from": "+" + told["who"].digits, "sender_name": told["who"].name, "type": "text", "message": told["text"],
-            "received_at": iso(fact.at or 0),
+        return {
+            "event": "message.received", "instance_id": details["account"], "data": data, **details.get("extra", {}),
         }  # fmt: skip
-        if fact.message_id:
-            data["message_id"] = fact.message_id
-        return {"event": "message.received", "instance_id": told["account"], "data": data, **told.get("extra", {})}
+    name = f"message.{fact.status}"
+    if details["form"] == 2 or fact.status in ("pending", "played", "warehoused"):
+        name, data = "message.status", {**data, "status": fact.status}
+    return {"event": name, "instance_id": details["account"], "data": data}
+
+
+def _data(fact: Fact) -> JsonObject:
+    details = fact.details
+    if fact.kind == "inbound":
+        data: JsonObject = {
+            "from": "+" + details["who"].digits, "sender_name": details["who"].name, "type": "text",
+            "message": details["text"], "received_at": iso(fact.at or 0),
+        }  # fmt: skip
+        return {**data, "message_id": fact.message_id} if fact.message_id else data
     data = {
-        **told.get("extra", {}),
-        "uuid": fact.message_id,
-        "to": "+" + told["spelled"],
+        **details.get("extra", {}), "uuid": fact.message_id, "to": "+" + details["spelled"],
         "timestamp": iso(fact.at or 0),
-    }
-    if told.get("code"):
-        data["error_code"] = told["code"]
-    if told["form"] == 2 or fact.status in ("pending", "played", "warehoused"):
-        return {"event": "message.status", "instance_id": told["account"], "data": {**data, "status": fact.status}}
-    return {"event": f"message.{fact.status}", "instance_id": told["account"], "data": data}
+    }  # fmt: skip
+    return {**data, "error_code": details["code"]} if details.get("code") else data
 
 
 def iso(ms: int) -> str:
+    """UTC time in ISO format with whole seconds."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

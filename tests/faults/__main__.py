@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tests.faults import report
-from tests.faults.run import Order, run
+from tests.faults.run import Options, run
 
 
 @click.command()
@@ -20,7 +20,7 @@ from tests.faults.run import Order, run
 def command(faults: int, minutes: float, seed: int, rate: float) -> None:
     """Break every part of a stack of its own under load, and compare every number with the truth in the end."""
     folder = Path(tempfile.mkdtemp(prefix="ackstream-chaos-"))
-    order = Order(seed, faults, minutes * 60, rate, folder)
+    options = Options(seed, faults, minutes * 60, rate, folder)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else what was started would be left behind
     result = run(order, lambda words: click.echo(words, err=True))
     for line in report.lines(order, result):

@@ -23,7 +23,7 @@ _LASTS: dict[Kind, tuple[float, float]] = {
 # What everything hangs on comes back in seconds, so it is away for seconds.
 _SHORT = {("STOP", "kafka"): 8.0, ("STOP", "ingest"): 8.0}
 
-CARDS: tuple[tuple[Kind, str], ...] = (
+FAULT_TYPES: tuple[tuple[Kind, str], ...] = (
     *((kind, part) for part in PARTS for kind in ("TERM", "KILL", "STOP")),
     *((kind, link) for link in LINKS for kind in ("link cut", "link stalled", "link slow")),
     ("disk full", "ingest"), ("state deleted", "load"), ("wrong clock", "source"), ("replay", "wa.raw"),
@@ -33,14 +33,14 @@ CARDS: tuple[tuple[Kind, str], ...] = (
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """`part` is hit by `kind` at `at` s of the run, for `seconds`; `dice` decides what else has to be decided."""
+    """`part` is hit by `kind` at `at` s of the run, for `seconds`; `rng` decides what else has to be decided."""
 
     number: int
     at: float
     kind: Kind
     part: str
     seconds: float
-    dice: int
+    random_bits: int
 
     def __str__(self) -> str:
         return f"{self.at:6.1f} s  {self.kind:<13} {self.part}"
@@ -48,21 +48,21 @@ class Fault:
 
 def plan(seed: int, faults: int, seconds: float) -> list[Fault]:
     """`faults` faults of a run of `seconds`, by time. Every card of the deck is dealt before any comes again."""
-    dice = Random(f"chaos {seed}")  # noqa: S311
+    rng = Random(f"chaos {seed}")  # noqa: S311
     deck: list[tuple[Kind, str]] = []
     while len(deck) < faults:
-        deck += dice.sample(CARDS, len(CARDS))
+        deck += rng.sample(FAULT_TYPES, len(FAULT_TYPES))
     # The first seconds belong to the start of everything, the last ones to what only the end would find out.
-    moments = sorted(dice.uniform(0.04 * seconds, 0.9 * seconds) for _ in range(faults))
-    return [_fault(number, at, card, dice) for number, (at, card) in enumerate(zip(moments, deck, strict=False))]
+    moments = sorted(rng.uniform(0.04 * seconds, 0.9 * seconds) for _ in range(faults))
+    return [_fault(number, at, card, rng) for number, (at, card) in enumerate(zip(moments, deck, strict=False))]
 
 
-def _fault(number: int, at: float, card: tuple[Kind, str], dice: Random) -> Fault:
+def _fault(number: int, at: float, card: tuple[Kind, str], rng: Random) -> Fault:
     kind, part = card
     least, most = _LASTS[kind]
-    lasts = min(dice.uniform(least, most), _SHORT.get((kind, part), most))
-    named = dice.choice(SOURCES) if kind == "wrong clock" else part
-    return Fault(number, at, kind, named, lasts, dice.randrange(2**32))
+    lasts = min(rng.uniform(least, most), _SHORT.get((kind, part), most))
+    named = rng.choice(SOURCES) if kind == "wrong clock" else part
+    return Fault(number, at, kind, named, lasts, rng.randrange(2**32))
 
 
 def skews(faults: list[Fault]) -> list[str]:
@@ -70,7 +70,7 @@ def skews(faults: list[Fault]) -> list[str]:
     options = []
     for fault in faults:
         if fault.kind == "wrong clock":
-            wrong = Random(fault.dice).choice((-86_400, -3600, -60, 60, 3600, 86_400))  # noqa: S311
+            wrong = Random(fault.random_bits).choice((-86_400, -3600, -60, 60, 3600, 86_400))  # noqa: S311
             options += ["--skew", f"{fault.part}={wrong:+d}@{fault.at:.1f}-{fault.at + fault.seconds:.1f}"]
     return options
 
@@ -96,4 +96,4 @@ def locks(fault: Fault) -> tuple[str, ...]:
 
 def instances(fault: Fault) -> list[str]:
     """The second worker, and now and then a third one, that a rebalance brings."""
-    return [f"{fault.part}-{number}" for number in range(1, 2 + fault.dice % 2)]
+    return [f"{fault.part}-{number}" for number in range(1, 2 + fault.random_bits % 2)]

@@ -1,16 +1,16 @@
 """The words of a run. Pure."""
 
 from tests.faults.plan import by_kind
-from tests.faults.run import Order, Result
+from tests.faults.run import Options, Result
 
 _SHOWN = 20  # of what is wrong
 
 
-def lines(order: Order, result: Result) -> list[str]:
+def lines(options: Options, result: Result) -> list[str]:
     """The block that a run ends with; `repeat` names the run as a command."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind([done.fault for done in result.done]))
     said = [
-        f"Chaos, seed {order.seed}, {order.seconds / 60:g} minutes, {order.rate:g} requests a second:",
+        f"Chaos, seed {options.seed}, {options.seconds / 60:g} minutes, {options.rate:g} requests a second:",
         f"  faults            {len(result.done)}: {kinds}",
         f"  bodies answered   {result.answered:,} with 200{'' if result.posted else ', and some were not'}",
         f"  units compared    {result.units:,}",
@@ -31,11 +31,11 @@ def lines(order: Order, result: Result) -> list[str]:
     return said
 
 
-def repeat(order: Order) -> str:
+def repeat(options: Options) -> str:
     """How to have the same run again."""
     return (
-        f"python -m tests.faults --seed {order.seed} --faults {order.faults} --minutes {order.seconds / 60:g} "
-        f"--rate {order.rate:g}"
+        f"python -m tests.faults --seed {options.seed} --faults {options.faults} --minutes {options.seconds / 60:g} "
+        f"--rate {options.rate:g}"
     )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from deploy.local.worker_lag import lags
 from deploy.simulator.demo.tables import Tables
 from ingest.storage import spool_folder
-from tests.faults.flow import Flow
-from tests.faults.inject import Done, Injector
-from tests.faults.place import Place
+from tests.faults.chaos_stack import ChaosStack
+from tests.faults.injector import InjectedFault, Injector
 from tests.faults.plan import SOURCES, Fault, plan, skews
 from tests.faults.proxy import Proxies
+from tests.faults.table_progress import TableProgress
 from tests.support.stack import wait_until
 
 # After the last fault: for the answers, for the workers, for the dashboards' tables.
@@ -27,7 +27,7 @@ _CHECK_SECONDS = 1800.0
 
 
 @dataclass(slots=True, frozen=True)
-class Order:
+class Options:
     """What to run. `rate` = requests a second."""
 
     seed: int
@@ -45,7 +45,7 @@ class Result:
     """
 
     faults: list[Fault]
-    done: list[Done] = field(default_factory=list)
+    done: list[InjectedFault] = field(default_factory=list)
     answered: int = 0
     posted: bool = False  # everything was answered 200 in the end
     units: int = 0
@@ -71,72 +71,74 @@ class Result:
         return dict(sorted(worst.items()))
 
 
-def run(order: Order, say: Callable[[str], None]) -> Result:
-    """Runs it in `order.folder`, which keeps logs and the truth; everything that was started has ended afterwards."""
-    result = Result(plan(order.seed, order.faults, order.seconds))
+def run(options: Options, say: Callable[[str], None]) -> Result:
+    """Runs it in `options.folder`, which keeps logs and the truth; everything that was started has ended afterwards."""
+    result = Result(plan(options.seed, options.faults, options.seconds))
     with Proxies() as proxies:
-        place = Place(order.folder, proxies)
+        stack = ChaosStack(options.folder, proxies)
         try:
-            with place.environ():
-                place.everything()
-                _under_fire(order, place, result, say)
-                _compare(order, place, result, say)
+            with stack.environ():
+                stack.everything()
+                _under_fire(order, stack, result, say)
+                _compare(order, stack, result, say)
         except AssertionError as error:  # something was waited for in vain; that is a result too
             result.words.append(str(error))
         finally:
-            result.ended = dict(place.ended)
-            place.close()
+            result.ended = dict(stack.ended)
+            stack.close()
     return result
 
 
-def _under_fire(order: Order, place: Place, result: Result, say: Callable[[str], None]) -> None:
+def _under_fire(options: Options, stack: ChaosStack, result: Result, say: Callable[[str], None]) -> None:
     """Traffic and faults until both are over."""
-    with Flow(place.config) as flow, (order.folder / "simulate.log").open("wb") as log:
-        posting = subprocess.Popen(_simulator(order, result.faults), env=place.env, stdout=log, stderr=log)
-        injector = Injector(place, flow, lambda: posting.poll() is not None and _is_through(place), say, result.done)
+    with TableProgress(stack.config) as progress, (options.folder / "simulate.log").open("wb") as log:
+        posting = subprocess.Popen(_simulator(order, result.faults), env=stack.env, stdout=log, stderr=log)
+        injector = Injector(
+            stack, progress, lambda: posting.poll() is not None and _is_through(stack), say, result.done
+        )
         try:
             injector.start(result.faults)
             injector.join()
-            say(f"{order.seconds:6.1f} s  the traffic ends, the last answers are waited for")
-            result.posted = posting.wait(order.seconds + _ANSWERS_SECONDS + 60) == 0
+            say(f"{options.seconds:6.1f} s  the traffic ends, the last answers are waited for")
+            result.posted = posting.wait(options.seconds + _ANSWERS_SECONDS + 60) == 0
         finally:
             injector.cancel()
             if posting.poll() is None:
                 posting.send_signal(signal.SIGINT)
                 posting.wait(60)
-    told = (order.folder / "simulate.log").read_text()
+    told = (options.folder / "simulate.log").read_text()
     found = re.findall(r"in ([\d,]+) requests answered 200", told)
     result.answered = int(found[-1].replace(",", "")) if found else 0
     if not result.posted:
         result.words.append(f"the simulator said: {told.splitlines()[-1] if told else 'nothing'}")
 
 
-def _simulator(order: Order, faults: list[Fault]) -> list[str]:
+def _simulator(options: Options, faults: list[Fault]) -> list[str]:
     options = {
-        "--duration": f"{order.seconds:g}s", "--rate": f"{order.rate:g}", "--burst": "3", "--seed": str(order.seed),
-        "--sources": ",".join(SOURCES), "--truth": str(order.folder / "truth.jsonl"),
+        "--duration": f"{options.seconds:g}s", "--rate": f"{options.rate:g}", "--burst": "3", "--seed": str(options.seed),
+        "--sources": ",".join(SOURCES), "--truth": str(options.folder / "truth.jsonl"),
         "--drain": f"{_ANSWERS_SECONDS:g}s",
     }  # fmt: skip
     given = [word for pair in options.items() for word in pair]
     return [sys.executable, "-m", "deploy.cli", "simulate", *given, "--rotate", "--plain", *skews(faults)]
 
 
-def _compare(order: Order, place: Place, result: Result, say: Callable[[str], None]) -> None:
+def _compare(options: Options, stack: ChaosStack, result: Result, say: Callable[[str], None]) -> None:
     """Waits until everything is through, then asks `ackstream check`: by the truth, and by the bodies in Kafka."""
     say("        everything is waited for and compared")
-    _settle(place)
-    by_truth = _asked(place, result, "--truth", str(order.folder / "truth.jsonl"))
+    _settle(stack)
+    by_truth = _asked(stack, result, "--truth", str(options.folder / "truth.jsonl"))
     if by_truth is not None:
         result.units, result.lost = by_truth["units"], by_truth["lost"] + by_truth["wrong"]
         result.double = by_truth["double"] + by_truth["extra"]
-    by_bodies = _asked(place, result)
+    by_bodies = _asked(stack, result)
     if by_bodies is not None:
         result.residual = by_bodies["residual"]
 
 
-def _asked(place: Place, result: Result, *more: str) -> dict[str, Any] | None:
+def _asked(stack: ChaosStack, result: Result, *more: str) -> dict[str, Any] | None:
     """What the check says; None when it could not look."""
-    ran = place.run("check", "--json", "--wait", *more, check=False, timeout=_CHECK_SECONDS)
+    ran = stack.run("check", "--json", "--wait", *more, check=False, timeout=_CHECK_SECONDS)
     try:
         said: dict[str, Any] = json.loads(ran.stdout)
     except ValueError:
@@ -146,13 +148,13 @@ def _asked(place: Place, result: Result, *more: str) -> dict[str, Any] | None:
     return said
 
 
-def _is_through(place: Place) -> bool:
+def _is_through(stack: ChaosStack) -> bool:
     """Whether the workers have taken everything that the edge has answered."""
-    return spool_folder.count(place.config.data_dir) == 0 and set(lags(place.broker.bootstrap).values()) == {0}
+    return spool_folder.count(stack.config.data_dir) == 0 and set(lags(stack.broker.bootstrap).values()) == {0}
 
 
-def _settle(place: Place) -> None:
-    wait_until("the spool and the workers are through", lambda: _is_through(place), _SETTLE_SECONDS)
-    tables = Tables(place.client, SOURCES)
+def _settle(stack: ChaosStack) -> None:
+    wait_until("the spool and the workers are through", lambda: _is_through(stack), _SETTLE_SECONDS)
+    tables = Tables(stack.client, SOURCES)
     stored = tables.now()
     wait_until("the dashboards' tables are kept up", lambda: tables.shown_up_to() >= stored, _SETTLE_SECONDS)

@@ -12,7 +12,7 @@ from deploy.cli import check_report
 from deploy.cli.options import known_source, moment_of
 from deploy.cli.progress_bar import progress_bar
 from deploy.cli.service_errors import comparing
-from deploy.simulator.table_check import Truth
+from deploy.simulator.table_check import TruthCheck
 from ingest.storage import spool_folder
 from schemas.settings.config import Config, load
 from streams.reconcile.model import Window
@@ -89,7 +89,7 @@ def compare(config: Config, window: Window, options: Options) -> bool:
 def compare_truth(config: Config, file: Path, options: Options) -> bool:
     """Compares the tables with a simulation's truth and prints the result: whether everything is right."""
     with _client(config) as client, progress_bar() as progress:
-        truth = Truth(client, file)
+        truth = TruthCheck(client, file)
         task, done = progress.task("comparing units", truth.count()), 0
         if options.wait:
             asyncio.run(_wait(config, progress))
@@ -101,7 +101,7 @@ def compare_truth(config: Config, file: Path, options: Options) -> bool:
 
         verdict = truth.compare(advance)
     click.echo(check_report.verdict_json(verdict)) if options.as_json else check_report.show_verdict(verdict)
-    return not verdict.wrong
+    return not verdict.mismatches
 
 
 async def check(config: Config, client: "Client", window: Window, options: Options, progress: Progress) -> Report:

@@ -1,32 +1,34 @@
-"""`ackstream simulate`: posts what providers post, and writes the truth about it."""
+"""`ackstream simulate`: posts what providers post, at their times, and writes the truth about it."""
 
 import re
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deploy.simulator.accounts import simulated_accounts
 from deploy.simulator.facts import run_name
-from deploy.simulator.run import Orders, accounts, simulate
+from deploy.simulator.run import RunOptions, simulate
 from deploy.simulator.schedule import Curve, Schedule
 from deploy.simulator.stats import Stats
 from deploy.simulator.stream import REQUESTS_PER_MESSAGE, Script, Skew
 from schemas.errors import Failure
 from schemas.parsing.times import parse_iso
+from schemas.process import logs
 from schemas.settings.config import load
 
-# The default of --now, the end of a run on the providers' clocks: fixed, so that the seed alone determines the bytes.
+# The end of a run on the providers' clocks by default: fixed, so that the seed alone decides the bytes.
 _END = "2026-11-20T12:00:00Z"
-# One second of the run is an hour of the providers: ten days, over which messages live, in four minutes.
+# One second of the run is an hour of the providers: ten days, the life of a message, in four minutes.
 _SPEED = 3600.0
 _DAY_SECONDS = 86_400
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": _DAY_SECONDS}
-_PLAIN_SECONDS = 10.0  # between lines of progress without a terminal
+_PLAIN_SECONDS = 10.0  # between progress lines without a terminal
+_TERMINAL_SECONDS = 0.5
 
 
 class Duration(click.ParamType):
@@ -34,8 +36,8 @@ class Duration(click.ParamType):
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds."""
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number of seconds."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
         if found is None or not float(found[1]):
             self.fail(f"{value} is no duration such as 90s, 10m or 2h", param, ctx)
@@ -47,8 +49,8 @@ class SkewType(click.ParamType):
 
     name = "skew"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Skew:
-        """The skew."""
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Skew:
+        """The skew; seconds become milliseconds."""
         found = re.fullmatch(r"([^=]+)=([+-]?\d+)(?:@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?))?", str(value))
         if found is None:
             self.fail(f"{value} is no skew such as demo-meta=+3600 or demo-meta=-60@120-180", param, ctx)
@@ -61,60 +63,58 @@ class SkewType(click.ParamType):
 @click.option(
     "--messages", type=click.IntRange(min=1), help="Number of messages; default 20000, or as many as fit --duration."
 )
-@click.option("--duration", type=Duration(), help="How long to post: 90s, 10m, 2h. Instead of --messages.")
+@click.option("--duration", type=Duration(), help="How long to post, such as 90s, 10m or 2h; instead of --messages.")
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True, help="Requests a second."
+    "--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True, help="Requests per second."
 )
 @click.option(
     "--sources",
     metavar="NAMES",
     default="",
-    help="Sources to post to, separated by commas; default: all demo-*.",
+    help="Sources to post to, separated by commas; default: all demo-... sources.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed and options: the same bytes.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed and options give the same bytes.")
 @click.option(
     "--truth",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file what the tables must contain.",
+    help="Write the truth, for `ackstream check`, to this file.",
 )
 @click.option(
     "--speed",
     type=click.FloatRange(0, min_open=True),
-    help="Provider seconds (retries included) per second of the run; default 3600, with --curve day: one day in all.",
+    help="Seconds of the providers' clocks per second of the run; default 3600, with --curve day: one day per run.",
 )
 @click.option(
     "--curve",
     type=click.Choice(["flat", "day"]),
     default="flat",
-    help="Constant, or like a day from night to night.",
+    help="An even rate, or the curve of a day from midnight to midnight.",
 )
-@click.option(
-    "--burst", type=click.FloatRange(min=1), default=1.0, help="Multiply the rate by this for 2 s of every 20 s."
-)
-@click.option("--rotate", is_flag=True, help="From the middle of the run, sign with each source's second secret.")
+@click.option("--burst", type=click.FloatRange(min=1), default=1.0, help="Multiplies the rate for 2 s of every 20 s.")
+@click.option("--rotate", is_flag=True, help="In the second half, sign with each source's second secret.")
 @click.option("--skew", type=SkewType(), multiple=True, help="A wrong clock: demo-meta=+3600 or demo-meta=-60@120-180.")
-@click.option("--give-up", is_flag=True, help="Drop requests after 36 provider hours of retries, as Meta does.")
+@click.option("--give-up", is_flag=True, help="Drop a request after 36 hours of the provider's clock, as Meta does.")
 @click.option(
     "--drain", type=Duration(), default="300", show_default=True, help="How long to wait for the last answers."
 )
 @click.option(
-    "--now", "end", metavar="ISO|now", default=_END, show_default=True, help="The providers' time at the end."
+    "--now", "end", metavar="ISO|now", default=_END, show_default=True, help="End of the run on the providers' clocks."
 )
 @click.option(
     "--run", "run_id", metavar="NAME", help="Name of the run, part of its message ids; default: from the options."
 )
-@click.option("--url", help="Where to post; default: ingest of the settings.")
-@click.option("--plain", is_flag=True, help="No colours, a line of progress now and then.")
+@click.option("--url", help="Base URL to post to; default: that of ingest in the settings.")
+@click.option("--plain", is_flag=True, help="No colours; a progress line every 10 s.")
 def command(
     messages: int | None, duration: float | None, rate: float, sources: str, seed: int, truth: Path | None,
     speed: float | None, curve: Curve, burst: float, rotate: bool, skew: tuple[Skew, ...], give_up: bool, drain: float,
     end: str, run_id: str | None, url: str | None, plain: bool,
 ) -> None:  # fmt: skip
-    """Post what providers post, when they would post it, and write the truth about it.
+    """Post what providers post, at their times, and write the truth about it.
 
-    Messages of all kinds with their sent records, in batches of up to 1,000 updates and 3 MB, late, repeated, in any
-    order; requests that are not answered 200 are repeated as Meta does. Posting never waits for answers. Exit 0 when
-    all requests were answered 200 in the end. Compare the tables with `ackstream check --truth FILE`.
+    Posts messages of all kinds with their sent records, in batches of up to 1,000 updates and 3 MB, late, repeated and
+    in any order. Requests that are not answered 200 are retried as Meta does. The rate does not depend on the answers.
+    Exit 0 when every request was answered 200 in the end. `ackstream check --truth FILE` compares the tables.
     """
     if messages is not None and duration is not None:
         raise click.UsageError("give --messages or --duration, not both")
@@ -125,19 +125,20 @@ def command(
     moment = time.time_ns() // 1_000_000 if end == "now" else parse_iso(end)
     if moment is None:
         raise click.BadParameter("give a time such as 2026-11-20T12:00:00Z, or now", param_hint="--now")
+    names = [name.strip() for name in sources.split(",") if name.strip()]
     script = Script(
-        accounts=accounts(config, [name.strip() for name in sources.split(",") if name.strip()], rotate=rotate),
+        accounts=simulated_accounts(config, names, rotate=rotate),
         seed=seed, run="", now=moment, schedule=schedule,
         speed=speed or (_DAY_SECONDS / schedule.seconds if curve == "day" else _SPEED),
         messages=wanted, rotate=rotate, skews=skew,
     )  # fmt: skip
     script = replace(script, run=run_id or _name(script, rate, curve, burst))
     _check_skews(script)
-    _end(_run(script, url or config.ingest.url, drain, truth, give_up=give_up, plain=plain), truth)
+    _print_result(_run(script, url or config.ingest.url, drain, truth, give_up=give_up, plain=plain), truth)
 
 
 def _name(script: Script, *shape: object) -> str:
-    """Of the run: by everything that decides its bodies, and by no secret."""
+    """The run's name: a hash of everything that decides its bodies, without secrets."""
     sources = [(account.provider, account.source) for account in script.accounts]
     decided = (script.seed, script.now, sources, script.messages, script.schedule.seconds, script.speed)
     return run_name("simulate", *decided, script.rotate, script.skews, *shape)
@@ -151,26 +152,37 @@ def _check_skews(script: Script) -> None:
 
 
 def _run(script: Script, url: str, drain: float, truth: Path | None, *, give_up: bool, plain: bool) -> Stats:
+    logs.configure()
     try:
         if plain or not sys.stdout.isatty():
-            tell = lambda stats: click.echo(stats.words())  # noqa: E731
-            return simulate(script, Orders(url, drain, give_up, _PLAIN_SECONDS, tell), truth)
+            options = RunOptions(url, drain, give_up, _PLAIN_SECONDS, _print_progress)
+            return simulate(script, options, truth)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=Console()) as progress:
             task = progress.add_task("posting", total=None)
-            orders = Orders(url, drain, give_up, 0.5, lambda stats: progress.update(task, description=stats.words()))
-            return simulate(script, orders, truth)
+            options = RunOptions(
+                url,
+                drain,
+                give_up,
+                _TERMINAL_SECONDS,
+                lambda stats: progress.update(task, description=stats.progress_line()),
+            )
+            return simulate(script, options, truth)
     except OSError as error:
         raise Failure(f"{truth} cannot be written ({error.strerror}): give another path to --truth") from None
 
 
-def _end(stats: Stats, truth: Path | None) -> None:
+def _print_progress(stats: Stats) -> None:
+    click.echo(stats.progress_line())
+
+
+def _print_result(stats: Stats, truth: Path | None) -> None:
     click.echo(f"{stats.elements:,} messages and statuses in {stats.answered:,} requests answered 200")
-    if stats.others:
-        others = ", ".join(f"{answer} ({times:,} times)" for answer, times in sorted(stats.others.items()))
-        click.echo(f"Before that, or instead: {others}")
+    if stats.failures:
+        failures = ", ".join(f"{answer} ({times:,} times)" for answer, times in sorted(stats.failures.items()))
+        click.echo(f"Other answers: {failures}")
     if stats.late:
-        click.echo(f"{stats.late:,} requests were late: so much was without an answer that memory was full")
+        click.echo(f"{stats.late:,} requests were posted late: the memory for unanswered requests was full")
     if truth is not None:
         click.echo(f"Compare the tables with the truth: ackstream check --truth {truth}")
     if missing := stats.sent - stats.answered:

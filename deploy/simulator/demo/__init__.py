@@ -1,4 +1,1 @@
-"""The demo: realistic traffic through the public endpoints, and every number in the tables compared with its truth.
-
-The traffic and its truth come of `deploy.simulator`; `compare` is pure; `post`, `tables` and `report` do the IO.
-"""
+"""The demo: posts a fixed amount of traffic and compares every number in ClickHouse with the truth."""

@@ -1,4 +1,4 @@
-"""Delivery for the demo: every answer is compared with the contract; only a busy or broken edge is asked again."""
+"""Delivery for the demo: every answer is compared with the contract; only a busy or broken edge gets a retry."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from deploy.simulator.facts import Answer, Request
 from deploy.simulator.poster import ANSWER_SECONDS, Attempt, Poster
 from schemas.errors import Failure
 
-# As many as keep two cores busy; more only make each answer slower.
+# Enough for two busy cores; more would only make each answer slower.
 CONCURRENCY = 32
 # A broker restarts within seconds; an edge that does not answer for a minute is down.
 GIVE_UP_SECONDS = 60.0
@@ -46,7 +46,7 @@ class DemoRun:
     answers: list[Answer] = field(default_factory=list)
 
     async def post(self, requests: tuple[Request, ...], rate: float | None) -> list[Answer]:
-        """At most `rate` requests a second, else as fast as CONCURRENCY allows.
+        """Posts everything, at most `rate` requests per second, or as fast as CONCURRENCY allows.
 
         Raises PostError when a request has no answer after `give_up_seconds`.
         """
@@ -78,22 +78,22 @@ class DemoDelivery:
         self.tries += 1
 
     def after(self, attempt: Attempt) -> float | None:
-        """Done at any answer but 429 and 503, unless the contract demands exactly that."""
+        """Done at any answer except 429 and 503, and at these where the contract demands them."""
         status = attempt.status
-        if status is not None and (status not in (429, 503) or status == self.request.answer):
+        if status is not None and (status not in (429, 503) or status == self.request.expected_status):
             problem = problem_of(self.request, status, attempt.body)
             self.run.answers.append(Answer(self.request, status, attempt.request_id, self.tries, problem))
             self.run.progress(1)
             return None
         pause = _retry_after(attempt.retry_after)
-        if status is None and self.request.answer == 413:
-            pause = 0.0  # the edge may refuse by the announced length and close before it has read the body
+        if status is None and self.request.expected_status == 413:
+            pause = 0.0  # the edge may refuse by Content-Length and close before it has read the body
         if time.monotonic() + pause > self.deadline:
             raise PostError(f"{self.run.base_url} stopped answering: see `make status`, then run the demo again")
         return pause
 
     def cut_off(self) -> None:
-        """The run ends with the error of another request."""
+        """Does nothing: the run ends with the error of another request."""
 
 
 def _retry_after(value: str | None) -> float:
@@ -103,8 +103,8 @@ def _retry_after(value: str | None) -> float:
 def problem_of(request: Request, status: int, body: bytes) -> str:
     """How an answer differs from the contract; "" when it does not."""
     where = f"{request.method} {request.path.partition('?')[0]}"
-    if status != request.answer:
-        return f"{where} answered {status} instead of {request.answer}"
+    if status != request.expected_status:
+        return f"{where} answered {status} instead of {request.expected_status}"
     if not request.path.startswith("/sent/") or status not in (200, 400):
         return ""
     try:

@@ -1,9 +1,8 @@
-"""Prints the demo's table beside the truth, and what differs. IO: writes to the terminal."""
+"""Prints the demo's result: the rates in the tables and in the truth, and the differences."""
 
 from collections import defaultdict
 from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,28 +12,30 @@ from rich.text import Text
 from deploy.simulator.demo.compare import Difference
 from deploy.simulator.truth import Counts, Group
 
-SHOWN = 20  # differences that are printed; the first ones say enough
+SHOWN = 20  # differences that are printed
 _NUMBERS = ("sent", "deliv.", "read", "failed", "pending", "orphan")
-_LEAST_MS = 1_230_768_000_000  # a number of this size is a time of 2009 or later
+_MIN_TIME_MS = 1_230_768_000_000  # a number of at least this size is a time of 2009 or later
 
 
 def rates_table(truth: dict[Group, Counts], table: dict[Group, Counts], *, plain: bool) -> Table:
-    """Per source and campaign, what ClickHouse says and below it the truth, with a mark where all numbers are equal.
+    """Per source and campaign the numbers of ClickHouse, below them those of the truth, and whether all are equal.
 
-    Narrow enough for a terminal of 90 columns.
+    Fits a terminal of 90 columns.
     """
-    # A box parts its columns by a blank of its own.
-    style: dict[str, Any] = {"box": None, "padding": (0, 1, 0, 0)} if plain else {"box": SIMPLE_HEAD, "padding": 0}
-    view = Table(title="Delivery and read rates of this run", title_justify="left", show_edge=False, **style)
+    # A box separates its columns by a blank of its own.
+    view = Table(
+        title="Delivery and read rates of this run", title_justify="left", show_edge=False,
+        box=None if plain else SIMPLE_HEAD, padding=(0, 1, 0, 0) if plain else 0,
+    )  # fmt: skip
     view.add_column("campaign", no_wrap=True)
     view.add_column("", no_wrap=True)
     for name in (*_NUMBERS, "deliv.%", "read%"):
         view.add_column(name, justify="right", no_wrap=True)
-    ours, theirs = _by_campaign(truth), _by_campaign(table)
+    wanted_rows, table_rows = _by_campaign(truth), _by_campaign(table)
     total = Counts(), Counts()
     source = ""
-    for key in sorted(ours.keys() | theirs.keys()):
-        wanted, got = ours.get(key, Counts()), theirs.get(key, Counts())
+    for key in sorted(wanted_rows.keys() | table_rows.keys()):
+        wanted, got = wanted_rows.get(key, Counts()), table_rows.get(key, Counts())
         total = total[0] + wanted, total[1] + got
         if key[0] != source:
             source = key[0]
@@ -61,17 +62,17 @@ def _add(view: Table, name: str, wanted: Counts, got: Counts, *, plain: bool) ->
 def _cells(counts: Counts) -> list[str]:
     return [
         *(f"{number:,}" for number in astuple(counts)),
-        _share(counts.delivered, counts.sent),
-        _share(counts.read, counts.delivered),
+        _percent(counts.delivered, counts.sent),
+        _percent(counts.read, counts.delivered),
     ]
 
 
-def _share(part: int, whole: int) -> str:
+def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}" if whole else "-"
 
 
 def print_differences(console: Console, differences: list[Difference]) -> None:
-    """The first differences, one a line."""
+    """Prints the first differences, one per line, and the number of the others."""
     for difference in differences[:SHOWN]:
         values = "" if difference.truth is difference.table is None else _values(difference)
         console.print(Text(difference.what + values), soft_wrap=True)
@@ -83,7 +84,7 @@ def _values(difference: Difference) -> str:
     return f": truth {_value(difference.truth)}, table {_value(difference.table)}"
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST_MS:
+def _value(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= _MIN_TIME_MS:
         return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)

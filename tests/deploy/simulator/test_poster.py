@@ -22,12 +22,12 @@ from deploy.simulator.facts import Fact, Request
 from deploy.simulator.poster import Poster
 from deploy.simulator.provider_delivery import RETRIES, ProviderRun, pause
 from deploy.simulator.run import schedule
-from deploy.simulator.running_truth import Book
+from deploy.simulator.running_truth import RunningTruth
 from deploy.simulator.stats import AnswerTimes
 from deploy.simulator.stream import Part
 from deploy.simulator.truth_file import Deliveries, Expected, Line
 from schemas.errors import ConfigError
-from tests.deploy.simulator.sample import MIB
+from tests.deploy.simulator.demo_traffic import MIB
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,14 +58,14 @@ async def posted(
     url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: Any
 ) -> tuple[ProviderRun, list[Line]]:
     lines: list[Line] = []
-    run = ProviderRun(Book(lines.append), speed=36_000, **more)
+    run = ProviderRun(RunningTruth(lines.append), speed=36_000, **more)
     poster = Poster(url, run.deliver, on_late=run.late)
-    running = asyncio.create_task(poster.run(schedule(parts(due), run.book), drain))
+    running = asyncio.create_task(poster.run(schedule(parts(due), run.truth), drain))
     if stop_on is not None:
         await stop_on.wait()
         poster.stopped.set()
     await running
-    run.book.close(0, 0)
+    run.truth.close(0, 0)
     return run, lines
 
 
@@ -112,7 +112,7 @@ async def test_every_answer_but_200_is_tried_again_with_the_same_bytes() -> None
     async with serving(handler) as url:
         run, lines = await posted(url, [(0.0, request(0))])
     assert seen == {b'{"n":0}': ["1"] * 7}
-    assert run.stats.others == Counter(["503", "401", "302", "429", "500", "204"])
+    assert run.stats.failures == Counter(["503", "401", "302", "429", "500", "204"])
     # A 5xx may have been stored all the same, a refusal was not.
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 3)]
 
@@ -174,18 +174,18 @@ async def test_what_has_no_answer_at_the_end_is_possible_and_what_was_never_sent
 
 async def test_an_edge_that_is_not_there_stored_nothing(unused_tcp_port_factory: Callable[[], int]) -> None:
     run, lines = await posted(f"http://127.0.0.1:{unused_tcp_port_factory()}", [(0.0, request(0))], drain=0.3)
-    assert run.stats.others.keys() == {"no connection"}
+    assert run.stats.failures.keys() == {"no connection"}
     assert [line for line in lines if isinstance(line, Expected | Deliveries)] == []
 
 
 def test_the_pauses_grow_to_36_hours() -> None:
-    dice = Random(1)  # noqa: S311
-    pauses = [pause(retry, 1.0, dice) for retry in range(12)]
+    rng = Random(1)  # noqa: S311
+    pauses = [pause(retry, 1.0, rng) for retry in range(12)]
     assert pauses[0] == 0
     assert pauses[:9] == sorted(pauses[:9])
     assert 30 * 3600 < sum(pauses[:9]) < 42 * 3600
     assert all(0.8 * RETRIES[-1] <= each <= 1.2 * RETRIES[-1] for each in pauses[8:])
-    assert pause(8, 3600, dice) == pytest.approx(20, rel=0.2)
+    assert pause(8, 3600, rng) == pytest.approx(20, rel=0.2)
 
 
 def test_percentiles_are_five_percent_right() -> None:

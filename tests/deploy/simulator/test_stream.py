@@ -1,4 +1,4 @@
-"""Runs without an end in sight: the same bytes everywhere, bodies that say what is meant, bounded memory."""
+"""Streams of requests: the same bytes in every process, correct bodies, bounded memory."""
 
 import os
 import subprocess
@@ -12,33 +12,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.simulator.facts import DAY, SECOND, Account, Fact, Request
-from deploy.simulator.schedule import BURST_EVERY, BURST_SECONDS, Schedule
-from deploy.simulator.stream import CHAPTER, Part, Script, Skew, Stream
-from deploy.simulator.truth import tell
+from deploy.simulator.profiles import PROVIDERS
+from deploy.simulator.schedule import BURST_EVERY, BURST_SECONDS, Curve, Schedule
+from deploy.simulator.stream import PART_MESSAGES, Part, Script, Skew, Stream
+from deploy.simulator.truth import truth_of_facts
 from deploy.simulator.wire_meta import MAX_BYTES, MAX_UPDATES
-from deploy.simulator.world import PROVIDERS
 from schemas.authentication.request import Request as WebhookRequest
 from schemas.providers import registry
-from tests.deploy.simulator.reading import meant, read, understood
-from tests.deploy.simulator.sample import NOW
+from tests.deploy.simulator.demo_traffic import NOW
+from tests.deploy.simulator.parsed_bodies import event_fields, expected_fields, parse
 
 ACCOUNTS = tuple(
     Account(name, f"demo-{name}", f"{name}-old", f"{name}-token", next_secret=f"{name}-new") for name in PROVIDERS
 )
 
 
-def script(messages: int | None = 1500, seconds: float = 120, **more: object) -> Script:
-    given: dict[str, object] = {
-        "accounts": ACCOUNTS, "seed": 3, "run": "stream", "now": NOW, "schedule": Schedule(20, seconds),
-        "speed": 3600.0, "messages": messages,
-    }  # fmt: skip
-    return Script(**(given | more))  # type: ignore[arg-type]
+CURVES: tuple[Curve, ...] = ("flat", "day")
 
 
-def digest(told: Script) -> str:
-    """Of every request in its order, with its second."""
+def script(
+    messages: int | None = 1500, seconds: float = 120, *, accounts: tuple[Account, ...] = ACCOUNTS, seed: int = 3,
+    rate: float = 20, rotate: bool = False, skews: tuple[Skew, ...] = (),
+) -> Script:  # fmt: skip
+    return Script(
+        accounts=accounts, seed=seed, run="stream", now=NOW, schedule=Schedule(rate, seconds), speed=3600.0,
+        messages=messages, rotate=rotate, skews=skews,
+    )  # fmt: skip
+
+
+def digest(described: Script) -> str:
+    """A hash of every request in its order, with its second."""
     sums = sha256()
-    for part in Stream(told):
+    for part in Stream(described):
         for at, request in part.due:
             sums.update(repr((round(at, 6), request.path, request.headers, request.body)).encode())
     return sums.hexdigest()
@@ -67,25 +72,27 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
     assert digest(script(150, seed=4)) not in others
 
 
-def test_every_body_of_every_provider_says_what_is_meant(requests: list[Request]) -> None:
+def test_every_body_of_every_provider_is_parsed_into_the_expected_events(requests: list[Request]) -> None:
     pairs = set()
     for number, request in enumerate(requests):
-        events, dead = read(request, str(number))
-        assert [understood(event) for event in events] == [meant(fact) for fact in request.facts], request.path
-        assert Counter(letter["reason"] for letter in dead) == Counter(request.dead)
+        events, dead_letters = parse(request, str(number))
+        assert [event_fields(event) for event in events] == [expected_fields(fact) for fact in request.facts], (
+            request.path
+        )
+        assert Counter(letter["reason"] for letter in dead_letters) == Counter(request.dead_letters)
         pairs |= {(event["event_id"], fact.identity) for event, fact in zip(events, request.facts, strict=True)}
     assert len({event_id for event_id, _ in pairs}) == len({identity for _, identity in pairs}) == len(pairs)
     assert {request.source for request in requests} == {account.source for account in ACCOUNTS}
 
 
-def test_what_is_expected_is_what_is_posted(parts: list[Part], requests: list[Request]) -> None:
+def test_the_expected_facts_are_those_that_are_posted(parts: list[Part], requests: list[Request]) -> None:
     expected = Counter(fact.identity for part in parts for fact in part.expected)
     assert expected == Counter(fact.identity for request in requests for fact in request.facts)
     assert sum(1 for part in parts) == 3
 
 
-def test_bodies_are_proven_with_the_second_secret_from_the_middle_on(parts: list[Part]) -> None:
-    proven: dict[str, list[float]] = {"old": [], "new": []}
+def test_bodies_are_signed_with_the_second_secret_in_the_second_half(parts: list[Part]) -> None:
+    signed: dict[str, list[float]] = {"old": [], "new": []}
     for part in parts:
         for at, request in part.due:
             if not request.path.startswith("/webhooks/"):
@@ -93,13 +100,13 @@ def test_bodies_are_proven_with_the_second_secret_from_the_middle_on(parts: list
             name = request.source.removeprefix("demo-")
             headers = {key.lower(): value for key, value in request.headers}
             asked = WebhookRequest(headers=headers, body=request.body, query={})
-            good = [word for word in proven if _verifies(name, asked, f"{name}-{word}")]
-            assert len(good) == 1, request.path
-            proven[good[0]].append(at)
-    assert max(proven["old"]) > min(proven["new"])  # bodies that are sent again keep the proof that they had
-    early = sum(at < 60 for at in proven["new"])
-    assert early < 0.02 * len(proven["new"])
-    assert sum(at > 70 for at in proven["old"]) < 0.2 * len(proven["old"])
+            valid = [word for word in signed if _verifies(name, asked, f"{name}-{word}")]
+            assert len(valid) == 1, request.path
+            signed[valid[0]].append(at)
+    assert max(signed["old"]) > min(signed["new"])  # redelivered bodies keep their signature
+    early = sum(at < 60 for at in signed["new"])
+    assert early < 0.02 * len(signed["new"])
+    assert sum(at > 70 for at in signed["old"]) < 0.2 * len(signed["old"])
 
 
 def _verifies(name: str, asked: WebhookRequest, secret: str) -> bool:
@@ -116,7 +123,7 @@ def test_batches_reach_a_thousand_updates_and_three_megabytes() -> None:
     assert MAX_BYTES - 200 < max(len(request.body) for request in seen) <= MAX_BYTES
 
 
-def test_repetitions_come_seconds_and_days_later(parts: list[Part]) -> None:
+def test_repetitions_arrive_seconds_or_days_later(parts: list[Part]) -> None:
     first: dict[object, int] = {}
     delays = []
     for part in parts:
@@ -130,7 +137,7 @@ def test_repetitions_come_seconds_and_days_later(parts: list[Part]) -> None:
     assert sum(delay > DAY for delay in delays) > 3
 
 
-def test_a_wrong_clock_shifts_what_its_provider_tells_and_nothing_else() -> None:
+def test_a_wrong_clock_shifts_the_times_of_its_provider_and_no_others() -> None:
     right, wrong = (
         [fact for part in Stream(script(300, skews=skews)) for _, request in part.due for fact in request.facts]
         for skews in ((), (Skew("demo-meta", 7200 * SECOND, 0, 60),))
@@ -146,27 +153,29 @@ def test_a_wrong_clock_shifts_what_its_provider_tells_and_nothing_else() -> None
     assert any(map(moved, right))
 
 
-def test_a_duration_ends_the_run_and_not_the_messages() -> None:
+def test_a_run_without_a_number_of_messages_ends_with_its_schedule() -> None:
     due = [at for part in Stream(script(None, 30)) for at, _ in part.due]
     assert due == sorted(due)
     assert 29 < due[-1] < 30
     assert abs(len(due) - 600) <= 1
 
 
-def test_memory_holds_what_is_late_and_no_more() -> None:
-    stream = Stream(script(None, 240, accounts=ACCOUNTS[-1:], schedule=Schedule(100, 240)))
-    held = [len(stream._facts) for _ in islice(stream, 10)]
+def test_memory_contains_only_facts_that_arrive_late() -> None:
+    stream = Stream(script(None, 240, accounts=ACCOUNTS[-1:], rate=100))
+    held = [stream.held_facts for _ in islice(stream, 10)]
     assert len(held) == 10
-    assert max(held) < CHAPTER
+    assert max(held) < PART_MESSAGES
 
 
 @settings(max_examples=15, deadline=None)
 @given(
-    rate=st.floats(0.5, 2000), seconds=st.floats(1, 5000), curve=st.sampled_from(["flat", "day"]),
+    rate=st.floats(0.5, 2000), seconds=st.floats(1, 5000), curve=st.sampled_from(CURVES),
     burst=st.floats(1, 50),
 )  # fmt: skip
-def test_the_schedule_keeps_its_average_and_its_order(rate: float, seconds: float, curve: str, burst: float) -> None:
-    schedule = Schedule(rate, seconds, curve, burst)  # type: ignore[arg-type]
+def test_the_schedule_is_ordered_and_has_the_given_average_rate(
+    rate: float, seconds: float, curve: Curve, burst: float
+) -> None:
+    schedule = Schedule(rate, seconds, curve, burst)
     total = int(rate * seconds)
     points = [schedule.due(number) for number in range(0, total + 50, max(1, total // 200))]
     assert points == sorted(points)
@@ -174,7 +183,7 @@ def test_the_schedule_keeps_its_average_and_its_order(rate: float, seconds: floa
     assert schedule.due(total + 1) > schedule.seconds >= schedule.due(max(0, total - 1))
 
 
-def test_a_burst_is_so_many_times_the_rate_and_a_day_has_a_night() -> None:
+def test_a_burst_multiplies_the_rate_and_a_day_has_a_quiet_night() -> None:
     schedule = Schedule(100, 200, burst=10)
     inside = sum(schedule.due(number) % BURST_EVERY < BURST_SECONDS for number in range(20_000))
     assert inside == pytest.approx(20_000 * 20 / 38, rel=0.02)  # 10 times 2 s against 18 s
@@ -183,8 +192,8 @@ def test_a_burst_is_so_many_times_the_rate_and_a_day_has_a_night() -> None:
     assert max(day.values()) > 10 * min(day.values())
 
 
-def test_the_truth_of_a_run_has_every_kind_of_unit(requests: list[Request]) -> None:
-    truth = tell((fact for request in requests for fact in request.facts), [])
+def test_a_run_contains_units_of_every_status_and_origin(requests: list[Request]) -> None:
+    truth = truth_of_facts((fact for request in requests for fact in request.facts), [])
     assert {unit.status for unit in truth.units.values()} >= {"", "sent", "delivered", "read", "played", "failed"}
     assert {unit.origin for unit in truth.units.values()} >= {"api", "echo", "none", "history"}
     assert any(unit.participant for unit in truth.units.values())

@@ -9,10 +9,10 @@ import pytest
 from clickhouse_connect.driver import Client
 
 from deploy.cli import check_report
-from deploy.simulator.table_check import Truth, Verdict
+from deploy.simulator.table_check import TruthCheck, Verdict
 from deploy.simulator.truth import EDGE, Counts, Group, Unit
 from deploy.simulator.truth_file import (
-    Dead,
+    DeadLetters,
     Deliveries,
     End,
     Events,
@@ -64,14 +64,14 @@ def verdict(client: Client, path: Path, *lines: Line) -> Verdict:
     with TruthWriter(path) as file:
         for line in (Header("r", 1, ("shop",), ("run-",)), *lines, End(units, NOON - 10, NOON + 10)):
             file.write(line)
-    truth = Truth(client, path)
+    truth = TruthCheck(client, path)
     assert truth.count() == units
     return truth.compare(lambda _: None)
 
 
 def test_tables_that_say_the_truth_have_nothing_wrong(client: Client, tmp_path: Path) -> None:
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
-    assert (found.units, found.wrong, found.run) == (3, [], "r")
+    assert (found.units, found.mismatches, found.run) == (3, [], "r")
     assert '"lost": 0' in check_report.verdict_json(found)
 
 
@@ -80,15 +80,15 @@ def test_what_may_be_absent_or_otherwise_is_right_in_every_way_that_is_allowed(c
     either = Expected(unit(0, status="read"), others=(unit(0),))
     edge = Expected(unit(1, delivered_at=NOON + 5, cohort_at=EDGE))
     most = replace(RATES, least=Counts(sent=1), most=Counts(9, 9, 9, 9, 9, 9))
-    assert verdict(client, tmp_path / "truth", maybe, either, edge, UNITS[2], most, *SUMS[1:]).wrong == []
+    assert verdict(client, tmp_path / "truth", maybe, either, edge, UNITS[2], most, *SUMS[1:]).mismatches == []
 
 
 def test_each_kind_of_mistake_is_named(client: Client, engine: Engine, tmp_path: Path) -> None:
     lines: list[Line] = [Expected(unit(0, status="read", read_at=NOON + 6)), UNITS[1], Expected(unit(8))]
     sums: list[Line] = [RATES, Events("shop", "sent", 4, 4), Events("shop", "inbound", 1, 1), Deliveries("shop", 1, 5)]
-    found = verdict(client, tmp_path / "truth", *lines, *sums, Dead("shop", "bad_element", 1, 1))
+    found = verdict(client, tmp_path / "truth", *lines, *sums, DeadLetters("shop", "bad_element", 1, 1))
     assert found.by_kind() == {"lost": 4, "double": 1, "wrong": 1, "extra": 4}
-    words = {one.what for one in found.wrong}
+    words = {one.what for one in found.mismatches}
     assert "unit shop run-0: status 'delivered' instead of 'read', read_at None instead of " + str(NOON + 6) in words
     assert {
         "unit shop run-8", "events shop sent: 3 of 4", "events shop inbound: 0 of 1",
@@ -99,13 +99,13 @@ def test_each_kind_of_mistake_is_named(client: Client, engine: Engine, tmp_path:
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
     assert found.by_kind() == {"lost": 0, "double": 3, "wrong": 1, "extra": 1}
     assert "rates shop 2026-11-20 t / - / -: sent 4 instead of 3, failed 1 instead of 0" in {
-        one.what for one in found.wrong
+        one.what for one in found.mismatches
     }
 
 
 def test_a_member_of_a_group_is_named_by_its_last_digits(client: Client, tmp_path: Path) -> None:
     found = verdict(client, tmp_path / "truth", *UNITS, Expected(unit(8, participant=PHONE)), *SUMS)
-    assert [one.what for one in found.wrong] == ["unit shop run-8 …0001"]
+    assert [one.what for one in found.mismatches] == ["unit shop run-8 …0001"]
 
 
 def test_a_file_that_was_never_posted_cannot_be_compared_with(client: Client, tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_a_file_that_was_never_posted_cannot_be_compared_with(client: Client, tm
         for line in (Header("r", 1, ("shop",), ("run-",)), End(0)):
             file.write(line)
     with pytest.raises(TruthError, match="without posting"):
-        Truth(client, tmp_path / "truth").count()
+        TruthCheck(client, tmp_path / "truth").count()

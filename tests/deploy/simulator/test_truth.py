@@ -1,25 +1,24 @@
-"""The truth, case by case as the contract says it."""
+"""The truth of single messages, case by case as in the contract."""
 
-from typing import Any
+from typing import Unpack
 
-from deploy.simulator.facts import DAY, SECOND, Fact
-from deploy.simulator.truth import EDGE, Counts, Group, Unit, day, tell, units_of
+from deploy.simulator.facts import DAY, SECOND, Details, Fact
+from deploy.simulator.truth import EDGE, Counts, Group, Unit, day, truth_of_facts, units_of
 
 T = 1_795_000_000_000
 SOURCE = "demo-meta"
 
 
-def status(word: str, at: int | None, participant: str = "", **more: Any) -> Fact:
-    told: dict[str, Any] = {name: more.pop(name) for name in ("code", "historical", "group") if name in more}
-    return Fact("status", SOURCE, at, 0, message_id="m", status=word, participant=participant, told=told, **more)
+def status(name: str, at: int | None, participant: str = "", *, own: bool = False, **details: Unpack[Details]) -> Fact:
+    return Fact("status", SOURCE, at, 0, message_id="m", status=name, participant=participant, own=own, details=details)
 
 
-def record(at: int | None, origin: str = "api", **told: Any) -> Fact:
-    return Fact("sent", SOURCE, at, 0, message_id="m", origin=origin, told=told)
+def record(at: int | None, origin: str = "api", **details: Unpack[Details]) -> Fact:
+    return Fact("sent", SOURCE, at, 0, message_id="m", origin=origin, details=details)
 
 
-def received(at: int, **told: Any) -> Fact:
-    return Fact("inbound", SOURCE, at, 0, message_id="m", told=told)
+def received(at: int, **details: Unpack[Details]) -> Fact:
+    return Fact("inbound", SOURCE, at, 0, message_id="m", details=details)
 
 
 def only(*facts: Fact) -> Unit:
@@ -28,7 +27,7 @@ def only(*facts: Fact) -> Unit:
 
 
 def test_a_record_alone_is_sent_and_pending() -> None:
-    truth = tell([record(T, template="t", campaign="c", category="utility")], [])
+    truth = truth_of_facts([record(T, template="t", campaign="c", category="utility")], [])
     (unit,) = truth.units.values()
     assert (unit.status, unit.sent_at, unit.origin, unit.direction) == ("sent", T, "api", "out")
     assert truth.rates == {Group(SOURCE, day(T), "t", "c", "utility", False): Counts(sent=1, pending=1)}
@@ -43,19 +42,19 @@ def test_sent_at_is_the_earlier_of_record_and_status() -> None:
 
 def test_the_earliest_time_of_a_status_counts_in_any_order() -> None:
     facts = [status("read", T + 9), status("delivered", T + 5), status("delivered", T + 3), record(T)]
-    for order in (facts, facts[::-1]):
-        unit = only(*order)
+    for ordered in (facts, facts[::-1]):
+        unit = only(*ordered)
         assert (unit.delivered_at, unit.read_at, unit.status) == (T + 3, T + 9, "read")
 
 
 def test_a_read_without_delivered_is_delivered_in_the_rates() -> None:
-    truth = tell([record(T), status("read", T + 1)], [])
+    truth = truth_of_facts([record(T), status("read", T + 1)], [])
     (counts,) = truth.rates.values()
     assert counts == Counts(sent=1, delivered=1, read=1)
     assert next(iter(truth.units.values())).delivered_at is None
 
 
-def test_failed_then_delivered_is_no_failure_but_keeps_its_error() -> None:
+def test_a_failed_message_that_is_delivered_later_is_delivered_and_keeps_its_error() -> None:
     unit = only(record(T), status("failed", T + 1, code="131026"), status("delivered", T + 2))
     assert (unit.status, unit.failed_at, unit.error_code) == ("delivered", T + 1, "131026")
 
@@ -71,7 +70,7 @@ def test_statuses_without_a_record_are_an_orphan_of_the_day_of_their_first_statu
     assert (unit.origin, unit.direction, unit.cohort_at, unit.counted) == ("none", "out", T, True)
 
 
-def test_our_own_reading_is_the_read_of_an_inbound_message_only() -> None:
+def test_a_read_by_our_own_side_counts_for_inbound_messages_only() -> None:
     inbound = only(received(T), status("read", T + 1, own=True))
     assert (inbound.direction, inbound.read_at, inbound.counted) == ("in", T + 1, False)
     outbound = only(record(T), status("read", T + 1, own=True))
@@ -79,13 +78,13 @@ def test_our_own_reading_is_the_read_of_an_inbound_message_only() -> None:
     assert only(status("read", T, own=True)).direction == "in"
 
 
-def test_a_deletion_is_no_status_and_speaks_for_no_side() -> None:
+def test_a_deletion_changes_neither_status_nor_direction() -> None:
     unit = only(record(T), status("delivered", T + 1), status("deleted", T + 2))
     assert (unit.status, unit.deleted_at) == ("delivered", T + 2)
     assert only(status("deleted", T)).direction == ""
 
 
-def test_members_share_the_sending_and_the_parent_leaves_the_rates() -> None:
+def test_members_inherit_the_sending_and_the_parent_is_not_in_the_rates() -> None:
     facts = [
         record(T, template="t", campaign="c", category="marketing"), status("sent", T + 1, group="g"),
         status("delivered", T + 2, "+1", group="g"), status("read", T + 3, "+2", group="g"),
@@ -96,37 +95,39 @@ def test_members_share_the_sending_and_the_parent_leaves_the_rates() -> None:
     assert (one.status, two.status, one.read_at) == ("delivered", "read", None)
 
 
-def test_a_group_without_members_counts_as_itself() -> None:
+def test_a_group_without_members_is_in_the_rates() -> None:
     assert only(record(T), status("sent", T + 1, group="g")).counted
 
 
-def test_a_record_to_a_jid_of_a_group_is_a_groups_without_any_status() -> None:
+def test_a_record_to_the_jid_of_a_group_is_a_group_message_without_any_status() -> None:
     assert only(record(T, to="120363000000000001@g.us")).is_group
     assert not only(record(T, to="Y2FwaV9ncm91cDox000000001")).is_group
 
 
-def test_a_backfill_is_left_out_until_something_live_is_told() -> None:
+def test_a_backfilled_message_is_not_in_the_rates_until_a_live_status_arrives() -> None:
     history = (record(T, origin="history", historical=True), status("read", None, historical=True))
     assert (only(*history).counted, only(*history).read_at, only(*history).origin) == (False, EDGE, "history")
     live = only(*history, status("read", T + 1))
     assert (live.counted, live.read_at) == (True, T + 1)
 
 
-def test_the_record_of_the_send_api_goes_before_the_echo() -> None:
+def test_the_record_of_the_send_api_has_priority_over_the_echo() -> None:
     unit = only(record(T + 1, origin="echo"), record(T, template="t"))
     assert (unit.origin, unit.template) == ("api", "t")
 
 
-def test_repetitions_are_deliveries_and_no_events() -> None:
+def test_repetitions_are_deliveries_and_not_events() -> None:
     delivered = status("delivered", T)
-    truth = tell([delivered, delivered.again(5), status("delivered", T + 1), record(T)], [("s", "bad_element")])
+    truth = truth_of_facts(
+        [delivered, delivered.repeated(5), status("delivered", T + 1), record(T)], [("s", "bad_element")]
+    )
     assert (truth.deliveries, truth.events.total(), truth.repeated) == (4, 3, 1)
-    assert truth.dead == {("s", "bad_element"): 1}
+    assert truth.dead_letters == {("s", "bad_element"): 1}
 
 
-def test_facts_without_an_id_are_told_apart() -> None:
+def test_facts_without_an_id_are_distinguished_by_their_serial() -> None:
     notices = [Fact("system", SOURCE, T, 0, serial=number) for number in (1, 2, 2)]
-    truth = tell(notices, [])
+    truth = truth_of_facts(notices, [])
     assert (truth.events.total(), truth.repeated, truth.units) == (2, 1, {})
 
 

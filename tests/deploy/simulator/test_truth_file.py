@@ -1,4 +1,4 @@
-"""What is written can be read, line by line; what is no truth file, or a part of one, is refused with a sentence."""
+"""Truth files: what is written can be read; any other file and an incomplete one are refused with a sentence."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deploy.simulator import truth_file
 from deploy.simulator.truth import EDGE, Counts, Group, Unit
 from deploy.simulator.truth_file import (  # fmt: skip
-    Dead,
+    DeadLetters,
     Deliveries,
     End,
     Events,
@@ -40,7 +40,7 @@ LINES: st.SearchStrategy[Line] = st.one_of(
     st.builds(Rates, GROUPS, COUNTS, COUNTS),
     st.builds(Events, WORDS, WORDS, NUMBERS, NUMBERS),
     st.builds(Deliveries, WORDS, NUMBERS, NUMBERS),
-    st.builds(Dead, WORDS, WORDS, NUMBERS, NUMBERS),
+    st.builds(DeadLetters, WORDS, WORDS, NUMBERS, NUMBERS),
     st.builds(End, NUMBERS, st.none() | NUMBERS, st.none() | NUMBERS),
 )
 HEADER = Header("run", 1, ("a", "b"), ("wamid.X", "3EB0"))
@@ -48,7 +48,7 @@ HEADER = Header("run", 1, ("a", "b"), ("wamid.X", "3EB0"))
 
 @settings(max_examples=60, deadline=None)
 @given(LINES)
-def test_every_line_comes_back_as_it_was(line: Line) -> None:
+def test_every_line_is_read_as_it_was_written(line: Line) -> None:
     assert from_json(orjson.loads(orjson.dumps(to_json(line)))) == line
 
 
@@ -74,7 +74,7 @@ def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
         ((HEADER, End(0), End(0)), "line 3"),
     ],
 )
-def test_a_part_of_a_file_is_refused(tmp_path: Path, lines: tuple[Line, ...], words: str) -> None:
+def test_an_incomplete_file_is_refused(tmp_path: Path, lines: tuple[Line, ...], words: str) -> None:
     with pytest.raises(TruthError, match=words):
         list(truth_file.read(write(tmp_path / "truth", *lines)))
 

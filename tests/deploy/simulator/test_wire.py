@@ -1,4 +1,4 @@
-"""Every body that the simulation posts says to the system exactly what the truth believes that it says."""
+"""The product parses every simulated body into exactly the events that the truth assumes."""
 
 from collections import Counter
 from urllib.parse import parse_qsl, urlsplit
@@ -9,8 +9,8 @@ from deploy.simulator.traffic import Traffic
 from schemas.authentication.request import Request as WebhookRequest
 from schemas.normalisation import sent_records
 from schemas.providers import registry
-from tests.deploy.simulator.reading import meant, read, understood
-from tests.deploy.simulator.sample import ACCOUNTS, make
+from tests.deploy.simulator.demo_traffic import ACCOUNTS, demo_traffic
+from tests.deploy.simulator.parsed_bodies import event_fields, expected_fields, parse
 
 PROVIDERS = {account.source: account.source.removeprefix("demo-") for account in ACCOUNTS}
 SECRETS = {account.source: account.secret for account in ACCOUNTS}
@@ -18,34 +18,36 @@ SECRETS = {account.source: account.secret for account in ACCOUNTS}
 
 @pytest.fixture(scope="module")
 def traffic() -> Traffic:
-    return make()
+    return demo_traffic()
 
 
-def test_every_stored_body_becomes_exactly_the_intended_events(traffic: Traffic) -> None:
+def test_every_stored_body_is_parsed_into_exactly_the_expected_events(traffic: Traffic) -> None:
     for number, request in enumerate(traffic.requests):
-        if request.answer != 200 or request.method != "POST":
+        if request.expected_status != 200 or request.method != "POST":
             continue
-        events, dead = read(request, str(number))
-        assert [understood(event) for event in events] == [meant(fact) for fact in request.facts], request.path
-        assert Counter(letter["reason"] for letter in dead) == Counter(request.dead)
+        events, dead_letters = parse(request, str(number))
+        assert [event_fields(event) for event in events] == [expected_fields(fact) for fact in request.facts], (
+            request.path
+        )
+        assert Counter(letter["reason"] for letter in dead_letters) == Counter(request.dead_letters)
 
 
-def test_identities_of_the_truth_are_those_of_the_event_ids(traffic: Traffic) -> None:
-    """One identity, one event id: repetitions collapse, nothing else does."""
+def test_facts_of_one_identity_have_one_event_id(traffic: Traffic) -> None:
+    """Repetitions are one event, and nothing else is."""
     pairs = set()
     for number, request in enumerate(traffic.requests):
-        if request.answer == 200 and request.method == "POST":
-            events, _ = read(request, str(number))
+        if request.expected_status == 200 and request.method == "POST":
+            events, _ = parse(request, str(number))
             pairs |= {(event["event_id"], fact.identity) for event, fact in zip(events, request.facts, strict=True)}
     assert len({event_id for event_id, _ in pairs}) == len(pairs)
     assert len({identity for _, identity in pairs}) == len(pairs)
     assert len(pairs) == traffic.truth.events.total()
 
 
-def test_credentials_are_good_exactly_where_the_answer_says_so(traffic: Traffic) -> None:
+def test_credentials_are_valid_exactly_where_the_expected_answer_is_not_a_refusal(traffic: Traffic) -> None:
     for request in traffic.requests:
         source = request.source
-        if request.path.startswith("/sent/") or source not in PROVIDERS or request.answer == 413:
+        if request.path.startswith("/sent/") or source not in PROVIDERS or request.expected_status == 413:
             continue
         headers = {name.lower(): value for name, value in request.headers}
         query = dict(parse_qsl(urlsplit(request.path).query))
@@ -53,17 +55,17 @@ def test_credentials_are_good_exactly_where_the_answer_says_so(traffic: Traffic)
         if request.method == "GET":
             assert provider.challenge is not None
             answer = provider.challenge(query, ["meta-verify"])
-            assert (answer is not None) == (request.answer == 200)
+            assert (answer is not None) == (request.expected_status == 200)
             continue
         asked = WebhookRequest(headers=headers, body=request.body, query=query)
         verdict = provider.verify(asked, [SECRETS[source]])
-        assert verdict.auth == ("reject" if request.answer == 401 else "ok")
+        assert verdict.auth == ("reject" if request.expected_status == 401 else "ok")
 
 
-def test_refused_sent_records_are_those_that_the_request_names(traffic: Traffic) -> None:
+def test_refused_sent_records_are_those_that_the_request_expects(traffic: Traffic) -> None:
     checked = 0
     for request in traffic.requests:
-        if request.path.startswith("/sent/") and request.answer != 401:
+        if request.path.startswith("/sent/") and request.expected_status != 401:
             reasons = [reason for _, reason in sent_records.split(request.body)]
             assert tuple(index for index, reason in enumerate(reasons) if reason) == request.refused
             checked += bool(request.refused)

@@ -8,11 +8,11 @@ from multidict import MultiDict
 from dashboards.catalogue import DASHBOARDS
 from dashboards.page.question import Extent, ask
 from deploy.simulator.demo.run import page_query
-from tests.deploy.simulator.sample import NOW, make
+from tests.deploy.simulator.demo_traffic import NOW, demo_traffic
 
 
 def test_the_page_shows_every_day_of_the_demo_and_its_sources_alone() -> None:
-    traffic = make(800)
+    traffic = demo_traffic(800)
     address = urlsplit(page_query(traffic))
     assert address.path.strip("/") in {dashboard.id for dashboard in DASHBOARDS}
     question = ask(MultiDict(parse_qsl(address.query)), datetime.fromtimestamp(NOW / 1000, UTC), Extent())

@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from deploy.simulator.demo import compare
-from deploy.simulator.demo.compare import WORDS, Difference, Posted, Row, Totals
+from deploy.simulator.demo.compare import TEXT_COLUMNS, Difference, Posted, Row, Totals
 from deploy.simulator.facts import Answer, Fact, Request
-from deploy.simulator.truth import EDGE, TIMES, Counts, Group, Truth, Unit, tell
+from deploy.simulator.truth import EDGE, TIME_COLUMNS, Counts, Group, Truth, Unit, truth_of_facts
 
 T = 1_795_000_000_000
 POSTED = Posted(T + 10**9, T + 10**9 + 5000)
 GROUP = Group("s", "2026-11-20", "t", "c", "utility", False)
-FACTS = [Fact("sent", "s", T, 0, message_id="m", origin="api", told={"template": "t"})]
+FACTS = [Fact("sent", "s", T, 0, message_id="m", origin="api", details={"template": "t"})]
 
 
 def row(unit: Unit) -> Row:
-    return {name: getattr(unit, name) for name in (*WORDS, *TIMES, "is_group")}
+    return {name: getattr(unit, name) for name in (*TEXT_COLUMNS, *TIME_COLUMNS, "is_group")}
 
 
 def the_unit() -> Unit:
-    (unit,) = tell(FACTS, []).units.values()
+    (unit,) = truth_of_facts(FACTS, []).units.values()
     return unit
 
 
@@ -31,10 +31,10 @@ def test_equal_rows_differ_in_nothing() -> None:
     assert compare.units({unit.key: unit}, {unit.key: row(unit)}, POSTED) == []
 
 
-@pytest.mark.parametrize("column", [*WORDS, *TIMES, "is_group"])
+@pytest.mark.parametrize("column", [*TEXT_COLUMNS, *TIME_COLUMNS, "is_group"])
 def test_each_column_is_compared(column: str) -> None:
     unit = the_unit()
-    wrong: Any = "other" if column in WORDS else True if column == "is_group" else T + 1
+    wrong: Any = "other" if column in TEXT_COLUMNS else True if column == "is_group" else T + 1
     found = compare.units({unit.key: unit}, {unit.key: row(unit) | {column: wrong}}, POSTED)
     assert found == [Difference(f"s m: {column}", getattr(unit, column), wrong)]
 
@@ -71,7 +71,7 @@ def test_each_number_of_the_rates_is_compared(column: str) -> None:
 def test_rates_are_what_the_run_added() -> None:
     before = {GROUP: Counts(sent=5, delivered=2, pending=3), replace(GROUP, campaign="old"): Counts(sent=1, pending=1)}
     after = {**before, GROUP: Counts(sent=7, delivered=3, pending=4)}
-    assert compare.grown(before, after) == {GROUP: Counts(sent=2, delivered=1, pending=1)}
+    assert compare.added(before, after) == {GROUP: Counts(sent=2, delivered=1, pending=1)}
 
 
 def totals(events: dict[tuple[str, str], int]) -> Totals:
@@ -79,7 +79,7 @@ def totals(events: dict[tuple[str, str], int]) -> Totals:
 
 
 def test_events_are_compared_by_source_and_kind() -> None:
-    truth = tell(FACTS, [])
+    truth = truth_of_facts(FACTS, [])
     before = totals({("s", "sent"): 4, ("s", "status"): 1})
     assert compare.events(truth, before, totals({("s", "sent"): 5, ("s", "status"): 1})) == []
     assert len(compare.events(truth, before, totals({("s", "sent"): 4, ("s", "status"): 1}))) == 1
@@ -92,7 +92,7 @@ def answered(request_id: str = "r", **more: Any) -> Answer:
 
 
 def the_truth() -> Truth:
-    return tell(FACTS + FACTS, [("s", "bad_element")])
+    return truth_of_facts(FACTS + FACTS, [("s", "bad_element")])
 
 
 def test_deliveries_are_compared_request_by_request() -> None:

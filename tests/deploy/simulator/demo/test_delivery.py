@@ -89,10 +89,10 @@ async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=401)
 
-    forged = Request("/webhooks/s", b"", (), 0, answer=401)
+    forged = Request("/webhooks/s", b"", (), 0, expected_status=401)
     async with serving(handler) as url:
         answers = await posted(url, (HOOK, forged), None, lambda _: None)
-    problems = {answer.request.answer: answer.problem for answer in answers}
+    problems = {answer.request.expected_status: answer.problem for answer in answers}
     assert problems == {200: "POST /webhooks/s answered 401 instead of 200", 401: ""}
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from deploy.simulator.demo.compare import Difference
 from deploy.simulator.demo.report import SHOWN, print_differences, rates_table
 from deploy.simulator.truth import Counts, Group
-from tests.deploy.simulator.sample import make
+from tests.deploy.simulator.demo_traffic import demo_traffic
 
 GROUP = Group("s", "2026-11-20", "t", "campaign", "utility", False)
 
@@ -35,7 +35,7 @@ def test_table_truth_and_mark_stand_together(plain: bool) -> None:
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_nothing_is_cut_off_in_ninety_columns(plain: bool) -> None:
-    rates = make(6000).truth.rates
+    rates = demo_traffic(6000).truth.rates
     shown = printed(rates, rates, plain=plain, width=90)
     assert "…" not in shown
     assert "deliv.%" in shown

@@ -17,7 +17,7 @@ _QUESTIONS = {
 }
 
 
-class Flow:
+class TableProgress:
     """`stored`: the newest moment of receipt in the tables, ms. `shown`: up to when dashboards have everything, ms.
 
     Use as a context. An engine that does not answer leaves both where they were.
@@ -26,7 +26,7 @@ class Flow:
     def __init__(self, config: Config) -> None:
         self._options = config.clickhouse.client_options()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="flow", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="progress", daemon=True)
         self._reached = dict.fromkeys(_QUESTIONS, 0)
 
     def __enter__(self) -> Self:

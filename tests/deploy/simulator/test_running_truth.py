@@ -1,5 +1,6 @@
-"""The book, which forgets what is over, says what the plain truth about everything says; and where answers were lost,
-every row and number that can be right, and no other row.
+"""The running truth equals the truth of all requests at once; where answers were lost it allows every possible row.
+
+It must not allow any other row or number.
 """
 
 from collections import Counter
@@ -10,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.simulator.facts import Fact, Request
-from deploy.simulator.running_truth import Book
+from deploy.simulator.running_truth import RunningTruth
 from deploy.simulator.stream import Stream
-from deploy.simulator.traffic import truth_of
+from deploy.simulator.traffic import truth_of_requests
 from deploy.simulator.truth import EDGE, Counts, Group, Truth, day
-from deploy.simulator.truth_file import Dead, Deliveries, End, Events, Expected, Line, Rates
+from deploy.simulator.truth_file import DeadLetters, Deliveries, End, Events, Expected, Line, Rates
 from tests.deploy.simulator.test_stream import script
 
 T = 1_795_000_000_000
@@ -23,23 +24,23 @@ REQUESTS = [request for part in PARTS for _, request in part.due]
 
 
 def closed(outcomes: dict[int, int]) -> list[Line]:
-    """What the book writes when these requests (by number) were tried so often and never answered 200."""
+    """The lines when some requests were never answered 200; `outcomes`: request number -> attempts."""
     lines: list[Line] = []
-    book = Book(lines.append)
+    running_truth = RunningTruth(lines.append)
     for part in PARTS:
-        book.expect(part.expected)
+        running_truth.expect(part.expected)
     for number, request in enumerate(REQUESTS):
         if number in outcomes:
-            book.unsure(request, outcomes[number])
+            running_truth.maybe_stored(request, outcomes[number])
         else:
-            book.stored(request)
-    assert book.under_way == 0
-    book.close(T, T + 1000)
+            running_truth.stored(request)
+    assert running_truth.open_messages == 0
+    running_truth.close(T, T + 1000)
     return lines
 
 
-def test_with_every_answer_it_is_the_plain_truth_of_everything() -> None:
-    lines, truth = closed({}), truth_of(tuple(REQUESTS))
+def test_with_every_answer_it_equals_the_truth_of_all_requests() -> None:
+    lines, truth = closed({}), truth_of_requests(tuple(REQUESTS))
     units = {line.unit.key: line for line in lines if isinstance(line, Expected)}
     assert {key: line.unit for key, line in units.items()} == truth.units
     assert all(line.sure and not line.others for line in units.values())
@@ -48,7 +49,9 @@ def test_with_every_answer_it_is_the_plain_truth_of_everything() -> None:
     assert all(line.least == line.most for line in rows.values())
     assert sum(line.count for line in lines if isinstance(line, Deliveries)) == truth.deliveries
     assert {(line.source, line.of): line.count for line in lines if isinstance(line, Events)} == truth.events
-    assert {(line.source, line.reason): line.count for line in lines if isinstance(line, Dead)} == truth.dead
+    assert {
+        (line.source, line.reason): line.count for line in lines if isinstance(line, DeadLetters)
+    } == truth.dead_letters
     assert lines[-1] == End(len(truth.units), T, T + 1000)
 
 
@@ -57,12 +60,12 @@ def test_with_every_answer_it_is_the_plain_truth_of_everything() -> None:
     lost=st.dictionaries(st.integers(0, len(REQUESTS) - 1), st.integers(0, 3), max_size=25),
     kept=st.integers(0, 2**25 - 1),
 )
-def test_whatever_became_of_the_unsure_ones_is_allowed_and_nothing_else_is_said(
+def test_requests_without_an_answer_may_be_stored_or_not_and_all_else_is_certain(
     lost: dict[int, int], kept: int
 ) -> None:
     lines = closed(lost)
     stored = {number for bit, (number, tries) in enumerate(sorted(lost.items())) if tries and kept >> bit & 1}
-    truth = truth_of(tuple(r for number, r in enumerate(REQUESTS) if number not in lost or number in stored))
+    truth = truth_of_requests(tuple(r for number, r in enumerate(REQUESTS) if number not in lost or number in stored))
     expected = {line.unit.key: line for line in lines if isinstance(line, Expected)}
     for key in expected.keys() | truth.units.keys():
         line = expected[key]
@@ -76,7 +79,7 @@ def _check_sums(lines: list[Line], truth: Truth) -> None:
     rows = {line.group: line for line in lines if isinstance(line, Rates)}
     rates: dict[Group, Counts] = {}
     for group, counts in truth.rates.items():
-        # The plain truth does not know when a row without any time was received; the book was told: on the day of T.
+        # The truth of all requests has no day for a row without a time; here it was received on the day of T.
         on_its_day = replace(group, cohort_day=day(T)) if group.cohort_day == day(EDGE) else group
         rates[on_its_day] = rates.get(on_its_day, Counts()) + counts
     for group in rows.keys() | rates.keys():
@@ -85,8 +88,8 @@ def _check_sums(lines: list[Line], truth: Truth) -> None:
             assert getattr(low, name) <= getattr(got, name) <= getattr(high, name)
     events = {(line.source, line.of): line for line in lines if isinstance(line, Events)}
     assert all(events[key].count <= truth.events[key] <= events[key].most for key in events)
-    dead = {(line.source, line.reason): line for line in lines if isinstance(line, Dead)}
-    assert all(dead[key].count <= truth.dead[key] <= dead[key].most for key in dead)
+    dead = {(line.source, line.reason): line for line in lines if isinstance(line, DeadLetters)}
+    assert all(dead[key].count <= truth.dead_letters[key] <= dead[key].most for key in dead)
     deliveries = [line for line in lines if isinstance(line, Deliveries)]
     assert sum(line.count for line in deliveries) <= truth.deliveries <= sum(line.most for line in deliveries)
 
@@ -101,14 +104,14 @@ def posted(*facts: Fact) -> Request:
 
 def written(stored: list[Request], unsure: list[Request]) -> dict[str, Expected]:
     lines: list[Line] = []
-    book = Book(lines.append)
+    running_truth = RunningTruth(lines.append)
     for request in stored + unsure:
-        book.expect(request.facts)
+        running_truth.expect(request.facts)
     for request in unsure:
-        book.unsure(request, 1)
+        running_truth.maybe_stored(request, 1)
     for request in stored:
-        book.stored(request)
-    book.close(T, T)
+        running_truth.stored(request)
+    running_truth.close(T, T)
     return {line.unit.participant: line for line in lines if isinstance(line, Expected)}
 
 
@@ -122,13 +125,13 @@ def test_two_unsure_requests_allow_four_rows_and_a_repetition_none() -> None:
     assert line.unit.status == "sent"
 
 
-def test_what_one_request_tells_is_stored_together_or_not_at_all() -> None:
+def test_the_facts_of_one_request_are_stored_together_or_not_at_all() -> None:
     line = written([], [posted(status("delivered", T + 1), status("read", T + 2))])[""]
     assert not line.sure
     assert [unit.status for unit in line.allowed] == ["read"]
 
 
-def test_an_unsure_member_of_a_group_makes_its_parent_one_only_perhaps() -> None:
+def test_a_possible_member_of_a_group_makes_it_uncertain_whether_the_parent_counts() -> None:
     rows = written([posted(status("sent", T))], [posted(status("read", T + 5, participant="+1"))])
     assert {unit.counted for unit in rows[""].allowed} == {True, False}
     assert rows[""].sure
@@ -136,34 +139,34 @@ def test_an_unsure_member_of_a_group_makes_its_parent_one_only_perhaps() -> None
     assert rows["+1"].unit.sent_at == T
 
 
-def test_a_group_of_many_members_stays_quick() -> None:
+def test_a_group_of_many_members_is_computed_quickly() -> None:
     lost = [posted(status("read", T + number, participant=f"+{number}")) for number in range(40)]
     rows = written([posted(status("sent", T))], lost)
     assert len(rows) == 41
     assert len(rows[""].allowed) == 2
 
 
-def test_a_row_of_the_day_of_its_receipt_counts_on_that_day() -> None:
+def test_a_row_without_a_time_counts_on_the_day_of_its_receipt() -> None:
     lines: list[Line] = []
-    book = Book(lines.append)
+    running_truth = RunningTruth(lines.append)
     request = posted(status("delivered", None))
-    book.expect(request.facts)
-    book.stored(request)
+    running_truth.expect(request.facts)
+    running_truth.stored(request)
     noon = T // 86_400_000 * 86_400_000 + 43_200_000
-    book.close(noon, noon + 1000)
+    running_truth.close(noon, noon + 1000)
     (unit,) = [line.unit for line in lines if isinstance(line, Expected)]
     (row,) = [line for line in lines if isinstance(line, Rates)]
     assert unit.cohort_at == EDGE
     assert (row.group.cohort_day, row.least.sent, row.most.sent) == (day(noon), 1, 1)
 
 
-def test_near_midnight_it_counts_on_either_day() -> None:
+def test_near_midnight_a_row_without_a_time_may_count_on_either_day() -> None:
     lines: list[Line] = []
-    book = Book(lines.append)
+    running_truth = RunningTruth(lines.append)
     request = posted(status("delivered", None))
-    book.expect(request.facts)
-    book.stored(request)
+    running_truth.expect(request.facts)
+    running_truth.stored(request)
     midnight = T // 86_400_000 * 86_400_000
-    book.close(midnight, midnight + 1000)
+    running_truth.close(midnight, midnight + 1000)
     rows = [line for line in lines if isinstance(line, Rates)]
     assert Counter((row.least.sent, row.most.sent) for row in rows) == {(0, 1): 2}

@@ -63,7 +63,7 @@ def _addresses(listeners: dict[str, int]) -> str:
     return ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())
 
 
-class Place(Stack):
+class ChaosStack(Stack):
     """The parts, their links by name, and who is down on purpose. `start` and `kill` are one at a time for a part."""
 
     def __init__(self, folder: Path, proxies: Proxies) -> None:

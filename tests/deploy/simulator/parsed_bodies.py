@@ -1,16 +1,15 @@
-"""Bodies read back as the streams read them, beside what the simulation meant by them."""
-
-from typing import Any
+"""Parses simulated bodies with the product's code, for comparison with the facts that they contain."""
 
 from deploy.simulator.facts import Fact, Request
 from ingest.http.sent_bodies import read_records
 from schemas.normalisation.dead_letters import DeadLetter
 from schemas.normalisation.raw_topic import normalise
+from schemas.parsing.json_types import JsonObject
 from schemas.parsing.times import parse_iso
 
 
-def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]], list[DeadLetter]]:
-    """What the streams make of a stored body: (events, dead letters)."""
+def parse(request: Request, request_id: str = "r") -> tuple[list[JsonObject], list[DeadLetter]]:
+    """(events, dead letters) of a stored body."""
     headers = {
         "source": request.source, "provider": request.source.removeprefix("demo-"), "request_id": request_id,
         "received_at": "2026-11-22T00:00:00.000Z",
@@ -23,11 +22,11 @@ def read(request: Request, request_id: str = "r") -> tuple[list[dict[str, Any]],
     return [event.fields for event in events], dead
 
 
-def meant(fact: Fact) -> dict[str, object]:
-    """The canonical fields that a fact stands for; only those that rows and rates are made of."""
-    told = fact.told
+def expected_fields(fact: Fact) -> JsonObject:
+    """The fields that the event of a fact must have; only those that rows and rates depend on."""
+    details = fact.details
     word = fact.status if fact.status != "warehoused" else "unknown"
-    fields: dict[str, object] = {"kind": fact.kind, "source": fact.source, "occurred_at": fact.at}
+    fields: JsonObject = {"kind": fact.kind, "source": fact.source, "occurred_at": fact.at}
     if fact.kind == "system":
         return fields
     fields |= {
@@ -35,22 +34,27 @@ def meant(fact: Fact) -> dict[str, object]:
         "participant": fact.participant or None,
         "status": word or None,
         "origin": fact.origin or None,
-        "historical": bool(told.get("historical")),
-        "is_group": bool(told.get("group")) and (fact.origin != "api"),
+        "historical": bool(details.get("historical")),
+        "is_group": bool(details.get("group")) and (fact.origin != "api"),
     }
     if fact.kind in ("inbound", "sent"):
-        fields["type"] = told.get("type") or None
+        fields["type"] = details.get("type") or None
     if fact.kind == "status":
-        fields |= {"error_code": told.get("code") or None, "from_me": fact.own and fact.status != "deleted"}
+        fields |= {"error_code": details.get("code") or None, "from_me": fact.own and fact.status != "deleted"}
     if fact.origin == "api":
-        fields |= {name: told.get(name) or None for name in ("template", "campaign", "category")}
-        fields["is_group"] = str(told.get("to")).endswith("@g.us")
+        fields |= {
+            "template": details.get("template") or None,
+            "campaign": details.get("campaign") or None,
+            "category": details.get("category") or None,
+        }
+        fields["is_group"] = str(details.get("to")).endswith("@g.us")
     return fields
 
 
-def understood(event: dict[str, Any]) -> dict[str, object]:
+def event_fields(event: JsonObject) -> JsonObject:
+    """The same fields of a parsed event."""
     fields = {name: event.get(name) for name in ("kind", "source")}
-    fields["occurred_at"] = parse_iso(event["occurred_at"]) if "occurred_at" in event else None
+    fields["occurred_at"] = parse_iso(str(event["occurred_at"])) if "occurred_at" in event else None
     if event["kind"] == "system":
         return fields
     for name in ("message_id", "participant", "status", "origin"):

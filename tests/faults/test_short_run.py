@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.plan import CARDS, by_kind, locks, plan, skews
+from tests.faults.plan import FAULT_TYPES, by_kind, locks, plan, skews
 from tests.faults.proxy import Mode, Proxies
 from tests.faults.report import lines
-from tests.faults.run import Order, run
+from tests.faults.run import Options, run
 
 # Nine faults of eight kinds that spare the broker: each of its starts costs a slow machine half a minute.
 SHORT = (40, 9, 45.0, 25.0)
@@ -22,7 +22,7 @@ SHORT = (40, 9, 45.0, 25.0)
 @pytest.mark.timeout(900)  # 45 s of traffic, and what a machine at its limits takes to start and to catch up
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
     seed, faults, seconds, rate = SHORT
-    order = Order(seed, faults, seconds, rate, tmp_path)
+    options = Options(seed, faults, seconds, rate, tmp_path)
     result = run(order, print)
     told = "\n".join(lines(order, result))
     assert result.good, told
@@ -40,7 +40,7 @@ def test_the_same_seed_plans_the_same_faults() -> None:
 def test_sixty_faults_hit_everything_in_every_way(seed: int) -> None:
     faults = plan(seed, 60, 600)
     dealt = Counter((fault.kind, fault.part) for fault in faults if fault.kind != "wrong clock")
-    assert dealt.keys() | {("wrong clock", "source")} == set(CARDS)
+    assert dealt.keys() | {("wrong clock", "source")} == set(FAULT_TYPES)
     assert max(dealt.values()) == 2
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
     assert sum(count for _, count in by_kind(faults)) == 60

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ingest.http.context import now_ms
-from tests.faults.flow import Flow
-from tests.faults.place import Place
+from tests.faults.chaos_stack import ChaosStack
 from tests.faults.plan import LINKS, Fault, instances, locks
 from tests.faults.proxy import Mode
+from tests.faults.table_progress import TableProgress
 
 # After so long without anything new in the tables a fault counts as not recovered; the comparison says what is missing.
 GIVE_UP_SECONDS = 240.0
@@ -27,7 +27,7 @@ _MODES: dict[str, Mode] = {"link cut": "cut", "link stalled": "stall", "link slo
 
 
 @dataclass(slots=True)
-class Done:
+class InjectedFault:
     """A fault that was done: began and ended at these seconds of the run; None = nothing new came afterwards."""
 
     fault: Fault
@@ -46,11 +46,11 @@ class Done:
 class Injector:
     """All faults of one run. `is_through`: the traffic is over and done with. `say` hears of each when it begins."""
 
-    place: Place
-    flow: Flow
+    stack: ChaosStack
+    progress: TableProgress
     is_through: Callable[[], bool]
     say: Callable[[str], None]
-    done: list[Done] = field(default_factory=list)
+    done: list[InjectedFault] = field(default_factory=list)
     _began: float = 0.0
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -81,11 +81,11 @@ class Injector:
             return
         with contextlib.ExitStack() as held:
             for name in locks(fault):
-                held.enter_context(self.place.guards[name])
+                held.enter_context(self.stack.guards[name])
             if self._over.is_set():
                 return
             self.say(str(fault))
-            done = Done(fault, self._now(), 0.0)
+            done = InjectedFault(fault, self._now(), 0.0)
             try:
                 self._do(fault)
             except Exception as error:  # a fault that cannot be done must not end the run unseen
@@ -98,7 +98,7 @@ class Injector:
         """When it had: something new was in the tables, or the traffic had ended and all of it was through."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < deadline and not self._over.is_set():
-            if self.flow.reached(part, moment) or self.is_through():
+            if self.progress.reached(part, moment) or self.is_through():
                 return self._now()
             time.sleep(_POLL_SECONDS)
         return None
@@ -106,9 +106,9 @@ class Injector:
     def _do(self, fault: Fault) -> None:
         match fault.kind:
             case "TERM" | "KILL":
-                self.place.end(fault.part, signal.SIGTERM if fault.kind == "TERM" else signal.SIGKILL)
+                self.stack.end(fault.part, signal.SIGTERM if fault.kind == "TERM" else signal.SIGKILL)
                 self._over.wait(fault.seconds)
-                self.place.again(fault.part)
+                self.stack.again(fault.part)
             case "STOP":
                 with self._stopped(fault.part):
                     self._over.wait(fault.seconds)
@@ -119,9 +119,9 @@ class Injector:
                 with self._link(LINKS[0], "cut"), self._full_disk():
                     self._over.wait(fault.seconds)
             case "state deleted":
-                self.place.end(fault.part, signal.SIGKILL)
-                shutil.rmtree(self.place.config.data_dir / "state" / f"{fault.part}-0", ignore_errors=True)
-                self.place.again(fault.part)
+                self.stack.end(fault.part, signal.SIGKILL)
+                shutil.rmtree(self.stack.config.data_dir / "state" / f"{fault.part}-0", ignore_errors=True)
+                self.stack.again(fault.part)
             case "wrong clock":  # the simulator does it, by the same plan
                 self._over.wait(fault.seconds)
             case "replay":
@@ -131,7 +131,7 @@ class Injector:
 
     @contextlib.contextmanager
     def _stopped(self, part: str) -> Iterator[None]:
-        pid = self.place.pid(part)
+        pid = self.stack.pid(part)
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
@@ -140,16 +140,16 @@ class Injector:
 
     @contextlib.contextmanager
     def _link(self, name: str, mode: Mode) -> Iterator[None]:
-        self.place.links[name].set(mode)
+        self.stack.links[name].set(mode)
         try:
             yield
         finally:
-            self.place.links[name].set("pass")
+            self.stack.links[name].set("pass")
 
     @contextlib.contextmanager
     def _full_disk(self) -> Iterator[None]:
         """No file of the edge grows past a few KB; the kernel answers as it does for a disk that is full."""
-        pid = self.place.pid("ingest")
+        pid = self.stack.pid("ingest")
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FULL_BYTES, before[1]))
         try:
@@ -160,10 +160,10 @@ class Injector:
 
     def _replay(self, fault: Fault) -> None:
         """The last one to three minutes once more; what is away meanwhile makes it begin where it was."""
-        start = datetime.now(UTC) - timedelta(seconds=60 + fault.dice % 120)
+        start = datetime.now(UTC) - timedelta(seconds=60 + fault.random_bits % 120)
         deadline = time.monotonic() + _REPLAY_SECONDS
         while not self._over.is_set():
-            ran = self.place.run("replay", "--from", start.isoformat(timespec="seconds"), "--no-wait", check=False)
+            ran = self.stack.run("replay", "--from", start.isoformat(timespec="seconds"), "--no-wait", check=False)
             if ran.returncode == 0:
                 return
             if time.monotonic() > deadline:
@@ -174,7 +174,7 @@ class Injector:
         """More workers come and go, in order or not."""
         more = instances(fault)
         for name in more:
-            self.place.start(name)
+            self.stack.start(name)
         self._over.wait(fault.seconds)
         for number, name in enumerate(more):
-            self.place.end(name, signal.SIGKILL if fault.dice >> number & 2 else signal.SIGTERM)
+            self.stack.end(name, signal.SIGKILL if fault.random_bits >> number & 2 else signal.SIGTERM)
