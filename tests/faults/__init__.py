@@ -1,1 +1,1 @@
-"""Breaks every part of a stack under load and compares every number with the truth in the end."""
+"""Chaos run: breaks every part of a stack under load and then compares every number with the truth."""

@@ -1,4 +1,4 @@
-"""A stack whose links run through proxies and whose parts are started again when they end, as a supervisor does. IO."""
+"""A stack whose links are proxies and whose parts are restarted when they end, as a supervisor does."""
 
 import contextlib
 import os
@@ -27,16 +27,17 @@ secrets = [{{ env = "CHAOS_OLD_{number}" }}, {{ env = "CHAOS_NEW_{number}" }}]
 sent_tokens = [{{ env = "TEST_TOKEN" }}]
 """
 _WATCH_SECONDS = 0.3
-# What the supervisor of `make up` waits before it starts again what ended.
+# The pause of the supervisor of `make up` before a restart.
 _PAUSE_SECONDS = 1.0
 
 
 def provider_of(source: str) -> str:
+    """The provider in the name of a source."""
     return source.split("-")[1]
 
 
 class ProxiedBroker(Broker):
-    """A broker with a listener for each group of clients, which learn the address of their proxy from it."""
+    """A broker with one listener per group of clients; it advertises the address of the group's proxy."""
 
     def __init__(self, folder: Path, proxies: Proxies) -> None:
         super().__init__(folder)
@@ -45,16 +46,16 @@ class ProxiedBroker(Broker):
 
     def _prepare(self, binary: Path, jars: Path) -> None:
         super()._prepare(binary, jars)
-        with (self.folder / "server.properties").open("a") as file:  # the later line of one name counts
+        with (self.folder / "server.properties").open("a") as file:  # the last line of a name counts
             file.write(self._listeners())
 
     def _listeners(self) -> str:
         real = {"PLAINTEXT": self.port, **self._ports}
-        told = {"PLAINTEXT": self.port, **{name: proxy.port for name, proxy in self.proxies.items()}}
+        advertised = {"PLAINTEXT": self.port, **{name: proxy.port for name, proxy in self.proxies.items()}}
         protocols = ["CONTROLLER", *real]
         return (
             f"listeners=CONTROLLER://{HOST}:{self._controller_port},{_addresses(real)}\n"
-            f"advertised.listeners={_addresses(told)}\n"
+            f"advertised.listeners={_addresses(advertised)}\n"
             f"listener.security.protocol.map={','.join(f'{name}:PLAINTEXT' for name in protocols)}\n"
         )
 
@@ -64,7 +65,7 @@ def _addresses(listeners: dict[str, int]) -> str:
 
 
 class ChaosStack(Stack):
-    """The parts, their links by name, and who is down on purpose. `start` and `kill` are one at a time for a part."""
+    """The parts and their links by name. Whoever starts or kills a part must hold its lock."""
 
     def __init__(self, folder: Path, proxies: Proxies) -> None:
         super().__init__(folder)
@@ -90,21 +91,21 @@ class ChaosStack(Stack):
                 "ACKSTREAM_CLICKHOUSE_URL": f"http://{HOST}:{clickhouse.port}",
             },
         }
-        # Whoever holds one may stop that part, or that link, and must leave it as it was.
-        self.guards = {name: threading.Lock() for name in (*PARTS, *LINKS, "wa.raw", "more normalise", "more load")}
-        self.ended: Counter[str] = Counter()  # how often a part ended by itself
-        self._over = threading.Event()
+        # The holder of a lock may stop that part or link, and must restore it.
+        self.locks = {name: threading.Lock() for name in (*PARTS, *LINKS, "wa.raw", "more normalise", "more load")}
+        self.restarts: Counter[str] = Counter()  # of parts that ended by themselves
+        self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher")
 
     def run(self, *command: str, check: bool = True, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Runs `ackstream ...` in a process of its own: the other threads of the chaos run print meanwhile."""
-        words = [sys.executable, "-m", "deploy.cli", *command]
-        done = subprocess.run(words, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        arguments = [sys.executable, "-m", "deploy.cli", *command]
+        done = subprocess.run(arguments, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def everything(self) -> None:
-        """Starts all parts, waits until they work and watches over them from then on."""
+    def start_all(self) -> None:
+        """Starts all parts, waits until they work, and restarts them from then on when they end."""
         self.up().start("analytics")
         self._watcher.start()
 
@@ -117,22 +118,22 @@ class ChaosStack(Stack):
             )
 
     def _watch(self) -> None:
-        while not self._over.wait(_WATCH_SECONDS):
+        while not self._closing.wait(_WATCH_SECONDS):
             for part in PARTS:
-                if self.guards[part].acquire(blocking=False):  # else a fault has it in its hands
+                if self.locks[part].acquire(blocking=False):  # a fault holds it otherwise
                     try:
-                        self._restart(part)
+                        self._restart_if_ended(part)
                     finally:
-                        self.guards[part].release()
+                        self.locks[part].release()
 
-    def _restart(self, part: str) -> None:
+    def _restart_if_ended(self, part: str) -> None:
         process = self.processes.get(part)
         if process is not None and process.poll() is not None:
-            self.ended[part] += 1
-            if not self._over.wait(_PAUSE_SECONDS):
-                self.again(part)
+            self.restarts[part] += 1
+            if not self._closing.wait(_PAUSE_SECONDS):
+                self.restart(part)
 
-    def again(self, part: str) -> None:
+    def restart(self, part: str) -> None:
         """Starts a part that has ended."""
         if part == "kafka":
             self.broker.start()
@@ -141,21 +142,22 @@ class ChaosStack(Stack):
         else:
             self.start(part)
 
-    def end(self, part: str, sign: signal.Signals) -> None:
-        """Sends a signal that ends it, and waits for its end; what does not go within half a minute is killed."""
+    def stop(self, part: str, sign: signal.Signals) -> None:
+        """Sends a signal and waits for the end of the part, which is killed after half a minute."""
         with contextlib.suppress(ProcessLookupError):
             try:
                 self.broker.stop() if part == "kafka" and sign == signal.SIGTERM else self.kill(part, sign)
             except subprocess.TimeoutExpired:
-                self.ended[f"{part} (no end after TERM)"] += 1
+                self.restarts[f"{part} (no end after TERM)"] += 1
                 self.kill(part, signal.SIGKILL)
 
     def pid(self, part: str) -> int:
+        """The process id of a part."""
         return self.broker.pid if part == "kafka" else self.processes[part].pid
 
     def stop_watching(self) -> None:
-        """From here on nothing is started again."""
-        self._over.set()
+        """From now on nothing is restarted."""
+        self._closing.set()
         if self._watcher.is_alive():
             self._watcher.join()
 

@@ -1,4 +1,4 @@
-"""Which faults happen when: drawn by the seed alone. Pure."""
+"""Which faults happen when: determined by the seed alone."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ PARTS = ("ingest", "normalise", "load", "analytics", "kafka", "clickhouse")
 LINKS = ("ingest-kafka", "workers-kafka", "workers-clickhouse")
 SOURCES = ("demo-meta", "demo-meta-two", "demo-wasender", "demo-zapini", "demo-360dialog", "demo-evolution")
 
-# Seconds that a fault lasts, at least and at most. A STOP reaches past the session of a worker (10 s here), so that it
-# wakes up when its partitions are another's.
-_LASTS: dict[Kind, tuple[float, float]] = {
+# Minimum and maximum seconds of a fault. A STOP may last longer than the session of a worker (10 s here), so that the
+# worker continues when another one has its partitions.
+_DURATIONS: dict[Kind, tuple[float, float]] = {
     "TERM": (0, 4), "KILL": (0, 4), "STOP": (1, 18), "link cut": (1, 12), "link stalled": (2, 12),
     "link slow": (4, 15), "disk full": (4, 10), "state deleted": (0, 2), "wrong clock": (10, 30), "replay": (0, 0),
     "rebalance": (6, 20),
 }  # fmt: skip
-# What everything hangs on comes back in seconds, so it is away for seconds.
-_SHORT = {("STOP", "kafka"): 8.0, ("STOP", "ingest"): 8.0}
+# Everything depends on these parts, so their faults are shorter.
+_MAX_SECONDS = {("STOP", "kafka"): 8.0, ("STOP", "ingest"): 8.0}
 
 FAULT_TYPES: tuple[tuple[Kind, str], ...] = (
     *((kind, part) for part in PARTS for kind in ("TERM", "KILL", "STOP")),
@@ -33,7 +33,7 @@ FAULT_TYPES: tuple[tuple[Kind, str], ...] = (
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """`part` is hit by `kind` at `at` s of the run, for `seconds`; `rng` decides what else has to be decided."""
+    """A fault of `part` at second `at` of the run, for `seconds`; `random_bits` determine its further details."""
 
     number: int
     at: float
@@ -47,42 +47,44 @@ class Fault:
 
 
 def plan(seed: int, faults: int, seconds: float) -> list[Fault]:
-    """`faults` faults of a run of `seconds`, by time. Every card of the deck is dealt before any comes again."""
+    """`faults` faults of a run of `seconds`, ordered by time. No fault type is repeated before all have been used."""
     rng = Random(f"chaos {seed}")  # noqa: S311
-    deck: list[tuple[Kind, str]] = []
-    while len(deck) < faults:
-        deck += rng.sample(FAULT_TYPES, len(FAULT_TYPES))
-    # The first seconds belong to the start of everything, the last ones to what only the end would find out.
+    types: list[tuple[Kind, str]] = []
+    while len(types) < faults:
+        types += rng.sample(FAULT_TYPES, len(FAULT_TYPES))
+    # None in the first seconds, while everything starts, and none in the last ones, so that each can be recovered from.
     moments = sorted(rng.uniform(0.04 * seconds, 0.9 * seconds) for _ in range(faults))
-    return [_fault(number, at, card, rng) for number, (at, card) in enumerate(zip(moments, deck, strict=False))]
+    return [
+        _fault(number, at, fault_type, rng) for number, (at, fault_type) in enumerate(zip(moments, types, strict=False))
+    ]
 
 
-def _fault(number: int, at: float, card: tuple[Kind, str], rng: Random) -> Fault:
-    kind, part = card
-    least, most = _LASTS[kind]
-    lasts = min(rng.uniform(least, most), _SHORT.get((kind, part), most))
-    named = rng.choice(SOURCES) if kind == "wrong clock" else part
-    return Fault(number, at, kind, named, lasts, rng.randrange(2**32))
+def _fault(number: int, at: float, fault_type: tuple[Kind, str], rng: Random) -> Fault:
+    kind, part = fault_type
+    least, most = _DURATIONS[kind]
+    duration = min(rng.uniform(least, most), _MAX_SECONDS.get((kind, part), most))
+    target = rng.choice(SOURCES) if kind == "wrong clock" else part
+    return Fault(number, at, kind, target, duration, rng.randrange(2**32))
 
 
 def skews(faults: list[Fault]) -> list[str]:
-    """The wrong clocks among them as options of the simulator."""
+    """Options of the simulator for the faults that are wrong clocks."""
     options = []
     for fault in faults:
         if fault.kind == "wrong clock":
-            wrong = Random(fault.random_bits).choice((-86_400, -3600, -60, 60, 3600, 86_400))  # noqa: S311
-            options += ["--skew", f"{fault.part}={wrong:+d}@{fault.at:.1f}-{fault.at + fault.seconds:.1f}"]
+            seconds = Random(fault.random_bits).choice((-86_400, -3600, -60, 60, 3600, 86_400))  # noqa: S311
+            options += ["--skew", f"{fault.part}={seconds:+d}@{fault.at:.1f}-{fault.at + fault.seconds:.1f}"]
     return options
 
 
 def by_kind(faults: list[Fault]) -> list[tuple[str, int]]:
-    """How many of each kind, in the order of the kinds."""
+    """The number of faults of each kind, in the order of the kinds."""
     counts = Counter(fault.kind for fault in faults)
-    return [(kind, counts[kind]) for kind in _LASTS if counts[kind]]
+    return [(kind, counts[kind]) for kind in _DURATIONS if counts[kind]]
 
 
 def locks(fault: Fault) -> tuple[str, ...]:
-    """What may have one fault at a time: a process, a link, the clock that is set wrong needs none. In fixed order."""
+    """The locks of a fault, in fixed order: a process or link has one fault at a time; a wrong clock needs none."""
     match fault.kind:
         case "disk full":
             return ("ingest", "ingest-kafka")
@@ -95,5 +97,5 @@ def locks(fault: Fault) -> tuple[str, ...]:
 
 
 def instances(fault: Fault) -> list[str]:
-    """The second worker, and now and then a third one, that a rebalance brings."""
+    """The second worker, and sometimes a third one, that a rebalance starts."""
     return [f"{fault.part}-{number}" for number in range(1, 2 + fault.random_bits % 2)]

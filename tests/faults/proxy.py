@@ -1,22 +1,23 @@
-"""TCP proxies that can be cut, stalled and slowed while connections run through them. IO: one thread for all."""
+"""TCP proxies that can be cut, stalled and slowed while connections are open; one thread runs all of them."""
 
 import asyncio
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 Mode = Literal["pass", "cut", "stall", "slow"]
+T = TypeVar("T")
 
 _CHUNK = 64 * 1024
-# Of each piece of up to 16 KB while a link is slow: 160 KB/s and a fifth of a second for each question and answer.
+# Delay of each piece of up to 16 KB on a slow link: 160 KB/s, and a fifth of a second per request and response.
 _SLOW_SECONDS = 0.1
 _SLOW_CHUNK = 16 * 1024
 _LOOPBACK = "127.0.0.1"
 
 
 class Proxy:
-    """One link, from a port of its own to `target`. Its methods may be called in any thread."""
+    """One link, from its own port to the port `target`. Its methods may be called in any thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
         self._loop = loop
@@ -25,12 +26,11 @@ class Proxy:
         self._changed = asyncio.Event()
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        server: asyncio.Server = _run(loop, asyncio.start_server(self._connected, _LOOPBACK, 0))
-        self._server = server
-        self.port: int = server.sockets[0].getsockname()[1]
+        self._server = _run(loop, asyncio.start_server(self._connected, _LOOPBACK, 0))
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
     def set(self, mode: Mode) -> None:
-        """`cut` ends all connections and every new one; `stall` keeps them and lets nothing through; `slow` little."""
+        """`cut` closes all connections and every new one; `stall` keeps them open without data; `slow` delays data."""
         _run(self._loop, self._set(mode))
 
     async def _set(self, mode: Mode) -> None:
@@ -57,7 +57,7 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        """One direction until either side ends; then the other direction ends by its own reader."""
+        """Copies one direction until either side closes; the other direction then ends by its own reader."""
         try:
             while piece := await source.read(_SLOW_CHUNK if self._mode == "slow" else _CHUNK):
                 while self._mode == "stall":
@@ -74,7 +74,7 @@ class Proxy:
 
 
 class Proxies:
-    """The thread that all proxies run in. Use as a context."""
+    """The thread of all proxies; a context manager."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -103,5 +103,5 @@ async def _cancel_all() -> None:
         await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
 
 
-def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, loop).result(30)

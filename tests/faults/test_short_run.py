@@ -1,4 +1,4 @@
-"""A short run of fixed seed, and the plan and the proxies that every run is made of."""
+"""A short chaos run of fixed seed, and tests of the plan and the proxies."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,12 +23,12 @@ SHORT = (40, 9, 45.0, 25.0)
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
     seed, faults, seconds, rate = SHORT
     options = Options(seed, faults, seconds, rate, tmp_path)
-    result = run(order, print)
-    told = "\n".join(lines(order, result))
-    assert result.good, told
-    assert len(result.done) == faults
-    assert result.answered > 1000, told
-    assert result.units > 500, told
+    result = run(options, print)
+    printed = "\n".join(lines(options, result))
+    assert result.successful, printed
+    assert len(result.injected) == faults
+    assert result.answered > 1000, printed
+    assert result.units > 500, printed
 
 
 def test_the_same_seed_plans_the_same_faults() -> None:
@@ -37,19 +37,22 @@ def test_the_same_seed_plans_the_same_faults() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_sixty_faults_hit_everything_in_every_way(seed: int) -> None:
+def test_sixty_faults_include_every_type_at_most_twice(seed: int) -> None:
     faults = plan(seed, 60, 600)
-    dealt = Counter((fault.kind, fault.part) for fault in faults if fault.kind != "wrong clock")
-    assert dealt.keys() | {("wrong clock", "source")} == set(FAULT_TYPES)
-    assert max(dealt.values()) == 2
+    planned = Counter((fault.kind, fault.part) for fault in faults if fault.kind != "wrong clock")
+    assert planned.keys() | {("wrong clock", "source")} == set(FAULT_TYPES)
+    assert max(planned.values()) == 2
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
     assert sum(count for _, count in by_kind(faults)) == 60
     assert len(skews(faults)) == 2 * sum(fault.kind == "wrong clock" for fault in faults)
 
 
-def test_faults_of_one_part_never_meet_and_those_of_others_may() -> None:
+def test_faults_take_their_locks_in_one_order() -> None:
     assert all(list(locks(fault)) == sorted(locks(fault)) for fault in plan(1, 60, 600))
     assert {lock for fault in plan(1, 60, 600) for lock in locks(fault)} >= {"ingest", "load", "kafka", "ingest-kafka"}
+
+
+T = TypeVar("T")
 
 
 class Echo:
@@ -67,12 +70,13 @@ class Echo:
             writer.write(line)
         writer.close()
 
-    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine in the server's thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
 
-async def asked(port: int, seconds: float) -> str:
-    """How a question through the proxy ends."""
+async def requested(port: int, seconds: float) -> str:
+    """The result of a request through the proxy: answer, silence or broken."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"hello\n")
@@ -93,14 +97,14 @@ async def test_a_link_can_be_cut_stalled_and_slowed(mode: Mode, wanted: str) -> 
         proxy = proxies.to(Echo().port)
         await asyncio.to_thread(proxy.set, mode)
         began = time.monotonic()
-        assert await asked(proxy.port, 1.0 if wanted == "silence" else 30.0) == wanted
+        assert await requested(proxy.port, 1.0 if wanted == "silence" else 30.0) == wanted
         if mode == "slow":  # 0.1 s each way
             assert time.monotonic() - began > 0.19
         await asyncio.to_thread(proxy.set, "pass")
-        assert await asked(proxy.port, 30.0) == "answer"
+        assert await requested(proxy.port, 30.0) == "answer"
 
 
-async def test_what_was_stalled_arrives_afterwards_and_what_was_cut_does_not() -> None:
+async def test_stalled_data_arrives_later_and_a_cut_connection_is_closed() -> None:
     with Proxies() as proxies:
         proxy = proxies.to(Echo().port)
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
