@@ -2,9 +2,9 @@
 
 from deploy.simulator.facts import Account
 from deploy.simulator.traffic import Traffic, generate
+from tests.deploy.simulator.web_server import MIB
 
 NOW = 1_795_310_000_000
-MIB = 1024 * 1024
 ACCOUNTS = (
     Account("meta", "demo-meta", "meta-secret", "meta-token", "meta-verify"),
     Account("wasender", "demo-wasender", "wasender-secret", "wasender-token"),

@@ -1,4 +1,4 @@
-"""Posting at its own times, again until 200, and the exact memory of what may be stored."""
+"""Requests are posted at their due times and retried until 200; the truth contains what may be stored."""
 
 import asyncio
 import json
@@ -6,11 +6,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import click
 import pytest
@@ -27,22 +25,7 @@ from deploy.simulator.stats import AnswerTimes
 from deploy.simulator.stream import Part
 from deploy.simulator.truth_file import Deliveries, Expected, Line
 from schemas.errors import ConfigError
-from tests.deploy.simulator.demo_traffic import MIB
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    app = web.Application(client_max_size=8 * MIB)
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+from tests.deploy.simulator.web_server import serving
 
 
 def request(number: int) -> Request:
@@ -55,10 +38,15 @@ async def parts(due: list[tuple[float, Request]]) -> AsyncIterator[Part]:
 
 
 async def posted(
-    url: str, due: list[tuple[float, Request]], *, drain: float = 60, stop_on: asyncio.Event | None = None, **more: Any
+    url: str,
+    due: list[tuple[float, Request]],
+    *,
+    drain: float = 60,
+    stop_on: asyncio.Event | None = None,
+    give_up: bool = False,
 ) -> tuple[ProviderRun, list[Line]]:
     lines: list[Line] = []
-    run = ProviderRun(RunningTruth(lines.append), speed=36_000, **more)
+    run = ProviderRun(RunningTruth(lines.append), speed=36_000, give_up=give_up)
     poster = Poster(url, run.deliver, on_late=run.late)
     running = asyncio.create_task(poster.run(schedule(parts(due), run.truth), drain))
     if stop_on is not None:
@@ -70,7 +58,7 @@ async def posted(
 
 
 async def test_a_slow_edge_does_not_slow_the_schedule() -> None:
-    """No answer comes before the last request: who waited for answers would never post it."""
+    """There is no answer before the last request: a poster that waits for answers would never post it."""
     everything = asyncio.Event()
     seen: list[bytes] = []
 
@@ -100,7 +88,7 @@ async def test_nothing_is_posted_before_it_is_due() -> None:
     assert times[1] - began >= 0.3
 
 
-async def test_every_answer_but_200_is_tried_again_with_the_same_bytes() -> None:
+async def test_every_answer_but_200_is_retried_with_the_same_bytes() -> None:
     seen: dict[bytes, list[str]] = {}
     answers = [503, 401, 302, 429, 500, 204, 200]
 
@@ -113,11 +101,11 @@ async def test_every_answer_but_200_is_tried_again_with_the_same_bytes() -> None
         run, lines = await posted(url, [(0.0, request(0))])
     assert seen == {b'{"n":0}': ["1"] * 7}
     assert run.stats.failures == Counter(["503", "401", "302", "429", "500", "204"])
-    # A 5xx may have been stored all the same, a refusal was not.
+    # A request that was answered 5xx may be stored, one that was refused is not.
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 3)]
 
 
-async def test_a_cut_answer_may_be_stored_and_is_tried_again() -> None:
+async def test_a_request_whose_connection_is_lost_may_be_stored_and_is_retried() -> None:
     tries = 0
 
     async def handler(asked: web.Request) -> web.Response:
@@ -134,7 +122,7 @@ async def test_a_cut_answer_may_be_stored_and_is_tried_again() -> None:
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 2)]
 
 
-async def test_who_gives_up_does_so_after_metas_last_try() -> None:
+async def test_a_run_that_gives_up_does_so_after_metas_last_retry() -> None:
     tries = 0
 
     async def handler(_: web.Request) -> web.Response:
@@ -150,7 +138,7 @@ async def test_who_gives_up_does_so_after_metas_last_try() -> None:
 
 
 @pytest.mark.parametrize("stops", [False, True])
-async def test_what_has_no_answer_at_the_end_is_possible_and_what_was_never_sent_is_not(
+async def test_a_request_without_an_answer_at_the_end_may_be_stored_and_one_never_sent_is_not(
     stops: bool,
 ) -> None:
     arrived = asyncio.Event()
@@ -172,13 +160,13 @@ async def test_what_has_no_answer_at_the_end_is_possible_and_what_was_never_sent
     assert run.stats.sent == 2
 
 
-async def test_an_edge_that_is_not_there_stored_nothing(unused_tcp_port_factory: Callable[[], int]) -> None:
+async def test_without_a_connection_nothing_is_stored(unused_tcp_port_factory: Callable[[], int]) -> None:
     run, lines = await posted(f"http://127.0.0.1:{unused_tcp_port_factory()}", [(0.0, request(0))], drain=0.3)
     assert run.stats.failures.keys() == {"no connection"}
     assert [line for line in lines if isinstance(line, Expected | Deliveries)] == []
 
 
-def test_the_pauses_grow_to_36_hours() -> None:
+def test_the_pauses_increase_to_36_hours_in_total() -> None:
     rng = Random(1)  # noqa: S311
     pauses = [pause(retry, 1.0, rng) for retry in range(12)]
     assert pauses[0] == 0
@@ -188,7 +176,7 @@ def test_the_pauses_grow_to_36_hours() -> None:
     assert pause(8, 3600, rng) == pytest.approx(20, rel=0.2)
 
 
-def test_percentiles_are_five_percent_right() -> None:
+def test_percentiles_are_exact_to_five_percent() -> None:
     times = AnswerTimes()
     for number in range(1, 1001):
         times.add(number / 1000)
@@ -220,7 +208,7 @@ def command(folder: Path, port: int, *more: str) -> tuple[subprocess.CompletedPr
     return done, truth
 
 
-async def test_the_command_ends_with_0_when_all_was_answered_200(tmp_path: Path) -> None:
+async def test_the_command_ends_with_0_when_all_requests_were_answered_200(tmp_path: Path) -> None:
     bodies: list[bytes] = []
 
     async def handler(asked: web.Request) -> web.Response:
@@ -239,7 +227,7 @@ async def test_the_command_ends_with_0_when_all_was_answered_200(tmp_path: Path)
     assert sum(isinstance(line, Expected) for line in lines) >= 40
 
 
-async def test_the_command_ends_with_1_when_something_was_not(tmp_path: Path) -> None:
+async def test_the_command_ends_with_1_when_a_request_was_not_answered_200(tmp_path: Path) -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=503)
 
@@ -264,7 +252,7 @@ async def test_the_command_ends_with_1_when_something_was_not(tmp_path: Path) ->
         (("--drain", "0"), "no duration"),
     ],
 )
-def test_wrong_usage_is_one_sentence(
+def test_wrong_usage_is_refused_with_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], words: str
 ) -> None:
     (tmp_path / "ackstream.toml").write_text(SETTINGS.format(port=1))

@@ -1,4 +1,4 @@
-"""The tables against a simulation's truth: what is lost, double, wrong and extra, each by name. On the engine."""
+"""The comparison of the tables with a truth file names everything lost, double, wrong and extra; with ClickHouse."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +38,7 @@ def unit(number: int, **facts: Any) -> Unit:
     return replace(row, **facts)
 
 
-def told(number: int, status: str = "delivered") -> list[dict[str, Any]]:
+def reported(number: int, status: str = "delivered") -> list[dict[str, Any]]:
     name = f"run-{number}"
     sent = event("sent", message_id=name, at=NOON, template="t", to=PHONE, request=f"a{number}")
     return [sent, event("status", message_id=name, status=status, at=NOON + 5, request=f"b{number}")]
@@ -53,7 +53,7 @@ UNITS = tuple(Expected(unit(number)) for number in range(3))
 @pytest.fixture
 def client(engine: Engine) -> Iterator[Client]:
     """Three messages of the run, and another run's message of another hour."""
-    engine.load([each for number in range(3) for each in told(number)])
+    engine.load([each for number in range(3) for each in reported(number)])
     engine.load([event("sent", message_id="other", at=NOON, received=NOON - 3_600_000)])
     with engine.client() as client:
         yield client
@@ -69,13 +69,13 @@ def verdict(client: Client, path: Path, *lines: Line) -> Verdict:
     return truth.compare(lambda _: None)
 
 
-def test_tables_that_say_the_truth_have_nothing_wrong(client: Client, tmp_path: Path) -> None:
+def test_tables_equal_to_the_truth_have_no_mismatch(client: Client, tmp_path: Path) -> None:
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
     assert (found.units, found.mismatches, found.run) == (3, [], "r")
     assert '"lost": 0' in check_report.verdict_json(found)
 
 
-def test_what_may_be_absent_or_otherwise_is_right_in_every_way_that_is_allowed(client: Client, tmp_path: Path) -> None:
+def test_every_allowed_row_and_an_allowed_absence_are_no_mismatch(client: Client, tmp_path: Path) -> None:
     maybe = Expected(unit(7), sure=False)
     either = Expected(unit(0, status="read"), others=(unit(0),))
     edge = Expected(unit(1, delivered_at=NOON + 5, cohort_at=EDGE))
@@ -83,7 +83,7 @@ def test_what_may_be_absent_or_otherwise_is_right_in_every_way_that_is_allowed(c
     assert verdict(client, tmp_path / "truth", maybe, either, edge, UNITS[2], most, *SUMS[1:]).mismatches == []
 
 
-def test_each_kind_of_mistake_is_named(client: Client, engine: Engine, tmp_path: Path) -> None:
+def test_each_kind_of_mismatch_is_named(client: Client, engine: Engine, tmp_path: Path) -> None:
     lines: list[Line] = [Expected(unit(0, status="read", read_at=NOON + 6)), UNITS[1], Expected(unit(8))]
     sums: list[Line] = [RATES, Events("shop", "sent", 4, 4), Events("shop", "inbound", 1, 1), Deliveries("shop", 1, 5)]
     found = verdict(client, tmp_path / "truth", *lines, *sums, DeadLetters("shop", "bad_element", 1, 1))
@@ -95,7 +95,7 @@ def test_each_kind_of_mistake_is_named(client: Client, engine: Engine, tmp_path:
         "dead letters shop bad_element: 0 of 1", "deliveries of shop: 6 instead of 1 to 5", "unit shop run-2",
         "events shop status: 3, the truth has none",
     } <= words  # fmt: skip
-    engine.load(told(5, "failed"))
+    engine.load(reported(5, "failed"))
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
     assert found.by_kind() == {"lost": 0, "double": 3, "wrong": 1, "extra": 1}
     assert "rates shop 2026-11-20 t / - / -: sent 4 instead of 3, failed 1 instead of 0" in {
@@ -108,7 +108,7 @@ def test_a_member_of_a_group_is_named_by_its_last_digits(client: Client, tmp_pat
     assert [one.what for one in found.mismatches] == ["unit shop run-8 …0001"]
 
 
-def test_a_file_that_was_never_posted_cannot_be_compared_with(client: Client, tmp_path: Path) -> None:
+def test_a_truth_that_was_never_posted_cannot_be_compared(client: Client, tmp_path: Path) -> None:
     with TruthWriter(tmp_path / "truth") as file:
         for line in (Header("r", 1, ("shop",), ("run-",)), End(0)):
             file.write(line)

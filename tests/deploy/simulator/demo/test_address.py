@@ -1,4 +1,4 @@
-"""The address that the demo ends with: the page understands it, and it shows the demo's messages and no others."""
+"""The page accepts the address that the demo prints, and shows the demo's messages alone."""
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit

@@ -1,4 +1,4 @@
-"""No difference between table and truth stays unseen."""
+"""Every difference between the tables and the truth is found."""
 
 from collections import Counter
 from dataclasses import replace
@@ -51,7 +51,7 @@ def test_a_member_of_a_group_is_named_by_the_end_of_the_phone() -> None:
     assert "0123" in found.what
 
 
-def test_a_time_of_the_edge_must_lie_within_the_posting() -> None:
+def test_a_time_of_receipt_must_be_within_the_time_of_posting() -> None:
     unit = replace(the_unit(), read_at=EDGE)
     inside, outside = row(unit) | {"read_at": POSTED.began + 1}, row(unit) | {"read_at": T}
     assert compare.units({unit.key: unit}, {unit.key: inside}, POSTED) == []
@@ -104,6 +104,6 @@ def test_deliveries_are_compared_request_by_request() -> None:
     assert len(compare.deliveries(the_truth(), given, Counter(a=1, b=1), 1, Counter())) == 1
 
 
-def test_an_answer_against_the_contract_is_a_difference() -> None:
+def test_an_answer_that_the_contract_does_not_allow_is_a_difference() -> None:
     given = [answered(), answered(problem="POST /x answered 500 instead of 200")] * 2
     assert [found.what for found in compare.answers(given)] == ["POST /x answered 500 instead of 200, 2 times"]

@@ -1,33 +1,19 @@
-"""Posting over HTTP: what is tried again, what is counted, what is a difference."""
+"""The demo's delivery: which requests are retried, and which answers differ from the contract."""
 
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
 from deploy.simulator.demo import delivery
 from deploy.simulator.facts import Answer, Fact, Request
+from tests.deploy.simulator.web_server import serving
 
 FACT = Fact("sent", "s", 1, 0, message_id="m", origin="api")
 HOOK = Request("/webhooks/s", b"{}", (("X-Proof", "1"),), 0)
-
-
-@asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    app = web.Application(client_max_size=8 * 1024 * 1024)
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def posted(
@@ -55,7 +41,7 @@ async def test_bytes_headers_and_query_arrive_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_busy_edge_is_asked_again_after_the_time_that_it_names(status: int) -> None:
+async def test_a_busy_edge_gets_a_retry_after_the_time_of_its_header(status: int) -> None:
     times: list[float] = []
 
     async def handler(_: web.Request) -> web.Response:
@@ -69,7 +55,7 @@ async def test_a_busy_edge_is_asked_again_after_the_time_that_it_names(status: i
     assert times[1] - times[0] >= 1
 
 
-async def test_a_broken_connection_is_tried_again() -> None:
+async def test_a_broken_connection_is_retried() -> None:
     tries = 0
 
     async def handler(request: web.Request) -> web.Response:
@@ -85,7 +71,7 @@ async def test_a_broken_connection_is_tried_again() -> None:
     assert (answer.status, answer.tries, answer.problem) == (200, 2, "")
 
 
-async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
+async def test_a_status_that_the_contract_does_not_allow_is_a_problem() -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=401)
 
@@ -97,7 +83,7 @@ async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "good"),
+    ("body", "good"),
     [
         ({"accepted": 1, "refused": [{"index": 1, "reason": "r"}]}, True),
         ({"accepted": 2, "refused": []}, False),
@@ -105,9 +91,9 @@ async def test_another_status_than_the_contract_demands_is_a_problem() -> None:
         ({"stored": True}, False),
     ],
 )
-async def test_the_answer_to_sent_records_is_read(said: dict[str, object], good: bool) -> None:
+async def test_the_answer_to_sent_records_is_checked(body: dict[str, object], good: bool) -> None:
     async def handler(_: web.Request) -> web.Response:
-        return web.json_response(said)
+        return web.json_response(body)
 
     asked = Request("/sent/s", b"[]", (), 0, facts=(FACT,), refused=(1,))
     async with serving(handler) as url:
@@ -119,26 +105,26 @@ async def test_the_rate_is_an_upper_bound() -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.Response()
 
-    heard: list[int] = []
+    counts: list[int] = []
     async with serving(handler) as url:
         began = time.monotonic()
-        await posted(url, (HOOK,) * 11, 50.0, heard.append)
+        await posted(url, (HOOK,) * 11, 50.0, counts.append)
     assert time.monotonic() - began >= 0.2
-    assert sum(heard) == 11
+    assert sum(counts) == 11
 
 
-async def test_many_requests_are_under_way_at_once_and_no_more_than_agreed() -> None:
-    under_way = most = 0
+async def test_requests_are_concurrent_up_to_the_limit() -> None:
+    concurrent = most = 0
     full = asyncio.Event()
 
     async def handler(_: web.Request) -> web.Response:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        if under_way == delivery.CONCURRENCY:
+        nonlocal concurrent, most
+        concurrent += 1
+        most = max(most, concurrent)
+        if concurrent == delivery.CONCURRENCY:
             full.set()
         await asyncio.wait_for(full.wait(), 10)
-        under_way -= 1
+        concurrent -= 1
         return web.Response()
 
     async with serving(handler) as url:
@@ -147,7 +133,7 @@ async def test_many_requests_are_under_way_at_once_and_no_more_than_agreed() -> 
     assert most == delivery.CONCURRENCY
 
 
-async def test_an_edge_that_stays_away_ends_the_demo_with_a_sentence() -> None:
+async def test_an_edge_that_stops_answering_ends_the_demo_with_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can take the port
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""`ackstream demo` against the real stack: equal numbers, also with parts dying under it, and the courage to say no."""
+"""`ackstream demo` against a real stack: equal numbers even when parts are killed, and exit 1 for a wrong number."""
 
 import signal
 import subprocess
@@ -36,13 +36,13 @@ def demo_stack(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) ->
         whole.down()
 
 
-def test_every_number_equals_the_truth_and_the_truth_can_be_read(demo_stack: Stack, tmp_path: Path) -> None:
-    told = tmp_path / "truth.jsonl"
-    done = demo_stack.run("demo", "--messages", "400", "--plain", "--truth", str(told))
+def test_every_number_equals_the_truth_and_the_truth_file_can_be_read(demo_stack: Stack, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    done = demo_stack.run("demo", "--messages", "400", "--plain", "--truth", str(truth))
     verdict, address = done.stdout.splitlines()[-2:]
     assert verdict.endswith("dead letters: every number equals the truth")
     assert address.startswith(f"Dashboards: {demo_stack.config.dashboards.url}/overview?from=")
-    lines = list(truth_file.read(told))
+    lines = list(truth_file.read(truth))
     units = sum(isinstance(line, truth_file.Expected) for line in lines)
     stored = demo_stack.query("SELECT count() AS units FROM messages WHERE startsWith(source, 'demo-')")[0]["units"]
     assert units == stored
@@ -51,8 +51,8 @@ def test_every_number_equals_the_truth_and_the_truth_can_be_read(demo_stack: Sta
     assert sum(line.count for line in lines if isinstance(line, truth_file.Deliveries)) > events
 
 
-def test_a_used_stack_and_dying_parts_change_no_number(demo_stack: Stack) -> None:
-    """The second run starts from the numbers of the first, and loses its edge and both workers on the way."""
+def test_earlier_runs_and_killed_parts_change_no_number(demo_stack: Stack) -> None:
+    """The second run starts from the numbers of the first; its edge and both workers are killed meanwhile."""
     stored = "SELECT count() AS n FROM deliveries WHERE startsWith(source, 'demo-')"
     before = demo_stack.query(stored)[0]["n"]
     command = [sys.executable, "-m", "deploy.cli", "demo", "--messages", "600", "--plain", "--rate", "120"]
@@ -91,7 +91,7 @@ def test_one_wrong_number_ends_in_exit_1(demo_stack: Stack) -> None:
     assert done.stdout.splitlines()[-2].endswith("from the truth")
 
 
-def test_settings_without_the_demo_sources_are_named(tmp_path: Path) -> None:
+def test_a_demo_source_without_tokens_is_refused_with_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "ackstream.toml"
     file.write_text('[sources.demo-meta]\nprovider = "meta"\n')
     done = subprocess.run(
@@ -99,12 +99,10 @@ def test_settings_without_the_demo_sources_are_named(tmp_path: Path) -> None:
         env={"ACKSTREAM_CONFIG": str(file)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert (
-        done.stderr == "ackstream: sources.demo-meta has no sent_tokens: the demo posts sent records too, so add one\n"
-    )
+    assert done.stderr == "ackstream: sources.demo-meta has no sent_tokens: sent records are posted too, so add one\n"
 
 
-def test_a_time_that_is_none_is_wrong_usage(demo_stack: Stack) -> None:
+def test_an_invalid_time_is_wrong_usage(demo_stack: Stack) -> None:
     done = demo_stack.run("demo", "--now", "yesterday", check=False)
     assert done.returncode == 2
     assert "give a time such as" in done.stderr

@@ -1,4 +1,4 @@
-"""What the demo prints: both numbers, the mark, the differences; readable in a narrow terminal."""
+"""The demo prints tables, truth and differences, readable in a narrow terminal."""
 
 from io import StringIO
 
@@ -20,7 +20,7 @@ def printed(truth: dict[Group, Counts], table: dict[Group, Counts], *, plain: bo
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_table_truth_and_mark_stand_together(plain: bool) -> None:
+def test_the_table_shows_both_numbers_and_whether_they_are_equal(plain: bool) -> None:
     truth = {GROUP: Counts(sent=1200, delivered=900, read=450, failed=100, pending=200, orphan=3)}
     wrong = {GROUP: Counts(sent=1200, delivered=901, read=450, failed=100, pending=199, orphan=3)}
     good, bad = printed(truth, truth, plain=plain), printed(truth, wrong, plain=plain)
@@ -34,7 +34,7 @@ def test_table_truth_and_mark_stand_together(plain: bool) -> None:
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_nothing_is_cut_off_in_ninety_columns(plain: bool) -> None:
+def test_nothing_is_truncated_in_ninety_columns(plain: bool) -> None:
     rates = demo_traffic(6000).truth.rates
     shown = printed(rates, rates, plain=plain, width=90)
     assert "…" not in shown
