@@ -32,7 +32,7 @@ BAD_SENT_TOKEN = HttpError(
 WRONG_VERIFY_TOKEN = HttpError(
     403,
     "wrong_token",
-    "The handshake is incomplete, or its token is none of this source's verify_tokens; enter the same on both sides.",
+    "The handshake is incomplete, or its token is not in this source's verify_tokens; enter the same on both sides.",
 )
 NOT_FOUND = HttpError(404, "not_found", "There is nothing at this address; webhooks go to /webhooks/{source}.")
 UNKNOWN_SOURCE = HttpError(

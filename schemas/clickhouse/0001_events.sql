@@ -90,7 +90,7 @@ ORDER BY (source, event_id, request_id, `index`);
 CREATE MATERIALIZED VIEW IF NOT EXISTS delivery_log_mv TO delivery_log AS
 SELECT source, request_id, e.raw.index AS `index`, event_id, received_at FROM event_log AS e;
 
--- Views exact as they stand: nobody has to write FINAL.
+-- These views are exact: nobody has to write FINAL.
 CREATE VIEW IF NOT EXISTS events AS SELECT * FROM event_log FINAL;
 
 CREATE VIEW IF NOT EXISTS deliveries AS SELECT * FROM delivery_log FINAL;

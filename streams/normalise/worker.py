@@ -49,7 +49,7 @@ class Normaliser:
         return letters
 
     def resolve(self, record: ConsumerRecord, indexes: Iterable[int]) -> None:
-        """Adds the letters that replace the dead letters of these elements, which are events now."""
+        """Adds the records that replace the dead letters of these elements, which are events now."""
         if record.topic == SENT.name:
             letters = sent_topic.resolved_letters(sent_record(record), self._config, indexes)
         else:

@@ -103,7 +103,7 @@ def small(provider: str, rounds: int) -> str:
 
 def measured(provider: str, rounds: int) -> tuple[str, float]:
     """Milliseconds a megabyte by filling: of parse, of decoding alone, of all until the events; and the worst parse."""
-    told, worst = [], 0.0
+    report, worst = [], 0.0
     head = {"source": "s", "provider": provider, "received_at": "2026-11-20T12:00:00.000Z", "request_id": "r"}
     parse = built_in()[provider].parse
     for filling in FILLINGS:
@@ -112,10 +112,10 @@ def measured(provider: str, rounds: int) -> tuple[str, float]:
             raise SystemExit(f"{provider}: its large body is not read")
         works = partial(_drain, parse, body), partial(loads, body), partial(normalise, head, body, POSITION)
         parsed, decoded, whole = (best(rounds, work) * 1e9 / len(body) for work in works)
-        told.append(f"{filling} {parsed:.1f} ({decoded:.1f}, {whole:.1f})")
+        report.append(f"{filling} {parsed:.1f} ({decoded:.1f}, {whole:.1f})")
         if filling not in UNLIMITED:
             worst = max(worst, parsed)
-    return ", ".join(told), worst
+    return ", ".join(report), worst
 
 
 def _drain(parse: Callable[[bytes], Iterable[Any]], body: bytes) -> None:
@@ -135,8 +135,8 @@ def main() -> None:
     slow = []
     for name in names:
         sys.stdout.write(f"{name:18s} {small(name, options.rounds)}\n")
-        told, worst = measured(name, options.rounds)
-        sys.stdout.write(f"{'':18s} ms/MB of parse (decoding, all until the events): {told}\n")
+        report, worst = measured(name, options.rounds)
+        sys.stdout.write(f"{'':18s} ms/MB of parse (decoding, all until the events): {report}\n")
         sys.stdout.flush()
         if worst > LIMIT_MS:
             slow.append(f"{name} {worst:.0f}")

@@ -281,8 +281,8 @@ def put(stack: Stack, records: Sequence[tuple[str, bytes | None, Mapping[str, An
         await producer.start()
         try:
             for topic, value, headers in records:
-                told = [(name, word if word is None else word.encode()) for name, word in headers.items()]
-                await producer.send(topic, value, key=b"k", partition=0, headers=told)
+                encoded = [(name, word if word is None else word.encode()) for name, word in headers.items()]
+                await producer.send(topic, value, key=b"k", partition=0, headers=encoded)
             await producer.flush()
         finally:
             await producer.stop()

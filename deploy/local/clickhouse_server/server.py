@@ -69,7 +69,7 @@ async def _query(request: web.Request) -> web.StreamResponse:
 
 
 async def serve(config: ServerConfig, users: Users, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is told the bound address (port 0 = any free one)."""
+    """Serve until SIGTERM or SIGINT; `ready` is called with the bound address (port 0 = any free one)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

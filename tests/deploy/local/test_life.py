@@ -143,12 +143,12 @@ def test_processes_of_a_killed_supervisor_are_ended_and_replaced(running: Instal
     before = running.pids()
     os.kill(running.supervisor_pid(), signal.SIGKILL)
     said = run(running.env, "status", "--json")
-    told = json.loads(said.stdout)
+    status = json.loads(said.stdout)
     assert said.returncode == 1
     assert said.stderr.startswith("ackstream: the supervisor is gone, ")
-    assert not told["healthy"]
-    assert {part["name"]: part["pids"] for part in told["parts"]} == before
-    assert {part["health"] for part in told["parts"]} == {"ok"}
+    assert not status["healthy"]
+    assert {part["name"]: part["pids"] for part in status["parts"]} == before
+    assert {part["health"] for part in status["parts"]} == {"ok"}
     running.up()
     assert not {pid for pids in before.values() for pid in pids} & set(leftovers.find(mark(Layout(running.data))))
     assert {part["health"] for part in running.status().values()} == {"ok"}

@@ -149,14 +149,15 @@ def test_the_page_hears_of_no_other_part_and_of_no_foreign_secret() -> None:
         "ACKSTREAM_ALERTS_KEY": "word",
         "SHOP": "word",
     }
-    told = environment(page, Path("/x/ackstream.toml"), Layout(Path("/x")), env, {"ACKSTREAM_ALERTS_KEY"})
-    assert set(told) == {"ACKSTREAM_CONFIG", "ACKSTREAM_DATA_DIR", "ACKSTREAM_DASHBOARDS_PORT"}
+    variables = environment(page, Path("/x/ackstream.toml"), Layout(Path("/x")), env, {"ACKSTREAM_ALERTS_KEY"})
+    assert set(variables) == {"ACKSTREAM_CONFIG", "ACKSTREAM_DATA_DIR", "ACKSTREAM_DASHBOARDS_PORT"}
 
 
 def test_who_reads_a_single_key_hears_of_that_one_alone() -> None:
     env = {"ACKSTREAM_INGEST_PORT": "9", "ACKSTREAM_INGEST_PROCESSES": "2", "ACKSTREAM_COSTS_CURRENCY": "EUR"}
-    told = environment(found(config())["analytics"], Path("/x/ackstream.toml"), Layout(Path("/x")), env)
-    assert set(told) == {"ACKSTREAM_CONFIG", "ACKSTREAM_DATA_DIR", "ACKSTREAM_INGEST_PORT", "ACKSTREAM_COSTS_CURRENCY"}
+    variables = environment(found(config())["analytics"], Path("/x/ackstream.toml"), Layout(Path("/x")), env)
+    keys = ("CONFIG", "DATA_DIR", "INGEST_PORT", "COSTS_CURRENCY")
+    assert set(variables) == {f"ACKSTREAM_{key}" for key in keys}
 
 
 def test_the_page_has_an_address_and_a_port_that_is_looked_after() -> None:

@@ -1,4 +1,4 @@
-"""What `status` tells of errors: those that matter now, as one short line; and paths as the user would type them."""
+"""Errors that `status` shows: only relevant ones, one short line each; and paths as the user would type them."""
 
 import json
 import time

@@ -60,12 +60,12 @@ def test_what_was_configured_is_read_back(tmp_path: Path) -> None:
     listeners = tuple(Listener("127.0.0.1", port, "", "") for port in (29998, 29999))
     found = [Part("kafka", "", ("x",), listeners=listeners), Part("load", "", ("y",))]
     text = render(DAEMON, Layout(tmp_path), found, lambda _: {})
-    told = recorded(text)
-    assert {name: told.ports(name) for name in told.programs} == {"kafka": {29998, 29999}, "load": set()}
-    assert told.ports("ingest") == set()
+    before = recorded(text)
+    assert {name: before.ports(name) for name in before.programs} == {"kafka": {29998, 29999}, "load": set()}
+    assert before.ports("ingest") == set()
     changed = recorded(render(DAEMON, Layout(tmp_path), [found[0], Part("load", "", ("z",))], lambda _: {}))
-    assert changed.head == told.head
-    assert {name for name in told.programs if changed.programs[name] == told.programs[name]} == {"kafka"}
+    assert changed.head == before.head
+    assert {name for name in before.programs if changed.programs[name] == before.programs[name]} == {"kafka"}
     assert recorded("").programs == {}
 
 

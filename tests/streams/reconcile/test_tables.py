@@ -25,8 +25,8 @@ FROM_PHONE: dict[str, Any] = {"from": PHONE}
 AT = SourceHour("shop", NOON - NOON % HOUR_MS)
 
 
-def told() -> list[dict[str, Any]]:
-    """Ten messages: one to a group, one failed, one told twice, one without a sent record; and one of a customer."""
+def messages() -> list[dict[str, Any]]:
+    """Ten messages: one to a group, one failed, one reported twice, one without a sent record, one of a customer."""
     events = [event("sent", message_id=f"m{n}", at=NOON + n * DAY, template="t", to=PHONE) for n in range(9)]
     events += [
         event("status", message_id=f"m{n}", status="delivered", at=NOON + n * DAY, request="s") for n in range(10)
@@ -40,7 +40,7 @@ def told() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def client(engine: Engine) -> Iterator[Client]:
-    engine.load(told())
+    engine.load(messages())
     with engine.client() as client:
         catch_up(client)
         yield client
@@ -130,11 +130,11 @@ def test_slices_cover_every_message_once(client: Client, monkeypatch: pytest.Mon
 
 def test_a_row_of_wa_messages_has_the_hash_of_clickhouses_row(client: Client) -> None:
     units, published = read(client), BucketSums()
-    _, rows = apply_events(told(), lambda _: None, lambda _: [])
+    _, rows = apply_events(messages(), lambda _: None, lambda _: [])
     for row in rows.values():
         row = orjson.loads(orjson.dumps(row))
         published.add(hashes.bucket_of(row["source"], row["message_id"]), hashes.of_row(row))
-    # The parent of a group knows its members only in the state, so all rows are compared as they stand in the end.
+    # The parent of a group knows its members only in the state, so all rows are compared in their final state.
     assert sum(published.counts) == 13
     assert not units.rows.different(published)
 
@@ -143,8 +143,8 @@ def test_duplicates_belong_to_the_hour_of_the_repetition(client: Client, engine:
     engine.load([event("inbound", message_id="in", text="hello", received=NOON + HOUR_MS, request="late")])
     first = Events(client, None).first_deliveries(Window())
     deliveries = engine.rows("SELECT count() AS n FROM deliveries")[0]["n"]
-    assert deliveries == len(told()) + 1
-    assert first == {AT: len(told()) - 1}
+    assert deliveries == len(messages()) + 1
+    assert first == {AT: len(messages()) - 1}
     assert Events(client, None).first_deliveries(Window(to_ms=NOON)) == {}
 
 

@@ -56,7 +56,7 @@ def test_records_and_age_of_the_oldest_of_each_stage(bare_kafka: Stack) -> None:
 
     async def tell(found: Lags) -> None:
         idle = await found.behind()
-        assert {stage: (told.records, told.oldest_seconds) for stage, told in idle.items() if told} == {
+        assert {stage: (lag.records, lag.oldest_seconds) for stage, lag in idle.items() if lag} == {
             "normalise": (0, 0.0),
             "load": (0, 0.0),
         }
@@ -80,8 +80,8 @@ def test_records_and_age_of_the_oldest_of_each_stage(bare_kafka: Stack) -> None:
 def assert_behind(found: object, wanted: dict[str, tuple[int, float]]) -> None:
     """Records, and hours of the oldest to the minute."""
     assert isinstance(found, dict)
-    told = {stage: (behind.records, round(behind.oldest_seconds / 3600, 1)) for stage, behind in found.items()}
-    assert told == wanted
+    found_lags = {stage: (behind.records, round(behind.oldest_seconds / 3600, 1)) for stage, behind in found.items()}
+    assert found_lags == wanted
 
 
 def test_what_kafka_has_deleted_is_no_lag(bare_kafka: Stack) -> None:
