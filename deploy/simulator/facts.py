@@ -24,8 +24,8 @@ class Details(TypedDict, total=False):
     spelled: str  # the customer's phone as this body spells it
     account: str  # phone number id or instance of the business
     event: str  # the provider's event name
-    word: str  # the provider's word for the message type
-    type: str  # our word for it
+    provider_type: str  # the message type in the provider's vocabulary
+    type: str  # and in ours
     text: str
     emoji: str
     target: str  # id of the message that a reaction or an edit refers to
@@ -73,7 +73,7 @@ class Fact:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Facts of equal identity are one event: the ids alone, for a status also its word and the provider's time."""
+        """Facts of equal identity are one event: the ids alone, for a status also its name and the provider's time."""
         if not self.message_id:
             return (self.source, self.kind, self.serial)
         if self.kind == "status":

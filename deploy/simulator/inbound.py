@@ -5,7 +5,7 @@ from deploy.simulator.people import EMOJI, TEXTS, person
 from deploy.simulator.profiles import Profile
 from deploy.simulator.simulation import Simulation
 
-# The provider's word for a message type -> ours. Providers other than Meta document fewer types.
+# The message type in the provider's vocabulary -> in ours. Providers other than Meta document fewer types.
 _CLOUD = {
     "text": "text", "image": "image", "audio": "audio", "video": "video", "document": "document",
     "sticker": "sticker", "location": "location", "contacts": "contacts", "reaction": "reaction",
@@ -30,11 +30,11 @@ _EVENT_NAMES = ("messages.received", "messages-personal.received", "messages.ups
 def from_customer(sim: Simulation, profile: Profile) -> None:
     """One message of a customer; some are deleted later, and some are read by our own side."""
     types = TYPES[profile.provider]
-    word = "text" if sim.chance(0.55) else sim.rng.choice(list(types))
+    provider_type = "text" if sim.chance(0.55) else sim.rng.choice(list(types))
     without_id = profile.provider == "zapini" and sim.chance(0.5)
     message_id = "" if without_id else profile.new_id()
     at = sim.send_time() // SECOND * SECOND
-    details = _details(sim, profile, word)
+    details = _details(sim, profile, provider_type)
     names: tuple[str, ...] = ("",)
     if profile.provider == "wasender":
         names = sim.rng.choice((_EVENT_NAMES[:1], _EVENT_NAMES[:2], _EVENT_NAMES))
@@ -45,18 +45,18 @@ def from_customer(sim: Simulation, profile: Profile) -> None:
             details={**details, "event": name},
         )  # fmt: skip
         sim.emit(fact)
-    if profile.provider == "wasender" and word != "reaction" and sim.chance(0.4):
+    if profile.provider == "wasender" and provider_type != "reaction" and sim.chance(0.4):
         own_read(sim, profile, message_id, at, details)
-    if profile.cloud and word == "text" and sim.chance(0.03):
+    if profile.cloud and provider_type == "text" and sim.chance(0.03):
         sim.emit_status(profile, message_id, "deleted", at + MINUTE, {**details, "type": ""})
 
 
-def _details(sim: Simulation, profile: Profile, word: str) -> Details:
+def _details(sim: Simulation, profile: Profile, provider_type: str) -> Details:
     return {
         "who": person(sim.rng),
         "account": sim.rng.choice(profile.accounts),
-        "word": word,
-        "type": TYPES[profile.provider][word],
+        "provider_type": provider_type,
+        "type": TYPES[profile.provider][provider_type],
         "text": sim.rng.choice(TEXTS).format(f"{sim.ids.run_tag}-{sim.ids.serial()}"),
         "emoji": sim.rng.choice(EMOJI) if sim.chance(0.8) else "",
         "target": profile.new_id(),
@@ -68,10 +68,10 @@ def _details(sim: Simulation, profile: Profile, word: str) -> Details:
 
 def own_read(sim: Simulation, profile: Profile, message_id: str, at: int, details: Details) -> None:
     """Our own side reads (or plays) a customer's message; it is no read of an outbound message."""
-    word = "played" if details["type"] == "audio" else "read"
+    status = "played" if details["type"] == "audio" else "read"
     when = sim.later(at, 10 * MINUTE, DAY)
     read: Details = {**details, "type": "", "spelled": details["who"].digits}
-    sim.emit_status(profile, message_id, word, when, read, own=True)
+    sim.emit_status(profile, message_id, status, when, read, own=True)
 
 
 def own_read_alone(sim: Simulation, profile: Profile) -> None:
@@ -98,23 +98,23 @@ def backfill(sim: Simulation, profile: Profile) -> None:
     at = (sim.begin - sim.rng.randint(20 * DAY, 150 * DAY)) // SECOND * SECOND
     arrival = sim.begin + sim.delay(0, HOUR)
     details: Details = {
-        "who": who, "account": profile.accounts[0], "historical": True, "type": "text", "word": "text",
+        "who": who, "account": profile.accounts[0], "historical": True, "type": "text", "provider_type": "text",
         "text": f"antigo {sim.ids.run_tag}", "spelled": who.digits,
     }  # fmt: skip
     if sim.chance(0.5):
         sim.facts.append(Fact("inbound", profile.source, at, arrival, message_id=message_id, details=details))
         return
-    word = sim.rng.choice(("sent", "delivered", "read", ""))
-    details["history_status"] = word
+    status = sim.rng.choice(("sent", "delivered", "read", ""))
+    details["history_status"] = status
     sim.facts.append(
         Fact("sent", profile.source, at, arrival, message_id=message_id, origin="history", details=details)
     )
-    if word:
+    if status:
         # The backfill reports that a message was read, not when; only `sent` has the moment of the message itself.
         sim.facts.append(
             Fact(
-                "status", profile.source, at if word == "sent" else None, arrival, message_id=message_id, status=word,
-                details={**details, "with_message": True},
+                "status", profile.source, at if status == "sent" else None, arrival, message_id=message_id,
+                status=status, details={**details, "with_message": True},
             )
         )  # fmt: skip
     if sim.chance(0.2):  # read only now: the message is live again, so it counts

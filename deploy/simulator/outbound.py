@@ -29,8 +29,8 @@ def one_to_one(sim: Simulation, profile: Profile) -> None:
     if echoed:
         echo(sim, profile, message_id, accepted + sim.rng.randint(0, SECOND), details)
     emitted = [
-        sim.emit_status(profile, message_id, word, at, {**details, **more})
-        for word, at, more in _steps(sim, profile, accepted)
+        sim.emit_status(profile, message_id, status, at, {**details, **more})
+        for status, at, more in _steps(sim, profile, accepted)
     ]
     if not (recorded or echoed or any(emitted)):
         sim.emit_status(profile, message_id, "sent", accepted, details)
@@ -112,8 +112,8 @@ def echo_only(sim: Simulation, profile: Profile) -> None:
     who, message_id, at = person(sim.rng), profile.new_id(), sim.send_time()
     details = _details(sim, profile, who, Campaign("", "", ""))
     echo(sim, profile, message_id, at, details)
-    for word, when, more in _steps(sim, profile, at):
-        sim.emit_status(profile, message_id, word, when, {**details, **more})
+    for status, when, more in _steps(sim, profile, at):
+        sim.emit_status(profile, message_id, status, when, {**details, **more})
 
 
 def burst(sim: Simulation, profile: Profile) -> int:

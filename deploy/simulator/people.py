@@ -17,7 +17,7 @@ EMOJI = ("👍", "❤️", "😂", "🙏")
 
 @dataclass(slots=True, frozen=True)
 class Campaign:
-    """What a sent record says about the campaign of its message; empty: nothing."""
+    """The campaign fields of a sent record; empty ones are not in the record."""
 
     template: str
     name: str

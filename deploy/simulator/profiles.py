@@ -56,7 +56,7 @@ def _wasender(account: Account, ids: Ids) -> Profile:
 
 
 def _evolution(account: Account, ids: Ids) -> Profile:
-    """Baileys' ids and words, as at WasenderApi; an instance has a name."""
+    """Baileys' ids and statuses, as at WasenderApi; an instance has a name."""
     return Profile(
         "evolution", account.source, ids.wasender, CAMPAIGNS["wasender"], SECOND, ("loja", "suporte"), (NO_ERROR,),
         reports_pending=True,

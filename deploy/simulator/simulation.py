@@ -69,7 +69,7 @@ class Simulation:
             self.facts.append(fact.repeated(self.repeat_arrival(fact.arrival)))
 
     def emit_status(
-        self, profile: Profile, message_id: str, word: str, at: int, details: Details, *, participant: str = "",
+        self, profile: Profile, message_id: str, status: str, at: int, details: Details, *, participant: str = "",
         own: bool = False,
     ) -> bool:  # fmt: skip
         """Adds a status of a message unless `at` is in the future; whether it was added."""
@@ -77,7 +77,7 @@ class Simulation:
         if at > self.now:
             return False
         fact = Fact(
-            "status", profile.source, at, self.arrival(at), message_id=message_id, status=word, details=details,
+            "status", profile.source, at, self.arrival(at), message_id=message_id, status=status, details=details,
             participant=participant, own=own,
         )  # fmt: skip
         self.emit(fact)

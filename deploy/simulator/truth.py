@@ -147,7 +147,7 @@ def _unit(own: list[Fact], about_all: list[Fact], participant: str, *, is_parent
         "played": _earliest(reads, "played"),
     }
     deleted = _earliest(own, "deleted")
-    origin = next((word for word in ("api", "echo", "history") if any(fact.origin == word for fact in record)), "none")
+    origin = next((name for name in ("api", "echo", "history") if any(fact.origin == name for fact in record)), "none")
     historic = next((fact for fact in about_all if fact.details.get("historical") and fact.kind == "inbound"), None)
     failure = min((fact for fact in own if fact.status == "failed"), key=lambda fact: fact.at or 0, default=None)
     return Unit(
@@ -157,7 +157,7 @@ def _unit(own: list[Fact], about_all: list[Fact], participant: str, *, is_parent
         type=_first_text(everything, "type"),
         template=_first_text(record, "template"), campaign=_first_text(record, "campaign"),
         category=_first_text(record, "category"),
-        status=next((word for word in reversed(_RANK) if times[word] is not None), ""),
+        status=next((name for name in reversed(_RANK) if times[name] is not None), ""),
         sent_at=times["sent"], delivered_at=times["delivered"], read_at=times["read"], played_at=times["played"],
         failed_at=times["failed"], deleted_at=deleted,
         error_code=failure.details.get("code", "") if failure else "",

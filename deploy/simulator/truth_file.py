@@ -16,6 +16,7 @@ import orjson
 
 from deploy.simulator.truth import EDGE, TIME_COLUMNS, Counts, Group, Unit
 from schemas.errors import Failure
+from schemas.parsing.json_types import JsonObject
 
 FORMAT = 1
 _UNIT = tuple(field.name for field in dataclasses.fields(Unit))
@@ -149,13 +150,13 @@ def _damaged(path: Path, number: int) -> str:
     return f"{path} is no truth file of this version (line {number}): write it again with `ackstream simulate --truth`"
 
 
-def to_json(line: Line) -> dict[str, Any]:
+def to_json(line: Line) -> JsonObject:
     """The JSON object of one line."""
     match line:
         case Header():
             return {"kind": "truth", "format": FORMAT, **asdict(line)}
         case Expected():
-            fields: dict[str, Any] = {"kind": "unit", **_unit_json(line.unit), "sure": line.sure}
+            fields: JsonObject = {"kind": "unit", **_unit_json(line.unit), "sure": line.sure}
             return {**fields, "or": [_changes(line.unit, other) for other in line.others]} if line.others else fields
         case Rates():
             fields = {"kind": "rates", **asdict(line.group), **asdict(line.least)}
@@ -197,7 +198,7 @@ def from_json(fields: dict[str, Any]) -> Line:
             raise ValueError("an unknown kind of line")
 
 
-def _unit_json(unit: Unit) -> dict[str, Any]:
+def _unit_json(unit: Unit) -> JsonObject:
     fields = asdict(unit)
     return fields | {name: "edge" for name in TIME_COLUMNS if fields[name] == EDGE}
 
@@ -206,7 +207,7 @@ def _unit(fields: dict[str, Any]) -> Unit:
     return Unit(**fields | {name: EDGE for name in TIME_COLUMNS if fields[name] == "edge"})
 
 
-def _changes(unit: Unit, other: Unit) -> dict[str, Any]:
+def _changes(unit: Unit, other: Unit) -> JsonObject:
     """The fields in which `other` differs."""
     one, two = _unit_json(unit), _unit_json(other)
     return {name: two[name] for name in _UNIT if one[name] != two[name]}

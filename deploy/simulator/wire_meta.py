@@ -183,8 +183,8 @@ def _echo(fact: Fact, number: str) -> JsonObject:
 def _past(fact: Fact, number: str) -> JsonObject:
     if fact.kind == "inbound":
         return message(fact)
-    word = fact.details["history_status"]
-    context = {"history_context": {"status": word.upper()}} if word else {}
+    past_status = fact.details["history_status"]
+    context = {"history_context": {"status": past_status.upper()}} if past_status else {}
     return {**_echo(fact, number), **context}
 
 

@@ -25,19 +25,19 @@ def message(fact: Fact) -> JsonObject:
         return {
             **element, "id": f"wamid.{own_id}", "type": "revoke", "revoke": {"original_message_id": fact.message_id},
         }  # fmt: skip
-    word = details["word"] if "word" in details else details["type"]
-    if word == "unsupported":
+    kind = details["provider_type"] if "provider_type" in details else details["type"]
+    if kind == "unsupported":
         return {**element, "type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]}
-    return {**element, "type": word, word: _part(word, fact)}
+    return {**element, "type": kind, kind: _part(kind, fact)}
 
 
-def _part(word: str, fact: Fact) -> Json:
+def _part(kind: str, fact: Fact) -> Json:
     details, text = fact.details, fact.details["text"]
-    if word in _MIME:
+    if kind in _MIME:
         digest = b64encode(sha256(fact.message_id.encode()).digest()).decode()
-        media = {"id": str(fact.at), "mime_type": _MIME[word], "sha256": digest}
-        return media if word in ("audio", "sticker") else {**media, "caption": text}
-    match word:
+        media = {"id": str(fact.at), "mime_type": _MIME[kind], "sha256": digest}
+        return media if kind in ("audio", "sticker") else {**media, "caption": text}
+    match kind:
         case "text":
             return {"body": text}
         case "location":

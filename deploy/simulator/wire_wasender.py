@@ -1,4 +1,4 @@
-"""Bodies of WasenderApi: one event per body, statuses as numbers or words, data as objects or arrays."""
+"""Bodies of WasenderApi: one event per body, statuses as numbers or names, data as objects or arrays."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def posted(account: Account, body: bytes, arrival: int, facts: tuple[Fact, ...] 
 def event(fact: Fact) -> JsonObject:
     """The body of one fact, in the format of its event name."""
     if fact.kind == "inbound":
-        return _reaction(fact) if fact.details["word"] == "reaction" else _received(fact)
+        return _reaction(fact) if fact.details["provider_type"] == "reaction" else _received(fact)
     if fact.kind == "sent":
         return _echo(fact)
     if fact.status == "deleted":
@@ -68,16 +68,16 @@ def key(fact: Fact, *, ours: bool) -> JsonObject:
 
 
 def _update(fact: Fact) -> JsonObject:
-    """The documented form: an object and a number; some with the word that the SDKs use."""
+    """The documented form: an object and a number; some with the name that the SDKs use."""
     at, form = fact.at or 0, fact.details["form"]
-    word: str | int = _STATUS_NUMBERS.get(fact.status, fact.status) if form == 0 else fact.status
+    status: str | int = _STATUS_NUMBERS.get(fact.status, fact.status) if form == 0 else fact.status
     when = at // SECOND if at % SECOND == 0 and form == 2 else at
-    data = {"update": {"status": word}, "key": key(fact, ours=not fact.own)}
+    data = {"update": {"status": status}, "key": key(fact, ours=not fact.own)}
     return {"event": "messages.update", "timestamp": when, "data": data}
 
 
 def _update_array(facts: list[Fact]) -> JsonObject:
-    """The SDKs' form: an array and words, all of one moment."""
+    """The SDKs' form: an array with status names, all of one moment."""
     data = [{"key": key(fact, ours=not fact.own), "update": {"status": fact.status}} for fact in facts]
     return {"event": "messages.update", "timestamp": facts[0].at, "data": data}
 
@@ -115,14 +115,14 @@ def _received(fact: Fact) -> JsonObject:
 
 def content(fact: Fact) -> JsonObject:
     """`message` with the content keys of Baileys."""
-    details, word = fact.details, fact.details["word"]
-    if word in _MEDIA:
-        name, mime = _MEDIA[word]
+    details, kind = fact.details, fact.details["provider_type"]
+    if kind in _MEDIA:
+        name, mime = _MEDIA[kind]
         part = {"url": f"https://mmg.whatsapp.net/d/{fact.at}", "mimetype": mime, "mediaKey": "aW52ZW50ZWQ="}
-        return {name: part if word in ("audio", "sticker") else {**part, "caption": details["text"]}}
-    if word == "location":
+        return {name: part if kind in ("audio", "sticker") else {**part, "caption": details["text"]}}
+    if kind == "location":
         return {"locationMessage": {"degreesLatitude": -23.5505, "degreesLongitude": -46.6333, "name": "Loja"}}
-    if word == "contacts":
+    if kind == "contacts":
         return {"contactMessage": {"displayName": details["who"].name, "vcard": "BEGIN:VCARD\nVERSION:3.0\nEND:VCARD"}}
     if details.get("form") == 1:
         return {"extendedTextMessage": {"text": details["text"]}}

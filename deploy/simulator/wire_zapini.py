@@ -1,6 +1,6 @@
 """Bodies of Zapini: one event per body, times in ISO format.
 
-Only the inbound text is documented, and it has no id; ids and statuses use the words of Zapini's REST interface.
+Only the inbound text is documented, and it has no id; ids and statuses are those of Zapini's REST interface.
 """
 
 import json

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from deploy.local.worker_lag import lags
 from deploy.simulator.demo.tables import Tables
@@ -24,6 +24,25 @@ from tests.support.stack import wait_until
 _ANSWERS_SECONDS = 240.0
 _SETTLE_SECONDS = 300.0
 _CHECK_SECONDS = 1800.0
+
+
+class Finding(TypedDict):
+    """One residual, or one mismatch with the truth."""
+
+    kind: str
+    what: str
+
+
+class CheckOutput(TypedDict, total=False):
+    """The output of `ackstream check --json`; without --truth it has `residual`, with it the other numbers."""
+
+    named: list[Finding]
+    residual: int
+    units: int
+    lost: int
+    double: int
+    wrong: int
+    extra: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -138,11 +157,11 @@ def _compare(options: Options, stack: ChaosStack, result: Result, log: Callable[
         result.residual = by_bodies["residual"]
 
 
-def _check(stack: ChaosStack, result: Result, *more: str) -> dict[str, Any] | None:
+def _check(stack: ChaosStack, result: Result, *more: str) -> CheckOutput | None:
     """The result of `ackstream check`; None when the check could not be made."""
     done = stack.run("check", "--json", "--wait", *more, check=False, timeout=_CHECK_SECONDS)
     try:
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: CheckOutput = json.loads(done.stdout)
     except ValueError:
         result.problems.append(f"the check could not be made: {done.stderr.strip()[-500:]}")
         return None

@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from typing import Any, Self
+from typing import Self
 
 import clickhouse_connect
+from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy.simulator.demo.tables import SHOWN
@@ -45,7 +46,7 @@ class TableProgress:
         return self._reached["shown" if part == "analytics" else "stored"] >= moment
 
     def _poll(self) -> None:
-        client: Any = None
+        client: Client | None = None
         while not self._stopped.wait(_POLL_SECONDS):
             try:
                 client = client or clickhouse_connect.get_client(

@@ -25,14 +25,14 @@ def parse(request: Request, request_id: str = "r") -> tuple[list[JsonObject], li
 def expected_fields(fact: Fact) -> JsonObject:
     """The fields that the event of a fact must have; only those that rows and rates depend on."""
     details = fact.details
-    word = fact.status if fact.status != "warehoused" else "unknown"
+    status = fact.status if fact.status != "warehoused" else "unknown"
     fields: JsonObject = {"kind": fact.kind, "source": fact.source, "occurred_at": fact.at}
     if fact.kind == "system":
         return fields
     fields |= {
         "message_id": fact.message_id or None,
         "participant": fact.participant or None,
-        "status": word or None,
+        "status": status or None,
         "origin": fact.origin or None,
         "historical": bool(details.get("historical")),
         "is_group": bool(details.get("group")) and (fact.origin != "api"),

@@ -241,7 +241,7 @@ async def test_the_command_ends_with_1_when_a_request_was_not_answered_200(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "sentence"),
     [
         (("--messages", "5", "--duration", "10s"), "not both"),
         (("--rotate",), "has one secret"),
@@ -253,10 +253,10 @@ async def test_the_command_ends_with_1_when_a_request_was_not_answered_200(tmp_p
     ],
 )
 def test_wrong_usage_is_refused_with_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], sentence: str
 ) -> None:
     (tmp_path / "ackstream.toml").write_text(SETTINGS.format(port=1))
     monkeypatch.setenv("ACKSTREAM_CONFIG", str(tmp_path / "ackstream.toml"))
     monkeypatch.setenv("SECRET", "invented")
-    with pytest.raises((ConfigError, click.UsageError), match=words):
+    with pytest.raises((ConfigError, click.UsageError), match=sentence):
         cli(["simulate", *more], standalone_mode=False)

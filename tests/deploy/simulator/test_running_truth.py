@@ -94,20 +94,20 @@ def _check_sums(lines: list[Line], truth: Truth) -> None:
     assert sum(line.count for line in deliveries) <= truth.deliveries <= sum(line.most for line in deliveries)
 
 
-def status(word: str, at: int | None, message_id: str = "m", participant: str = "") -> Fact:
-    return Fact("status", "s", at, 0, message_id=message_id, status=word, participant=participant)
+def status(name: str, at: int | None, message_id: str = "m", participant: str = "") -> Fact:
+    return Fact("status", "s", at, 0, message_id=message_id, status=name, participant=participant)
 
 
 def posted(*facts: Fact) -> Request:
     return Request("/webhooks/s", b"", (), 0, facts=facts)
 
 
-def written(stored: list[Request], unsure: list[Request]) -> dict[str, Expected]:
+def written(stored: list[Request], lost: list[Request]) -> dict[str, Expected]:
     lines: list[Line] = []
     running_truth = RunningTruth(lines.append)
-    for request in stored + unsure:
+    for request in stored + lost:
         running_truth.expect(request.facts)
-    for request in unsure:
+    for request in lost:
         running_truth.maybe_stored(request, 1)
     for request in stored:
         running_truth.stored(request)
@@ -115,7 +115,7 @@ def written(stored: list[Request], unsure: list[Request]) -> dict[str, Expected]
     return {line.unit.participant: line for line in lines if isinstance(line, Expected)}
 
 
-def test_two_unsure_requests_allow_four_rows_and_a_repetition_none() -> None:
+def test_two_requests_without_an_answer_allow_four_rows_and_a_repetition_none() -> None:
     sent = posted(status("sent", T))
     lost = [posted(status("delivered", T + 1)), posted(status("read", T + 2)), sent]
     line = written([sent], lost)[""]

@@ -88,13 +88,15 @@ def test_each_kind_of_mismatch_is_named(client: Client, engine: Engine, tmp_path
     sums: list[Line] = [RATES, Events("shop", "sent", 4, 4), Events("shop", "inbound", 1, 1), Deliveries("shop", 1, 5)]
     found = verdict(client, tmp_path / "truth", *lines, *sums, DeadLetters("shop", "bad_element", 1, 1))
     assert found.by_kind() == {"lost": 4, "double": 1, "wrong": 1, "extra": 4}
-    words = {one.what for one in found.mismatches}
-    assert "unit shop run-0: status 'delivered' instead of 'read', read_at None instead of " + str(NOON + 6) in words
+    found_texts = {one.what for one in found.mismatches}
+    assert (
+        "unit shop run-0: status 'delivered' instead of 'read', read_at None instead of " + str(NOON + 6) in found_texts
+    )
     assert {
         "unit shop run-8", "events shop sent: 3 of 4", "events shop inbound: 0 of 1",
         "dead letters shop bad_element: 0 of 1", "deliveries of shop: 6 instead of 1 to 5", "unit shop run-2",
         "events shop status: 3, the truth has none",
-    } <= words  # fmt: skip
+    } <= found_texts  # fmt: skip
     engine.load(reported(5, "failed"))
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
     assert found.by_kind() == {"lost": 0, "double": 3, "wrong": 1, "extra": 1}

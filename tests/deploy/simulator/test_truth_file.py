@@ -24,23 +24,23 @@ from deploy.simulator.truth_file import (  # fmt: skip
     to_json,
 )
 
-WORDS = st.text(max_size=5)
+TEXTS = st.text(max_size=5)
 TIMES = st.sampled_from([None, EDGE, 1_795_000_000_000, 1_795_000_000_001])
 NUMBERS = st.integers(0, 2**40)
 UNITS = st.builds(
-    Unit, source=WORDS, message_id=WORDS, participant=WORDS, direction=WORDS, origin=WORDS, type=WORDS, template=WORDS,
-    campaign=WORDS, category=WORDS, status=WORDS, sent_at=TIMES, delivered_at=TIMES, read_at=TIMES, played_at=TIMES,
-    failed_at=TIMES, deleted_at=TIMES, error_code=WORDS, is_group=st.booleans(),
+    Unit, source=TEXTS, message_id=TEXTS, participant=TEXTS, direction=TEXTS, origin=TEXTS, type=TEXTS, template=TEXTS,
+    campaign=TEXTS, category=TEXTS, status=TEXTS, sent_at=TIMES, delivered_at=TIMES, read_at=TIMES, played_at=TIMES,
+    failed_at=TIMES, deleted_at=TIMES, error_code=TEXTS, is_group=st.booleans(),
     cohort_at=st.sampled_from([EDGE, 1_795_000_000_000]), counted=st.booleans(),
 )  # fmt: skip
 COUNTS = st.builds(Counts, *[NUMBERS] * 6)
-GROUPS = st.builds(Group, WORDS, WORDS, WORDS, WORDS, WORDS, st.booleans())
+GROUPS = st.builds(Group, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.booleans())
 LINES: st.SearchStrategy[Line] = st.one_of(
     st.builds(Expected, UNITS, st.booleans(), st.lists(UNITS, max_size=3).map(tuple)),
     st.builds(Rates, GROUPS, COUNTS, COUNTS),
-    st.builds(Events, WORDS, WORDS, NUMBERS, NUMBERS),
-    st.builds(Deliveries, WORDS, NUMBERS, NUMBERS),
-    st.builds(DeadLetters, WORDS, WORDS, NUMBERS, NUMBERS),
+    st.builds(Events, TEXTS, TEXTS, NUMBERS, NUMBERS),
+    st.builds(Deliveries, TEXTS, NUMBERS, NUMBERS),
+    st.builds(DeadLetters, TEXTS, TEXTS, NUMBERS, NUMBERS),
     st.builds(End, NUMBERS, st.none() | NUMBERS, st.none() | NUMBERS),
 )
 HEADER = Header("run", 1, ("a", "b"), ("wamid.X", "3EB0"))
@@ -65,7 +65,7 @@ def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "words"),
+    ("lines", "sentence"),
     [
         ((HEADER,), "ends early"),
         ((), "ends early"),
@@ -74,8 +74,8 @@ def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
         ((HEADER, End(0), End(0)), "line 3"),
     ],
 )
-def test_an_incomplete_file_is_refused(tmp_path: Path, lines: tuple[Line, ...], words: str) -> None:
-    with pytest.raises(TruthError, match=words):
+def test_an_incomplete_file_is_refused(tmp_path: Path, lines: tuple[Line, ...], sentence: str) -> None:
+    with pytest.raises(TruthError, match=sentence):
         list(truth_file.read(write(tmp_path / "truth", *lines)))
 
 

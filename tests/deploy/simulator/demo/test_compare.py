@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -34,7 +33,7 @@ def test_equal_rows_differ_in_nothing() -> None:
 @pytest.mark.parametrize("column", [*TEXT_COLUMNS, *TIME_COLUMNS, "is_group"])
 def test_each_column_is_compared(column: str) -> None:
     unit = the_unit()
-    wrong: Any = "other" if column in TEXT_COLUMNS else True if column == "is_group" else T + 1
+    wrong: object = "other" if column in TEXT_COLUMNS else True if column == "is_group" else T + 1
     found = compare.units({unit.key: unit}, {unit.key: row(unit) | {column: wrong}}, POSTED)
     assert found == [Difference(f"s m: {column}", getattr(unit, column), wrong)]
 
@@ -86,9 +85,9 @@ def test_events_are_compared_by_source_and_kind() -> None:
     assert len(compare.events(truth, before, totals({("s", "sent"): 5, ("s", "status"): 2}))) == 1
 
 
-def answered(request_id: str = "r", **more: Any) -> Answer:
+def answered(request_id: str = "r", problem: str = "") -> Answer:
     request = Request("/sent/s", b"", (), 0, facts=tuple(FACTS))
-    return Answer(request, 200, request_id, 1, **more)
+    return Answer(request, 200, request_id, 1, problem)
 
 
 def the_truth() -> Truth:
