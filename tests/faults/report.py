@@ -21,7 +21,7 @@ def lines(options: Options, result: Result) -> list[str]:
     ]
     if result.restarts:
         text.append(
-            "  restarted         " + ", ".join(f"{part} {times}" for part, times in sorted(result.restarts.items()))
+            "  ended, restarted  " + ", ".join(f"{part} {times}" for part, times in sorted(result.restarts.items()))
         )
     text += [f"  not injected: {each.fault}: {each.problem}" for each in result.injected if each.problem]
     text += [f"  not recovered: {each.fault}" for each in result.injected if each.recovered is None]

@@ -25,7 +25,7 @@ from deploy.simulator.stats import AnswerTimes
 from deploy.simulator.stream import Part
 from deploy.simulator.truth_file import Deliveries, Expected, Line
 from schemas.errors import ConfigError
-from tests.deploy.simulator.web_server import serving
+from tests.deploy.simulator.web_server import LostFirstConnection, serving
 
 
 def request(number: int) -> Request:
@@ -106,17 +106,7 @@ async def test_every_answer_but_200_is_retried_with_the_same_bytes() -> None:
 
 
 async def test_a_request_whose_connection_is_lost_may_be_stored_and_is_retried() -> None:
-    tries = 0
-
-    async def handler(asked: web.Request) -> web.Response:
-        nonlocal tries
-        tries += 1
-        if tries == 1:
-            assert asked.transport is not None
-            asked.transport.abort()
-        return web.Response()
-
-    async with serving(handler) as url:
+    async with serving(LostFirstConnection()) as url:
         run, lines = await posted(url, [(0.0, request(0))])
     assert (run.stats.answered, run.stats.retries) == (1, 1)
     assert [(line.count, line.most) for line in lines if isinstance(line, Deliveries)] == [(1, 2)]

@@ -21,3 +21,17 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+class LostFirstConnection:
+    """A handler that closes the connection of the first request and answers all others 200."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        self.tries += 1
+        if self.tries == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response()

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from deploy.simulator.demo import delivery
 from deploy.simulator.facts import Answer, Fact, Request
-from tests.deploy.simulator.web_server import serving
+from tests.deploy.simulator.web_server import LostFirstConnection, serving
 
 FACT = Fact("sent", "s", 1, 0, message_id="m", origin="api")
 HOOK = Request("/webhooks/s", b"{}", (("X-Proof", "1"),), 0)
@@ -56,17 +56,7 @@ async def test_a_busy_edge_gets_a_retry_after_the_time_of_its_header(status: int
 
 
 async def test_a_broken_connection_is_retried() -> None:
-    tries = 0
-
-    async def handler(request: web.Request) -> web.Response:
-        nonlocal tries
-        tries += 1
-        if tries == 1:
-            assert request.transport is not None
-            request.transport.abort()
-        return web.Response()
-
-    async with serving(handler) as url:
+    async with serving(LostFirstConnection()) as url:
         (answer,) = await posted(url, (HOOK,), None, lambda _: None)
     assert (answer.status, answer.tries, answer.problem) == (200, 2, "")
 
