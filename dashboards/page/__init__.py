@@ -1,1 +1,1 @@
-"""The page: a small web server that shows the panels to people, over the read-only user."""
+"""The page: a small web server that shows the panels. It queries ClickHouse as the read-only user."""

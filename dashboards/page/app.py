@@ -1,4 +1,4 @@
-"""Puts the page together: an aiohttp application out of settings and dashboards. IO by what it wires up.
+"""Builds the aiohttp application of the page from settings and dashboards.
 
 Only GET and HEAD, no cookies, no CORS: another site can neither change nor read anything here.
 """
@@ -12,10 +12,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 from dashboards.page import api
 from dashboards.page.assets import Asset, Assets
-from dashboards.page.clickhouse import Store
 from dashboards.page.context import PAGE, Alerts, Page, now
 from dashboards.page.problems import Problem, internal, method_not_allowed, not_found, wrong_host
-from dashboards.page.query_cache import Answers
+from dashboards.page.query_cache import QueryCache
+from dashboards.page.reader_client import ReaderClient
 from dashboards.page.security import HEADERS, host_check
 from dashboards.panel import Dashboard
 from schemas.process.logs import get_logger
@@ -24,12 +24,12 @@ from schemas.settings.config import Config
 
 log = get_logger("dashboards")
 
-# Answers live so long. Shorter than every refresh, so that nobody sees the same answer twice for a change that was
-# stored in between; the extent of all data moves slowly.
-_ANSWER_SECONDS: Final = 1.5
+# How long results are cached. Shorter than every refresh interval, so that each refresh shows new data; the extent of
+# all data changes slowly.
+_RESULT_SECONDS: Final = 1.5
 _EXTENT_SECONDS: Final = 60.0
 _PROBES: Final = ("/healthz", "/readyz")
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_CACHE_FOREVER: Final = "public, max-age=31536000, immutable"
 
 
 def create_app(
@@ -39,24 +39,24 @@ def create_app(
     clock: Callable[[], datetime] = now,
     on_failure: Callable[[str], None] = lambda _reason: None,
 ) -> web.Application:
-    """The application of the page. `alerts`, when given, runs as long as the application does.
+    """The application of the page. `alerts`, if given, runs as long as the application does.
 
     `on_failure` is called with the reason when the task of the alerts ends unexpectedly.
     """
     page = Page(
         config,
         dashboards,
-        Store(config.clickhouse, config.dashboards, clock),
-        Answers(_ANSWER_SECONDS),
-        Answers(_EXTENT_SECONDS),
+        ReaderClient(config.clickhouse, config.dashboards, clock),
+        QueryCache(_RESULT_SECONDS),
+        QueryCache(_EXTENT_SECONDS),
         Assets(),
         alerts,
         clock,
         on_failure,
     )
-    app = web.Application(middlewares=[_guard(config)])
+    app = web.Application(middlewares=[_check_and_catch(config)])
     app[PAGE] = page
-    app.on_response_prepare.append(_secure)
+    app.on_response_prepare.append(_add_headers)
     app.cleanup_ctx.append(_run)
     app.add_routes(
         [
@@ -85,17 +85,17 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
         tasks.start("alerts", page.alerts.run())
     yield
     await tasks.stop()
-    await page.store.close()
+    await page.reader.close()
 
 
-def _guard(config: Config) -> Middleware:
-    """Refuses foreign names and methods, and turns everything that goes wrong into a JSON answer."""
-    named = host_check(config.dashboards.host, config.dashboards.hosts)
+def _check_and_catch(config: Config) -> Middleware:
+    """Rejects foreign host names and methods, and turns every error into a JSON answer."""
+    is_own_host = host_check(config.dashboards.host, config.dashboards.hosts)
 
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check_and_catch(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if request.path not in _PROBES and not named(request.headers.get("Host", "")):
+            if request.path not in _PROBES and not is_own_host(request.headers.get("Host", "")):
                 raise wrong_host()
             if request.method not in ("GET", "HEAD"):
                 raise method_not_allowed()
@@ -104,14 +104,14 @@ def _guard(config: Config) -> Middleware:
             return api.problem_response(problem)
         except web.HTTPException as error:
             return api.problem_response(not_found("address") if error.status == 404 else internal())
-        except Exception as error:  # the answer tells nothing, the log only the place: texts may hold values of rows
+        except Exception as error:  # its text may quote rows: only the place is logged
             log.error("request_failed", exc_info=error)
             return api.problem_response(internal())
 
-    return guard
+    return check_and_catch
 
 
-async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
@@ -120,7 +120,7 @@ async def _home(request: web.Request) -> web.StreamResponse:
 
 
 async def _dashboard(request: web.Request) -> web.StreamResponse:
-    """The same HTML for every dashboard: its scripts read the address. One that does not exist is told so, with 404."""
+    """The same HTML for every dashboard, since its scripts read the address; status 404 for an unknown dashboard."""
     known = {dashboard.id for dashboard in request.app[PAGE].dashboards}
     return _shell(request, 200 if request.match_info["dashboard"] in known else 404)
 
@@ -142,25 +142,25 @@ async def _static(request: web.Request) -> web.StreamResponse:
 
 
 async def _favicon(request: web.Request) -> web.StreamResponse:
-    """Browsers ask for it at this address whatever the HTML says."""
+    """Browsers request this address regardless of the HTML."""
     return await _asset(request, request.app[PAGE].assets.files["icon.svg"])
 
 
 async def _asset(request: web.Request, asset: Asset) -> web.Response:
-    headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": _CACHE_FOREVER, "Vary": "Accept-Encoding"}
     body = asset.body
     if asset.compressible and "gzip" in request.headers.get("Accept-Encoding", ""):
         headers["Content-Encoding"] = "gzip"
-        body = await asset.packed()
+        body = await asset.gzipped()
     return web.Response(body=body, content_type=asset.content_type, headers=headers)
 
 
 async def _healthz(_: web.Request) -> web.StreamResponse:
-    """200 while the process answers at all."""
+    """200 while the process runs."""
     return web.json_response({"status": "ok"})
 
 
 async def _readyz(request: web.Request) -> web.StreamResponse:
-    """200 only if ClickHouse answers the read-only user right now."""
-    await request.app[PAGE].store.rows("SELECT 1", {}, 1)
+    """200 only if ClickHouse answers the read-only user now."""
+    await request.app[PAGE].reader.rows("SELECT 1", {}, 1)
     return web.json_response({"status": "ready"})

@@ -1,6 +1,6 @@
-"""The files of the page: its own and Plotly's, which come with installed packages. IO: reads them once.
+"""The static files of the page: its own and Plotly's, read once from the installed packages.
 
-They stand under an address that changes with their content, so browsers may keep them for ever.
+Their addresses contain a hash of the content, so browsers may cache them forever.
 """
 
 import asyncio
@@ -17,30 +17,30 @@ PLOTLY: Final = "plotly.min.js"
 SHELL: Final = "index.html"
 
 _COMPRESSED: Final = frozenset({".css", ".html", ".js", ".svg"})
-# Plotly's bundle holds a map library that puts a style sheet into the document unless an element of this id is there.
-# The content security policy would refuse it and the browser complain; the page shows no maps.
+# Plotly's bundle contains a map library that adds a style sheet unless the document has an element with this id. The
+# content security policy would block the style sheet with an error in the console; the page shows no maps.
 _MAP_STYLE = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
-_LEVEL: Final = 6  # 4.8 MB become 1.5 MB in 0.3 s; higher levels take seconds for 2 % more
+_LEVEL: Final = 6  # 4.8 MB to 1.5 MB in 0.3 s; higher levels take seconds for another 2 %
 
 
 @dataclass(slots=True)
 class Asset:
-    """A file as it is sent."""
+    """A static file."""
 
     body: bytes
     content_type: str
     compressible: bool
-    _packed: bytes | None = field(default=None, repr=False)
+    _gzipped: bytes | None = field(default=None, repr=False)
 
-    async def packed(self) -> bytes:
-        """The file compressed with gzip; made once, in a thread."""
-        if self._packed is None:
-            self._packed = await asyncio.to_thread(gzip.compress, self.body, _LEVEL, mtime=0)
-        return self._packed
+    async def gzipped(self) -> bytes:
+        """The file compressed with gzip; compressed once, in a thread."""
+        if self._gzipped is None:
+            self._gzipped = await asyncio.to_thread(gzip.compress, self.body, _LEVEL, mtime=0)
+        return self._gzipped
 
 
 class Assets:
-    """All files by name; `version` stands in their addresses; `shell` is the HTML of every dashboard."""
+    """All files by name. `version` is part of their addresses; `shell` is the HTML of every dashboard."""
 
     def __init__(self) -> None:
         self.files = {name: _asset(name, body) for name, body in _own_files()}

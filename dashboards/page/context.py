@@ -1,4 +1,4 @@
-"""What the handlers of one process share. IO-free."""
+"""The objects that all request handlers share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,20 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from dashboards.page.assets import Assets
-from dashboards.page.clickhouse import Store, Table
-from dashboards.page.query_cache import Answers
+from dashboards.page.query_cache import QueryCache
+from dashboards.page.reader_client import ReaderClient, Table
 from dashboards.panel import Dashboard, Panel
 from schemas.settings.config import Config
 
 
 class Alerts(Protocol):
-    """Whoever evaluates the alert rules beside the page: `run` until cancelled, `states` for the page to show."""
+    """The task that evaluates the alert rules in this process."""
 
-    async def run(self) -> None: ...
-    def states(self) -> Sequence[Mapping[str, Any]]: ...
+    async def run(self) -> None:
+        """Evaluates the rules until cancelled."""
+
+    def states(self) -> Sequence[Mapping[str, Any]]:
+        """The states of the rules for the page."""
 
 
 def now() -> datetime:
@@ -28,13 +31,13 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class Page:
-    """Settings, catalogue, store. `tables` are answers of ClickHouse, kept for a moment."""
+    """Settings, dashboards, the client of ClickHouse and its caches. `extent_cache` keeps the extent of all data."""
 
     config: Config
     dashboards: Sequence[Dashboard]
-    store: Store
-    tables: Answers[Table]
-    slow_tables: Answers[Table]
+    reader: ReaderClient
+    cache: QueryCache[Table]
+    extent_cache: QueryCache[Table]
     assets: Assets
     alerts: Alerts | None
     clock: Callable[[], datetime]

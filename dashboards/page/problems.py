@@ -1,4 +1,4 @@
-"""The errors that the page answers with: status, code and one sentence each."""
+"""The errors of the page: status, code and one sentence."""
 
 from schemas import http_errors
 from schemas.http_errors import HttpError, retry_after
@@ -6,8 +6,8 @@ from schemas.http_errors import HttpError, retry_after
 RETRY = retry_after(5)
 
 
-class Problem(Exception):  # noqa: N818  (it carries an answer)
-    """Ends a request with `error` as its answer."""
+class Problem(Exception):  # noqa: N818  (it is an HTTP answer)
+    """Ends a request with `error` as the answer."""
 
     def __init__(self, error: HttpError) -> None:
         super().__init__(error.code)
@@ -19,14 +19,14 @@ def problem(status: int, code: str, detail: str, headers: http_errors.Headers = 
     return Problem(HttpError(status, code, detail, headers, more))
 
 
-def bad_parameter(name: str, cure: str) -> Problem:
-    """400 for a value that cannot be used; `cure` ends the sentence and quotes nothing."""
-    return Problem(http_errors.bad_parameter(f"The parameter {name} {cure}.", parameter=name))
+def bad_parameter(name: str, rest: str) -> Problem:
+    """400 for a value that cannot be used; `rest` completes the sentence and quotes nothing."""
+    return Problem(http_errors.bad_parameter(f"The parameter {name} {rest}.", parameter=name))
 
 
 def unknown_parameter(known: tuple[str, ...]) -> Problem:
-    """400 for a parameter name that is not one of `known`."""
-    return problem(400, "unknown_parameter", f"This address takes only these parameters: {', '.join(known)}.")
+    """400 for an unknown parameter; `known` are the valid names."""
+    return problem(400, "unknown_parameter", f"The valid parameters of this address are: {', '.join(known)}.")
 
 
 def not_found(what: str) -> Problem:
@@ -35,22 +35,22 @@ def not_found(what: str) -> Problem:
 
 
 def method_not_allowed() -> Problem:
-    """405: the page only reads."""
+    """405: only GET and HEAD are allowed."""
     return Problem(http_errors.method_not_allowed("GET", "HEAD"))
 
 
 def wrong_host() -> Problem:
-    """421: the Host header names another server."""
+    """421: the Host header has a name that is not the page's."""
     return problem(
         421,
         "wrong_host",
-        "The page does not answer to this host name: use the address that `make up` printed, "
+        "The page cannot be opened under this host name: use the address that `make up` printed, "
         "or add the name to dashboards.hosts.",
     )
 
 
 def internal() -> Problem:
-    """500: a fault of the page; the log has its place."""
+    """500: a bug in the page; the log has the place."""
     return problem(
-        500, "internal", "The request failed on our side; the log of `ackstream dashboards` names the place."
+        500, "internal", "The request failed because of a bug; the log of `ackstream dashboards` has the place."
     )

@@ -1,7 +1,7 @@
-"""The same question asked by many is asked once, and its answer lives for some seconds. Pure but for the event loop.
+"""Runs equal queries of several requests once and caches the result for a few seconds.
 
-Ten screens in an office then cost as much as one. A question that nobody waits for any more is dropped, which ends
-its statement.
+Ten screens in an office then cost as much as one. A query is cancelled when its last request is gone, which ends its
+statement.
 """
 
 import asyncio
@@ -12,54 +12,54 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_MOST = 256  # answers kept; one has at most dashboards.max_rows rows, so some 100 kB
+_MAX_ENTRIES = 256  # each has at most dashboards.max_rows rows, about 100 kB
 
 
 @dataclass(slots=True)
-class _Asked(Generic[T]):
+class _Entry(Generic[T]):
     task: "asyncio.Future[T]"
     waiting: int = 0
-    until: float = 0.0
+    expires_at: float = 0.0
 
 
-class Answers(Generic[T]):
-    """Keeps an answer for `seconds`. Failures are passed to everybody who waits and not kept."""
+class QueryCache(Generic[T]):
+    """Keeps a result for `seconds`. A failure is raised in all waiting requests and is not kept."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._asked: OrderedDict[Hashable, _Asked[T]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
 
-    async def get(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer to `key`: one that is young enough, one that is on its way, or that of `ask`."""
-        asked = self._asked.get(key)
-        if asked is None or self._stale(asked):
-            asked = self._begin(key, ask)
-        asked.waiting += 1
+    async def get(self, key: Hashable, run: Callable[[], Awaitable[T]]) -> T:
+        """The result for `key`: the cached one, that of the running query, or that of `run`."""
+        entry = self._entries.get(key)
+        if entry is None or self._expired(entry):
+            entry = self._start(key, run)
+        entry.waiting += 1
         try:
-            return await asyncio.shield(asked.task)
+            return await asyncio.shield(entry.task)
         finally:
-            asked.waiting -= 1
-            if not asked.task.done() and not asked.waiting:
-                self._forget(key, asked)
-                asked.task.cancel()
+            entry.waiting -= 1
+            if not entry.task.done() and not entry.waiting:
+                self._remove(key, entry)
+                entry.task.cancel()
 
-    def _begin(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> _Asked[T]:
-        asked = _Asked(asyncio.ensure_future(ask()))
-        self._asked[key] = asked
-        self._asked.move_to_end(key)
-        asked.task.add_done_callback(lambda done: self._done(key, asked, done))
-        while len(self._asked) > _MOST and (oldest := next(iter(self._asked.items())))[1].task.done():
-            self._forget(*oldest)
-        return asked
+    def _start(self, key: Hashable, run: Callable[[], Awaitable[T]]) -> _Entry[T]:
+        entry = _Entry(asyncio.ensure_future(run()))
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        entry.task.add_done_callback(lambda done: self._done(key, entry, done))
+        while len(self._entries) > _MAX_ENTRIES and (oldest := next(iter(self._entries.items())))[1].task.done():
+            self._remove(*oldest)
+        return entry
 
-    def _done(self, key: Hashable, asked: _Asked[T], done: "asyncio.Future[T]") -> None:
-        asked.until = asyncio.get_running_loop().time() + self._seconds
+    def _done(self, key: Hashable, entry: _Entry[T], done: "asyncio.Future[T]") -> None:
+        entry.expires_at = asyncio.get_running_loop().time() + self._seconds
         if done.cancelled() or done.exception() is not None:
-            self._forget(key, asked)
+            self._remove(key, entry)
 
-    def _stale(self, asked: _Asked[T]) -> bool:
-        return asked.task.done() and asyncio.get_running_loop().time() >= asked.until
+    def _expired(self, entry: _Entry[T]) -> bool:
+        return entry.task.done() and asyncio.get_running_loop().time() >= entry.expires_at
 
-    def _forget(self, key: Hashable, asked: _Asked[T]) -> None:
-        if self._asked.get(key) is asked:
-            del self._asked[key]
+    def _remove(self, key: Hashable, entry: _Entry[T]) -> None:
+        if self._entries.get(key) is entry:
+            del self._entries[key]

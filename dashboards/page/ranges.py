@@ -1,7 +1,7 @@
-"""Ranges of time as people say them: "7d", "yesterday", a day, a moment. Pure.
+"""Time ranges: presets such as "7d" and "yesterday", days and times.
 
-Every range begins and ends on a quarter of an hour, the step of the rollups: so numbers from rollups and from rows
-count the same messages, and everybody who looks within a quarter asks the same question.
+Every range starts and ends on a quarter of an hour, the step of the rollups. So rollups and rows give the same numbers,
+and all requests within a quarter of an hour run the same query.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from schemas.parsing.times import EARLIEST_MS, LATEST_MS
 QUARTER: Final = timedelta(minutes=15)
 EARLIEST: Final = datetime.fromtimestamp(EARLIEST_MS / 1000, UTC)
 LATEST: Final = datetime.fromtimestamp(LATEST_MS / 1000, UTC)
-# Lines with more points than this cannot be told apart at the width of a screen: 72 hours, then about 400 days.
+# More points than this cannot be distinguished at the width of a screen: 72 hours, then about 400 days.
 _HOURS_UP_TO: Final = timedelta(hours=73)
 _DAYS_UP_TO: Final = timedelta(days=401)
 
@@ -37,23 +37,23 @@ class Range:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a day in a zone, UTC. Where the clock skips midnight, the moment it skips to."""
+    """The start of a day in a zone, as UTC. If the clock skips midnight, the time that it skips to."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def floor(moment: datetime) -> datetime:
-    """The quarter of an hour that `moment` lies in."""
+    """The start of the quarter of an hour that contains `moment`."""
     return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond)
 
 
 def ceil(moment: datetime) -> datetime:
-    """The first quarter of an hour not before `moment`."""
+    """`moment`, rounded up to a quarter of an hour."""
     down = floor(moment)
     return down if down == moment else down + QUARTER
 
 
 def _days(count: int) -> Callable[[datetime, ZoneInfo], Range]:
-    """The last `count` days of the zone, the present one included as far as it has come."""
+    """The last `count` days of the zone, including today up to now."""
 
     def made(now: datetime, zone: ZoneInfo) -> Range:
         first = now.astimezone(zone).date() - timedelta(days=count - 1)
@@ -77,7 +77,7 @@ PRESETS: Final[dict[str, Callable[[datetime, ZoneInfo], Range]]] = {
 
 
 def everything(now: datetime, zone: ZoneInfo, first: datetime | None, last: datetime | None) -> Range:
-    """From the day of the first message to now, or to the last message where a provider's clock runs ahead."""
+    """From the day of the first message to now, or to the last message if a provider's clock is ahead."""
     if first is None:
         return _days(1)(now, zone)
     start = max(midnight(first.astimezone(zone).date(), zone), EARLIEST)

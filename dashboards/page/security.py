@@ -1,14 +1,14 @@
-"""Who may ask, and what a browser may do with the answers. Pure.
+"""Which host names the page accepts, and the security headers of its answers.
 
-The page has no login and no cookies. Bound to loopback it answers only to names of loopback, so that a foreign site
-cannot reach it through a name of its own that it points at 127.0.0.1 (DNS rebinding).
+The page has no login and no cookies. Bound to a loopback address, it accepts only loopback host names, so that a
+foreign site cannot reach it through its own name that resolves to 127.0.0.1 (DNS rebinding).
 """
 
 import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Final
 
-# Plotly writes style attributes and fills one style element that it creates empty: the hash is that of nothing.
+# Plotly writes style attributes and one style element that it creates empty: this is the hash of an empty text.
 _EMPTY_STYLE: Final = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 _POLICY: Final = {
     "default-src": "'none'",
@@ -35,7 +35,7 @@ _LOOPBACK_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own."""
+    """Whether a name or an address is a loopback one."""
     bare = (host[1:-1] if host.startswith("[") and host.endswith("]") else host).rstrip(".").lower()
     if bare in _LOOPBACK_NAMES or bare.endswith(".localhost"):
         return True
@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_check(bound_to: str, allowed: Sequence[str]) -> Callable[[str], bool]:
-    """Says of a Host header whether it names us. Past loopback every name does, unless `allowed` lists some."""
+    """A check of Host headers. Bound to a non-loopback address, it accepts every name unless `allowed` lists some."""
     names = {name.lower().rstrip(".") for name in allowed}
     any_name = not names and not is_loopback(bound_to)
 

@@ -1,4 +1,4 @@
-"""The process of the page: from its settings to its exit. IO: port, signals."""
+"""The process of the page: port, signals, exit code."""
 
 import asyncio
 import errno
@@ -20,18 +20,18 @@ from schemas.settings.config import Config
 
 log = get_logger("dashboards")
 
-# A statement under way is not worth waiting for: a page asks again.
+# Running queries are not awaited: the browser repeats them.
 _SHUTDOWN_SECONDS = 1.0
-# Fifty names of each filter at their usual length; aiohttp's own 8 KiB are half of that.
+# Fifty names of usual length in each filter need 16 KiB; aiohttp's default is 8 KiB.
 _MAX_LINE_BYTES = 32 * 1024
 
 
 def run(config: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. Raises StartError when the port cannot be had."""
+    """Serves until SIGTERM or SIGINT. Raises StartError when the port cannot be used."""
     bound = listen(config.dashboards.host, config.dashboards.port)
     if not is_loopback(config.dashboards.host):
         log.warning("page_without_login", remedy="put a proxy with a login in front of it")
-    # It would print the addresses that it cannot read; everything else becomes a line of ours.
+    # It would log addresses that it cannot parse; our own log has everything else.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     asyncio.run(_serve(config, dashboards, alerts, bound))
 
@@ -42,25 +42,25 @@ def listen(host: str, port: int) -> list[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StartError(
-            f"dashboards.host = {host!r} is no address of this machine ({error.strerror}): mend it"
+            f"dashboards.host = {host!r} is not an address of this machine ({error.strerror}): correct it"
         ) from None
     addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
     try:
         return [socket.create_server(address[:2], family=family, backlog=128) for family, address in addresses]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            cure = "is taken by another program: stop it, or set dashboards.port (ACKSTREAM_DASHBOARDS_PORT)"
+            reason = "is taken by another program: stop it, or set dashboards.port (ACKSTREAM_DASHBOARDS_PORT)"
         else:
-            cure = f"cannot be had ({error.strerror}): change dashboards.host or dashboards.port"
-        raise StartError(f"port {port} on {host} {cure}") from None
+            reason = f"cannot be used ({error.strerror}): change dashboards.host or dashboards.port"
+        raise StartError(f"port {port} on {host} {reason}") from None
 
 
 def runner_of(app: web.Application) -> web.AppRunner:
-    """How the application is served, wherever it is."""
+    """The runner of the application, for the process and for tests."""
     return web.AppRunner(
         app,
-        access_log=None,  # addresses hold what people search for
-        handler_cancellation=True,  # a page that is closed takes its questions with it
+        access_log=None,  # addresses contain search texts
+        handler_cancellation=True,  # a closed page cancels its queries
         shutdown_timeout=_SHUTDOWN_SECONDS,
         max_line_size=_MAX_LINE_BYTES,
     )

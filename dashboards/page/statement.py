@@ -1,7 +1,7 @@
-"""A panel's statement as somebody can run it elsewhere: with its values written in, or as a call of curl. Pure.
+"""A panel's statement for use elsewhere: with its values inserted, or as a curl command.
 
-The page itself never does this: it binds. Here the values become text because a person wants to paste them, so each is
-written as a literal of its type.
+The page itself always binds parameters. Here values are written as literals of their type, so that people can paste
+the statement.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+):([^{}]+)\}")
-# What ClickHouse's lexer treats specially within quotes, and the control characters that would spoil a terminal.
+# Characters with a special meaning to ClickHouse's lexer within quotes, and control characters that disturb a terminal.
 _ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\t": r"\t", "\r": r"\r", "\0": r"\0", "\b": r"\b", "\f": r"\f"}
 _SPECIAL = re.compile(r"[\\'\x00-\x1f\x7f]")
 
@@ -22,7 +22,7 @@ def quoted(text: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """A number, a text, or a list or tuple of them, as ClickHouse reads it in a statement."""
+    """A number, a text, or a list or tuple of them as a literal of ClickHouse."""
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
@@ -32,28 +32,28 @@ def literal(value: Any) -> str:
     return quoted(str(value))
 
 
-def written_out(sql: str, parameters: Mapping[str, Any]) -> str:
-    """The statement with each placeholder replaced by its value, cast to the type that the placeholder names."""
+def inlined(sql: str, parameters: Mapping[str, Any]) -> str:
+    """The statement with each placeholder replaced by its value, cast to the placeholder's type."""
     return _PLACEHOLDER.sub(
         lambda found: f"CAST({literal(parameters[found[1]])} AS {found[2]})", sql.strip().rstrip(";")
     )
 
 
 def used(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that the statement binds."""
+    """The parameters that the statement uses."""
     names = {found[1] for found in _PLACEHOLDER.finditer(sql)}
     return {name: value for name, value in parameters.items() if name in names}
 
 
 def bound_text(value: Any) -> str:
-    """A value as the HTTP interface takes it in `param_NAME`: text escaped as in TSV, lists with their texts quoted."""
+    """A value for `param_NAME` of the HTTP interface: text escaped as in TSV, texts in lists quoted."""
     if isinstance(value, list | tuple):
         return literal(value)
     return re.sub(r"[\\\t\n\r\0]", lambda found: _ESCAPES[found[0]], str(value))
 
 
 def curl(sql: str, parameters: Mapping[str, Any], *, url: str, user: str, database: str) -> str:
-    """A command line that asks the same over HTTP with the values bound; the password is asked for by curl."""
+    """A curl command that runs the statement over HTTP with bound parameters; curl asks for the password."""
     given = {"database": database, "default_format": "PrettyCompact"}
     given |= {f"param_{name}": bound_text(value) for name, value in used(sql, parameters).items()}
     address = f"{url.rstrip('/')}/?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items())
@@ -61,5 +61,5 @@ def curl(sql: str, parameters: Mapping[str, Any], *, url: str, user: str, databa
 
 
 def command(text: str) -> str:
-    """A command line that asks the same as the read-only user of the settings; `text` is a statement written out."""
+    """An `ackstream query` command for a statement with inserted values."""
     return f"ackstream query -- {shlex.quote(text)}"

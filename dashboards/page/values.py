@@ -1,4 +1,4 @@
-"""A value of ClickHouse as JSON and as a cell of a CSV file. Pure."""
+"""Values of ClickHouse as JSON and as CSV cells."""
 
 import csv
 import io
@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-# What a spreadsheet takes for the beginning of a formula, in either width of Japanese and Chinese input methods.
+# Characters that start a formula in a spreadsheet, also in the full width of Japanese and Chinese input methods.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
-# A phone number is no formula, masked or not: it can neither call a function nor name a cell.
+# A phone number, masked or not, is harmless: it can neither call a function nor reference a cell.
 _PHONE = re.compile(r"\+[0-9]+(?:…[0-9]*)?")
 
 
 def plain(value: Any) -> Any:
-    """The value for JSON: times as ISO 8601 in UTC, decimals as numbers, what is no number as null."""
+    """The value for JSON: times as ISO 8601 in UTC, decimals as numbers, NaN and infinity as null."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -33,13 +33,13 @@ def plain(value: Any) -> Any:
 
 
 def moment(value: datetime) -> str:
-    """`2026-11-20T12:00:00.000Z`; a time without a zone is UTC, as ClickHouse's client gives it."""
+    """`2026-11-20T12:00:00.000Z`; a time without a zone is UTC, as in the results of ClickHouse's client."""
     utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
 
 def cell(value: Any) -> str:
-    """The value for CSV: exact, empty for NULL, and harmless when a spreadsheet opens it."""
+    """The value as a CSV cell: exact, empty for NULL, never a formula in a spreadsheet."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, Decimal):
@@ -51,7 +51,7 @@ def cell(value: Any) -> str:
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """RFC 4180: a line of names, then the rows; CR LF ends each line."""
+    """CSV after RFC 4180: a header line, then the rows; lines end with CR LF."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(names)

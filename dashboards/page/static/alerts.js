@@ -1,15 +1,15 @@
-// The bell: which alert rules fire right now. Hidden where nobody evaluates them.
+// The alert button: the rules that fire now. Hidden when the rules are not evaluated.
 import { get } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { menu } from "./menu.js";
 import { address } from "./state.js";
 import { momentText } from "./zone.js";
 
-const MOST = 4;
+const MAX_ROWS = 4;
 const ORDER = ["firing", "pending", "unknown"];
-const SAID = { firing: "firing", pending: "may fire soon", unknown: "not known" };
+const STATES = { firing: "firing", pending: "pending", unknown: "not evaluated" };
 
-/** The bell and what updates it. */
+/** The button, and the function that updates it. */
 export function bell(page) {
   let states = [];
   const button = h("button", { class: "button quiet", type: "button", hidden: true });
@@ -21,7 +21,7 @@ export function bell(page) {
       states = body.alerts;
       button.hidden = !body.enabled;
     } catch {
-      return; // the panels say what is wrong
+      return; // the panels show the error
     }
     const firing = states.filter((state) => state.state === "firing").length;
     const text = firing === 1 ? "1 alert" : `${firing} alerts`;
@@ -37,19 +37,19 @@ function list(states, page) {
     const key = `${alert.rule} ${alert.state}`;
     groups.set(key, [...(groups.get(key) ?? []), alert]);
   }
-  if (!groups.size) return h("p", { class: "hint" }, `Nothing is wrong: all ${states.length} rules hold.`);
+  if (!groups.size) return h("p", { class: "hint" }, `No alerts: all ${states.length} rules are normal.`);
   return [...groups.values()].map((group) => rule(group, page));
 }
 
-/** One rule: what it found, at most a few of them, and what to do. */
+/** One rule: its alerts, at most MAX_ROWS of them, and what to do. */
 function rule(group, page) {
   const [alert] = group;
   const moments = group.filter(({ since }) => since).map(({ since }) => Date.parse(since));
   const since = moments.length ? ` since ${momentText(Math.min(...moments), page.zone())}` : "";
-  const left = group.length - MOST;
+  const left = group.length - MAX_ROWS;
   return h("div", { class: `alert-row ${alert.state}` },
     h("strong", {}, alert.title),
-    group.slice(0, MOST).map(({ text }) => text && h("span", {}, text)), left > 0 && h("span", {}, `and ${left} more`),
+    group.slice(0, MAX_ROWS).map(({ text }) => text && h("span", {}, text)), left > 0 && h("span", {}, `and ${left} more`),
     alert.state === "firing" && h("span", { class: "cure" }, alert.action),
-    h("small", {}, `${SAID[alert.state]}${since} · `, h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "Look at the numbers")));
+    h("small", {}, `${STATES[alert.state]}${since} · `, h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "Open the dashboard")));
 }

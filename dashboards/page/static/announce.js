@@ -1,4 +1,4 @@
-// Says things to screen readers, politely and once.
+// Announcements for screen readers, through a polite live region. A repeated text is announced once.
 
 const region = document.getElementById("polite");
 let last = "";

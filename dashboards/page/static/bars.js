@@ -1,4 +1,4 @@
-// Bars for things that have names, longest name on the left; and the funnel, whose steps shrink.
+// Horizontal bars by name, and the funnel.
 import { escaped, shown } from "./format.js";
 import { colours, roles } from "./rows.js";
 import { colour } from "./theme.js";

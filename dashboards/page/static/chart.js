@@ -1,4 +1,4 @@
-// Draws with Plotly, which the server sends from its own package. What all charts share: colours, type, margins.
+// Draws charts with Plotly, which the server sends from its Python package. Shared layout: colours, type, margins.
 import { bars, funnel } from "./bars.js";
 import { heatmap } from "./heatmap.js";
 import { lines, stacks } from "./overtime.js";
@@ -10,7 +10,7 @@ const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, sh
 
 let loaded = null;
 
-/** Plotly, once it has arrived. */
+/** Plotly, when it is loaded. */
 function plotly() {
   loaded ??= new Promise((resolve, reject) => {
     if (window.Plotly) resolve(window.Plotly);
@@ -21,7 +21,7 @@ function plotly() {
   return loaded;
 }
 
-/** Draws the rows into `place`, or redraws what is there. */
+/** Draws the rows into `place`, or redraws its chart. */
 export async function draw(place, panel, rows, context) {
   const library = await plotly();
   const { data, layout } = KINDS[panel.kind](panel, rows, { ...context, width: place.clientWidth || 600 });
@@ -29,7 +29,7 @@ export async function draw(place, panel, rows, context) {
   tips(place);
 }
 
-/** Forgets a chart. */
+/** Removes a chart. */
 export function forget(place) {
   if (window.Plotly && place.data) window.Plotly.purge(place);
 }

@@ -1,4 +1,4 @@
-// What a panel means, and its statement. A dialog of the browser: Esc closes it, the focus returns by itself.
+// Dialogs with the definition and the SQL of a panel. The browser's dialog closes with Esc and restores the focus.
 import { get } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { limitText, shown } from "./format.js";
@@ -18,35 +18,35 @@ function open(title, ...content) {
 }
 
 const LAYERS = {
-  live: "the tables themselves, at once", copy: "the copy in order of sending", rollup: "sums of quarters of an hour", samples: "measurements every 10 seconds",
+  live: "the event tables, without delay", copy: "the copy, sorted by time of sending", rollup: "rollups of 15 minutes", samples: "samples, every 10 seconds",
 };
 
 const part = (title, ...content) => h("section", {}, h("h3", {}, title), content);
 
-/** The definition: meaning, what to do when it is red, where the numbers come from and how far they lag. */
+/** The definition: meaning, remediation, source of the numbers and their lag. */
 export function about(panel, context, freshness) {
   const limit = panel.threshold && `Red ${limitText(panel, context)}.`;
   const layer = freshness?.[panel.layer];
   open(panel.title,
-    part("What it means", h("p", {}, panel.meaning)),
-    part("When it is red", h("p", {}, panel.remediation, limit && ` ${limit}`)),
-    part("Where it comes from", h("dl", {},
-      h("dt", {}, "Numbers from"), h("dd", {}, LAYERS[panel.layer] ?? panel.layer),
+    part("Definition", h("p", {}, panel.meaning)),
+    part("When the panel is red", h("p", {}, panel.remediation, limit && ` ${limit}`)),
+    part("Source of the numbers", h("dl", {},
+      h("dt", {}, "Source"), h("dd", {}, LAYERS[panel.layer] ?? panel.layer),
       layer && [h("dt", {}, "As of"), h("dd", {}, shown(layer.at, "time", context), ` (${context.zone})`)],
-      layer && [h("dt", {}, "Behind by"), h("dd", {}, shown(layer.lag_seconds, "seconds", context), layer.pending ? `, ${layer.pending} waiting` : "")])),
+      layer && [h("dt", {}, "Lag"), h("dd", {}, shown(layer.lag_seconds, "seconds", context), layer.pending ? `, ${layer.pending} changes pending` : "")])),
     part("Columns", h("dl", {}, panel.columns.map((column) => [h("dt", {}, h("code", {}, column.name)), h("dd", {}, column.title)]))));
 }
 
-/** The statement with its values, ready to paste. */
+/** The SQL, ready to paste. */
 export async function sql(panel, query) {
   const dialog = open(`SQL of ${panel.title}`, h("p", {}, "Loading …"));
   const text = dialog.querySelector(".text");
   try {
     const { body } = await get(`/api/panels/${panel.id}/sql`, query);
     fill(text,
-      code("Statement with its values", body.written_out),
-      code("As the page asks it, values bound", body.sql),
-      part("Values", h("dl", {}, Object.entries(body.parameters).map(([name, value]) => [h("dt", {}, h("code", {}, name)), h("dd", {}, JSON.stringify(value))]))),
+      code("SQL with values", body.inlined),
+      code("SQL with parameters, as the page runs it", body.sql),
+      part("Parameters", h("dl", {}, Object.entries(body.parameters).map(([name, value]) => [h("dt", {}, h("code", {}, name)), h("dd", {}, JSON.stringify(value))]))),
       code("In a shell", body.command),
       code("Over HTTP", body.curl));
   } catch (error) {

@@ -1,4 +1,4 @@
-// Makes elements. Text becomes text nodes and nothing else: what stands in the tables can never become markup.
+// Creates elements. Texts become text nodes only, so values from the tables cannot become markup.
 
 /** An element: `class`, `on...` handlers, `data` and any attribute; false and null leave an attribute out. */
 export function h(name, attributes = {}, ...children) {
@@ -30,7 +30,7 @@ const ICONS = {
   close: ["M6 6l12 12", "M18 6L6 18"],
 };
 
-/** A picture that says nothing to a screen reader. */
+/** An icon, hidden from screen readers. */
 export function icon(name, extra = "") {
   const picture = document.createElementNS(SVG, "svg");
   picture.setAttribute("viewBox", "0 0 24 24");
@@ -44,7 +44,7 @@ export function icon(name, extra = "") {
   return picture;
 }
 
-/** Puts `children` in the place of what `parent` holds. */
+/** Replaces the content of `parent` with `children`. */
 export function fill(parent, ...children) {
   parent.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }

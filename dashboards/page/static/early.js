@@ -1,10 +1,10 @@
-// Before anything is painted: the colours that the reader chose last, so that a dark page never flashes white.
+// Sets the chosen colour scheme before the first paint, so that a dark page does not flash white.
 (() => {
   let chosen = null;
   try {
     chosen = localStorage.getItem("theme");
   } catch {
-    // storage may be switched off; the system's choice holds
+    // without storage the system's colour scheme is used
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

@@ -1,4 +1,4 @@
-// The bar of choices: range, source, template, campaign, zone. Each choice becomes part of the address.
+// The filter bar: range, source, template, campaign, time zone. Each choice becomes part of the address.
 import { get } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { count } from "./format.js";
@@ -10,7 +10,7 @@ const RANGES = { today: "Today", yesterday: "Yesterday", "7d": "7 days", "30d": 
 const LISTS = { source: ["Source", "All sources"], template: ["Template", "All templates"], campaign: ["Campaign", "All campaigns"] };
 const TYPING_MS = 180;
 
-/** Builds the bar into `place`. `page` gives state(), change(part of a state), question(). Returns what updates it. */
+/** Builds the bar in `place`. `page` has state(), change(part of a state), selection(). Returns the update function. */
 export function filters(place, page, ranges) {
   const parts = [rangeFilter(page, ranges), ...Object.keys(LISTS).map((name) => listFilter(page, name)), zoneFilter(page)];
   place.replaceChildren(...parts.map((part) => part.element));
@@ -33,15 +33,15 @@ function rangeFilter(page, ranges) {
 }
 
 function dates(page, close) {
-  const question = page.question();
+  const selection = page.selection();
   const { from, to, zone } = page.state();
-  const day = (chosen, moment) => (/^\d{4}-\d\d-\d\d$/.test(chosen ?? "") ? chosen : question ? dateValue(moment, zone) : "");
-  const first = h("input", { class: "input", type: "date", name: "from", required: true, value: day(from, Date.parse(question?.from)) });
-  const last = h("input", { class: "input", type: "date", name: "to", required: true, value: day(to, Date.parse(question?.to) - 1) });
+  const day = (chosen, moment) => (/^\d{4}-\d\d-\d\d$/.test(chosen ?? "") ? chosen : selection ? dateValue(moment, zone) : "");
+  const first = h("input", { class: "input", type: "date", name: "from", required: true, value: day(from, Date.parse(selection?.from)) });
+  const last = h("input", { class: "input", type: "date", name: "to", required: true, value: day(to, Date.parse(selection?.to) - 1) });
   const form = h("form", { "aria-label": "Dates" },
     h("label", { class: "field" }, "First day", first), h("label", { class: "field" }, "Last day", last),
     h("button", { class: "button main", type: "submit" }, "Show"));
-  const check = () => last.setCustomValidity(first.value && last.value && last.value < first.value ? "The last day lies before the first." : "");
+  const check = () => last.setCustomValidity(first.value && last.value && last.value < first.value ? "The last day is before the first day." : "");
   form.addEventListener("input", check);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -53,7 +53,7 @@ function dates(page, close) {
 
 function chosenText(values, none) {
   if (!values.length) return none;
-  return values.length === 1 ? values[0] : `${values.length} chosen`;
+  return values.length === 1 ? values[0] : `${values.length} selected`;
 }
 
 function listFilter(page, name) {
@@ -82,16 +82,16 @@ function choices(page, name, title, close) {
     h("input", { type: "checkbox", checked: chosen.has(value), onchange: (event) => (event.target.checked ? chosen.add(value) : chosen.delete(value)) }),
     h("span", { class: "what" }, value), messages !== null && h("span", { class: "count" }, count(messages)));
   const load = async () => {
-    const asked = search.value;
+    const searched = search.value;
     try {
       const without = new URLSearchParams(query(page.state(), name === "source" ? ["source", "template", "campaign"] : ["template", "campaign"]));
       without.set("kind", name);
-      if (asked) without.set("q", asked);
+      if (searched) without.set("q", asked);
       const { body } = await get("/api/filters", without.toString());
-      if (asked !== search.value) return;
-      const kept = asked ? [] : [...chosen].filter((value) => !body.values.some((entry) => entry.value === value)).map((value) => ({ value, messages: null }));
+      if (searched !== search.value) return;
+      const kept = searched ? [] : [...chosen].filter((value) => !body.values.some((entry) => entry.value === value)).map((value) => ({ value, messages: null }));
       const legend = h("legend", { class: "unseen" }, title);
-      const rest = body.more ? "There are more: type a part of the name." : body.values.length || kept.length ? null : asked ? "Nothing has this in its name." : `No ${title.toLowerCase()} in this range.`;
+      const rest = body.more ? "More are available: type a part of the name." : body.values.length || kept.length ? null : searched ? "No name contains this text." : `No ${title.toLowerCase()} in this range.`;
       fill(list, legend, [...kept, ...body.values].map(box), rest && h("p", { class: "hint" }, rest));
     } catch (error) {
       fill(list, h("p", { class: "hint" }, error.message));
@@ -121,10 +121,10 @@ function zones() {
 const MOST_ZONES = 60;
 
 function zoneFilter(page) {
-  const { button, value } = filterButton("Zone");
+  const { button, value } = filterButton("Time zone");
   const element = h("div", { class: "push" }, button);
   menu(button, (close) => {
-    const search = h("input", { class: "input", type: "search", placeholder: "Find a zone", "aria-label": "Find a time zone", autocomplete: "off" });
+    const search = h("input", { class: "input", type: "search", placeholder: "Find a time zone", "aria-label": "Find a time zone", autocomplete: "off" });
     const list = h("div", {});
     const show = () => {
       const words = search.value.trim().toLowerCase().replaceAll(" ", "_");
@@ -132,8 +132,8 @@ function zoneFilter(page) {
       fill(list, found.slice(0, MOST_ZONES).map((zone) => h("button", {
         class: "item", type: "button", "aria-pressed": String(zone === page.state().zone),
         onclick: () => { close(); page.change({ zone }); },
-      }, h("span", { class: "what" }, zone), zone === OWN_ZONE && h("span", { class: "count" }, "here"))),
-      found.length > MOST_ZONES && h("p", { class: "hint" }, "There are more: type a part of the name."));
+      }, h("span", { class: "what" }, zone), zone === OWN_ZONE && h("span", { class: "count" }, "this browser"))),
+      found.length > MOST_ZONES && h("p", { class: "hint" }, "More are available: type a part of the name."));
     };
     search.addEventListener("input", show);
     show();

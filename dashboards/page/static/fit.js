@@ -1,4 +1,4 @@
-// Rows of the grid without holes: numbers spread evenly over their rows, and the last panel of a row reaches its end.
+// Panel widths that fill the rows of the grid: stats spread evenly, and the last panel of a row extends to its end.
 
 const FULL = 12;
 
@@ -16,7 +16,7 @@ export function fitted(panels) {
   return widths;
 }
 
-/** Numbers that would leave a row unfinished share their rows evenly. */
+/** Stats that would not fill their last row get equal widths. */
 function spread(widths, start, end) {
   const total = widths.slice(start, end).reduce((sum, width) => sum + width, 0);
   if (total <= FULL || total % FULL === 0) return;

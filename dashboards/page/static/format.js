@@ -1,4 +1,4 @@
-// Numbers for people. One way for each unit, with a thin space before a unit; the exact value goes into a title.
+// Formats of numbers: one for each unit, with a thin space before the unit. The exact value is shown in a title.
 import { isMidnight, momentText } from "./zone.js";
 
 const NARROW = "\u202f";
@@ -18,7 +18,7 @@ export function count(value, exact = false) {
   return full.format(value);
 }
 
-/** A share of 0..1 in per cent with one digit; never rounded to 0 or to 100 when it is neither. */
+/** A share of 0..1 in per cent with one digit; other values are never rounded to 0 or 100. */
 export function share(value) {
   if (value === null) return NONE;
   const hundred = value * 100;
@@ -46,7 +46,7 @@ function money(value, currency) {
   }).format(value);
 }
 
-/** A value in its unit as it is shown. `context`: zone, currency, dayOnly (times that are all midnights), exact. */
+/** The formatted value. `context`: zone, currency, dayOnly (all times are midnights), exact. */
 export function shown(value, unit, context) {
   if (value === null || value === undefined) return unit === "text" || unit === "phone" || unit === "time" ? "" : NONE;
   switch (unit) {
@@ -66,7 +66,7 @@ function timeShown(value, context) {
   return momentText(Date.parse(value), context.zone, context.dayOnly);
 }
 
-/** The exact value with its unit in words, for a title; null when `shown` says as much. */
+/** The exact value with its unit, for a title; null when `shown` has the same precision. */
 export function exactly(value, unit) {
   if (value === null || value === undefined) return null;
   if (unit === "count") return Math.abs(value) >= 100_000 ? full.format(value) : null;
@@ -77,7 +77,7 @@ export function exactly(value, unit) {
   return null;
 }
 
-/** A difference with its sign: +0.4 points of a share, +12.4 % of anything else. Null when there is nothing to compare. */
+/** A difference with its sign: +0.4 points for a share, +12.4 % for other units. Null without a value to compare with. */
 export function change(now, before, unit) {
   if (now === null || before === null || before === undefined) return null;
   if (unit === "share") {
@@ -95,13 +95,13 @@ function signed(value) {
   return `${value >= 0.05 ? "+" : value <= -0.05 ? "−" : "±"}${text}`;
 }
 
-/** Whether every moment of a column is a midnight of the zone: then it is days that are meant. */
+/** Whether all times of a column are midnights of the zone, so that they mean days. */
 export function allMidnights(values, zone) {
   const moments = values.filter((value) => value !== null && String(value).includes("T"));
   return moments.length > 0 && moments.every((value) => isMidnight(Date.parse(value), zone));
 }
 
-/** `above 10 %`: where a panel turns red. */
+/** `above 10 %`: the threshold of a panel. */
 export function limitText(panel, context) {
   const { side, limit, column } = panel.threshold;
   const { unit } = panel.columns.find((found) => found.name === column) ?? {};
@@ -111,5 +111,5 @@ export function limitText(panel, context) {
 
 export const NUMERIC = new Set(["count", "share", "ms", "seconds", "money"]);
 
-// Plotly reads a little markup in its texts; names of series come from the tables.
+// Plotly interprets some markup in its texts, and names of series come from the tables.
 export const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

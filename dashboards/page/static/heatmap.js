@@ -1,11 +1,11 @@
-// Two axes and a colour: the darker, the more (the brighter on a dark page). Cells without a number stay empty.
+// The heat map: darker cells have higher values (brighter ones on a dark page). Cells without a value are empty.
 import { escaped, shown } from "./format.js";
 import { roles } from "./rows.js";
 import { colour } from "./theme.js";
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
-// Axes whose values are known beforehand show all of them, also those without a row.
+// Axes with a fixed set of values show all of them, also those without a row.
 const FIXED = { hour: { from: 0, names: HOURS, after: ":00" }, weekday: { from: 1, names: DAYS, after: "" } };
 
 export function heatmap(panel, rows, context) {
@@ -18,7 +18,7 @@ export function heatmap(panel, rows, context) {
   for (const row of rows) {
     const [i, j] = [down.at(row[y]), across.at(row[x])];
     z[i][j] = row[value.at];
-    words[i][j] = [`${down.names[i]}${down.after} ${across.names[j]}${across.after}`, said(row, value, context), ""];
+    words[i][j] = [`${down.names[i]}${down.after} ${across.names[j]}${across.after}`, cellText(row, value, context), ""];
   }
   const data = [{
     type: "heatmap", name: panel.title, x: across.names, y: down.names, z, customdata: words, hoverinfo: "none", xgap: 2, ygap: 2, hoverongaps: false,
@@ -43,7 +43,7 @@ function scale(column, found) {
   return { names, after: "", at: (value) => names.indexOf(escaped(value)) };
 }
 
-function said(row, value, context) {
+function cellText(row, value, context) {
   const number = shown(row[value.at], value.column.unit, { ...context, exact: true });
   if (value.numerator === -1 || value.denominator === -1) return number;
   const part = (at) => shown(row[at], "count", { exact: true });

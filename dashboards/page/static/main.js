@@ -1,4 +1,4 @@
-// Puts the page together: reads the address, builds the dashboard, keeps it fresh.
+// The page: reads the address, builds the dashboard, refreshes it.
 import { bell } from "./alerts.js";
 import { announce } from "./announce.js";
 import { get } from "./api.js";
@@ -33,7 +33,7 @@ class Page {
   zone() { return this.now.zone; }
   query() { return query(this.now); }
   freshness() { return this.layers; }
-  question() { return this.panels.find((panel) => panel.answer)?.answer.question ?? null; }
+  selection() { return this.panels.find((panel) => panel.answer)?.answer.selection ?? null; }
   filtered() { return ["source", "template", "campaign"].some((name) => this.now[name].length > 0); }
   clearFilters() { this.change({ source: [], template: [], campaign: [] }); }
 
@@ -43,13 +43,13 @@ class Page {
       .map(([range, text]) => ({ text, choose: () => this.change({ range, from: null, to: null }) }));
   }
 
-  /** The reader chose something: a new entry in the history, then new numbers. */
+  /** Applies a choice of the reader: a new history entry, then new numbers. */
   change(part) {
     history.pushState(null, "", address({ ...this.now, ...part }));
     this.navigate();
   }
 
-  /** Follows the address. */
+  /** Shows what the address names. */
   navigate() {
     const before = this.now.dashboard;
     this.now = read();
@@ -68,8 +68,8 @@ class Page {
     const widths = fitted(chosen?.panels ?? []);
     this.panels = (chosen?.panels ?? []).map((panel, at) => new Panel(panel, this, widths[at]));
     fill(at("grid"), this.panels.map((panel) => panel.element));
-    at("title").textContent = chosen?.title ?? "There is no such dashboard";
-    at("purpose").textContent = chosen?.purpose ?? "Choose one of those above.";
+    at("title").textContent = chosen?.title ?? "This dashboard does not exist";
+    at("purpose").textContent = chosen?.purpose ?? "Choose one of the dashboards above.";
     at("about").textContent = "";
     document.title = `${chosen?.title ?? "Not found"} · Ackstream`;
   }
@@ -88,53 +88,53 @@ class Page {
     document.querySelector("#nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /** Asks for everything anew. `chosen`: the reader wants it, so the outcome is announced. */
+  /** Requests all numbers again. `chosen`: the reader caused it, so the result is announced. */
   async refresh(chosen = true) {
     const panels = [...this.panels];
-    const asked = this.query();
-    const [, ...came] = await Promise.all([this.lags(), ...panels.map((panel) => panel.refresh())]);
-    if (panels[0] !== this.panels[0] || asked !== this.query()) return;
+    const requested = this.query();
+    const [, ...refreshed] = await Promise.all([this.lags(), ...panels.map((panel) => panel.refresh())]);
+    if (panels[0] !== this.panels[0] || requested !== this.query()) return;
     this.alerts.update();
     this.head();
     this.notices(panels);
     this.refresher.done(this.failure === null);
-    if (chosen && this.failure === null) announce(`${document.title.split(" · ")[0]}: ${came.length} panels up to date`);
+    if (chosen && this.failure === null) announce(`${document.title.split(" · ")[0]}: ${refreshed.length} panels up to date`);
   }
 
   async lags() {
     try {
       this.layers = (await get("/api/freshness")).body.layers;
     } catch {
-      return; // the panels say what is wrong
+      return; // the panels show the error
     }
     this.panels.forEach((panel) => panel.showLag());
   }
 
   head() {
-    const question = this.question();
-    if (!question) return;
+    const selection = this.selection();
+    if (!selection) return;
     const zone = this.zone();
-    const [from, to] = [Date.parse(question.from), Date.parse(question.to)];
+    const [from, to] = [Date.parse(selection.from), Date.parse(selection.to)];
     const whole = isMidnight(from, zone) && isMidnight(to, zone);
     const last = whole || this.now.range !== null ? dayText(Math.min(to - 1, Math.max(from, Date.now())), zone) : momentText(to, zone);
     const first = whole || this.now.range !== null ? dayText(from, zone) : momentText(from, zone);
-    fill(at("about"), h("strong", {}, first === last ? first : `${first} – ${last}`), ` · ${zone} · by ${question.bucket}`);
+    fill(at("about"), h("strong", {}, first === last ? first : `${first} – ${last}`), ` · ${zone} · by ${selection.bucket}`);
   }
 
-  /** What concerns the page as a whole: ClickHouse away, no source configured. */
+  /** Notices about the whole page: ClickHouse unreachable, no source configured. */
   notices(panels) {
     const failed = panels.map((panel) => panel.error).find((error) => error && error.code !== "bad_parameter") ?? null;
-    const away = failed && panels.every((panel) => panel.error);
+    const unreachable = failed && panels.every((panel) => panel.error);
     const before = this.failure;
     this.failure = failed;
     const kept = panels.some((panel) => panel.answer);
     fill(at("notices"),
-      away && h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, headline(failed)),
+      unreachable && h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, headline(failed)),
         failed.since && ` since ${momentText(Date.parse(failed.since), this.zone())}`), h("p", {}, failed.message),
-      kept && h("p", {}, `The numbers below are those of ${clockText(this.refresher.last ?? Date.now(), this.zone())}. This page asks again by itself.`)),
+      kept && h("p", {}, `The numbers below are from ${clockText(this.refresher.last ?? Date.now(), this.zone())}. This page retries automatically.`)),
       !this.catalogue.sources.length && h("div", { class: "notice" }, h("p", {}, h("strong", {}, "No source is configured yet")),
         h("p", {}, "Add a section ", h("code", {}, "[sources.<name>]"), " to the settings file and run ", h("code", {}, "make up"),
-          " again. To look around first: ", h("code", {}, "make demo"), " sends made-up traffic.")));
+          " again. To try the dashboards first, run ", h("code", {}, "make demo"), ": it sends made-up traffic.")));
     if (failed && failed.code !== before?.code) announce(`${headline(failed)}. ${failed.message}`);
     if (before && !failed) announce("The numbers are up to date again");
   }
@@ -158,7 +158,7 @@ async function start() {
   addEventListener("afterprint", () => printing(false));
   at("foot").textContent = [
     catalogue.mask_phones ? "Phone numbers are masked." : "Phone numbers are shown in full.",
-    "Delivery and read rates belong to the time of sending.",
+    "Delivery and read rates are counted at the time of sending.",
   ].join(" ");
   await page.navigate();
 }

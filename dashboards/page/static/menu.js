@@ -1,10 +1,10 @@
-// A button that opens a small panel below itself. The popover API gives Esc, a click outside, and focus that returns.
+// A button that opens a menu below itself. The popover API handles Esc, clicks outside and the return of the focus.
 import { fill, h, icon } from "./dom.js";
 
 let count = 0;
 const buttons = new WeakMap();
 
-/** A button and its menu. `content()` makes what the menu holds each time it opens; it may close it with `close`. */
+/** A menu for a button. `content(close)` returns the content each time the menu opens. */
 export function menu(button, content, { label, focus = true } = {}) {
   count += 1;
   const panel = h("div", { class: "menu", popover: "auto", id: `menu-${count}`, role: "group", "aria-label": label });
@@ -14,7 +14,7 @@ export function menu(button, content, { label, focus = true } = {}) {
   panel.addEventListener("beforetoggle", (event) => {
     if (event.newState !== "open") return;
     fill(panel, content(() => panel.hidePopover()));
-    // Focused by the browser as it opens; at "toggle", a moment later, a quick second Enter would close it again.
+    // The browser focuses it while opening. At "toggle", slightly later, a quick second Enter would close the menu.
     if (focus) panel.querySelector("input, button, a")?.setAttribute("autofocus", "");
   });
   panel.addEventListener("toggle", (event) => {
@@ -47,13 +47,13 @@ function move(panel, event) {
   items[Math.max(0, Math.min(items.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
 }
 
-// Follows its button; closing instead would shut a search field as soon as a phone's keyboard moves the page.
+// The menu follows its button. Closing it would close a search field when a phone's keyboard moves the page.
 addEventListener("scroll", (event) => {
   if (event.target instanceof Element && event.target.closest(".menu")) return;
   document.querySelectorAll(".menu:popover-open").forEach((panel) => place(panel, buttons.get(panel)));
 }, { capture: true, passive: true });
 
-/** The usual button of a filter: what it is, what is chosen, an arrow. */
+/** The button of a filter: its name, the selected value, an arrow. */
 export function filterButton(name) {
   const value = h("span", { class: "value" });
   const button = h("button", { class: "button", type: "button" }, h("span", { class: "name" }, name), value, icon("down", "arrow"));

@@ -1,5 +1,5 @@
-// Lines and stacked bars over time. The axis counts milliseconds and is labelled here, so that it is exact in every
-// zone, on days of 23 and of 25 hours too.
+// Lines and stacked bars over time. The axis is in milliseconds and is labelled here, so that it is exact in every
+// time zone, also on days of 23 and 25 hours.
 import { escaped, shown } from "./format.js";
 import { beyond, bySeries, colours, largest, limited, roles } from "./rows.js";
 import { colour } from "./theme.js";
@@ -49,7 +49,7 @@ function common(name, points, names) {
 function prepared(panel, rows, context) {
   const { x, values } = roles(panel.columns);
   const [value] = values;
-  const { from, to, bucket, zone } = context.question;
+  const { from, to, bucket, zone } = context.selection;
   const [start, end] = [Date.parse(from), Date.parse(to)];
   const grid = gridOf(rows, x, start, end, bucket, zone);
   const groups = new Map(largest(panel, [...bySeries(panel, rows, value)], value).map(([name, group]) => [name, points(panel, group, x, value, grid, context)]));
@@ -68,7 +68,7 @@ function prepared(panel, rows, context) {
   return { value, groups, names, paint: colours(names), axis, step };
 }
 
-/** All buckets of the range when every row stands at the beginning of one; null when the rows have times of their own. */
+/** All buckets of the range if every row is at the start of one; null if the rows have other times. */
 function gridOf(rows, x, start, end, bucket, zone) {
   const grid = buckets(start, end, bucket, zone);
   const known = new Set(grid);
@@ -76,7 +76,7 @@ function gridOf(rows, x, start, end, bucket, zone) {
 }
 
 function points(panel, group, x, value, grid, context) {
-  const { bucket, zone } = context.question;
+  const { bucket, zone } = context.selection;
   const found = new Map(group.map((row) => [Date.parse(row[x]), row]));
   const nothing = value.column.unit === "count" || value.column.unit === "money" ? 0 : null;
   return (grid ?? [...found.keys()].sort((a, b) => a - b)).map((ms) => {
@@ -94,7 +94,7 @@ function words(panel, row, value, y, context) {
   const side = value.numerator !== -1 && value.denominator !== -1
     ? ` (${shown(row[value.numerator], "count", { exact: true })} of ${shown(row[value.denominator], "count", { exact: true })})` : "";
   const young = value.mark !== -1 && row[value.mark] ? ", provisional" : "";
-  const red = limited(panel) === value.at && beyond(panel.threshold, y) ? ", beyond the limit" : "";
+  const red = limited(panel) === value.at && beyond(panel.threshold, y) ? ", beyond the threshold" : "";
   return `${number}${side}${young}${red}`;
 }
 
@@ -114,7 +114,7 @@ function yAxis(unit, all, stacked) {
 const NICE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
   900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 172_800_000, 604_800_000, 2_592_000_000];
 
-/** Marks of an axis of durations at full seconds, minutes, hours and days. */
+/** Ticks of a duration axis at whole seconds, minutes, hours and days. */
 function durations(top, scale) {
   const step = NICE.find((size) => (top * scale) / size <= 5.5) ?? NICE.at(-1);
   const marks = Array.from({ length: 7 }, (_, at) => (at * step) / scale).filter((mark) => mark <= top * 1.12);

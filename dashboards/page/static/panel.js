@@ -1,4 +1,4 @@
-// One panel: its frame, what it holds, its menu. It keeps what it shows until something newer has come.
+// One panel: frame, content, menu. It keeps its content until newer numbers arrive.
 import { announce } from "./announce.js";
 import { ApiError, get } from "./api.js";
 import { draw, forget } from "./chart.js";
@@ -16,7 +16,7 @@ const LATE_SECONDS = 60;
 const CHARTS = new Set(["line", "stack", "bar", "heatmap", "funnel"]);
 
 export class Panel {
-  /** `page` gives query(), zone(), currency, freshness(), widen(), filtered(), clearFilters(). */
+  /** `page` has query(), zone(), currency, freshness(), widen(), filtered(), clearFilters(). */
   constructor(panel, page, width) {
     this.panel = panel;
     this.width = width;
@@ -52,7 +52,7 @@ export class Panel {
     };
     const item = (text, act) => h("button", { class: "item", type: "button", onclick: then(act) }, text);
     return [
-      item("What it means", () => about(this.panel, this.context(), this.page.freshness())),
+      item("Definition", () => about(this.panel, this.context(), this.page.freshness())),
       CHARTS.has(this.panel.kind) && item(this.asTable ? "Show as chart" : "Show as table", () => this.turn()),
       h("a", { class: "item", href: `/api/panels/${this.panel.id}.csv?${this.page.query()}`, download: "", onclick: close }, "Download CSV"),
       item("Show SQL", () => sql(this.panel, this.page.query())),
@@ -66,10 +66,10 @@ export class Panel {
   }
 
   context() {
-    return { zone: this.page.zone(), currency: this.page.currency, columns: this.panel.columns, question: this.answer?.question, exact: false };
+    return { zone: this.page.zone(), currency: this.page.currency, columns: this.panel.columns, selection: this.answer?.selection, exact: false };
   }
 
-  /** Asks for the numbers of the present state; true when they came. What is shown stays until then. */
+  /** Requests the numbers of the present state; true if they arrived. The content stays until then. */
   async refresh() {
     this.request?.abort();
     const request = new AbortController();
@@ -103,7 +103,7 @@ export class Panel {
     this.showLag();
   }
 
-  /** An answer that was shown for the same question stays, with a word about the failure; else the failure takes its place. */
+  /** Shows the error, unless the panel has numbers of the same query: these stay, marked as old. */
   fail(error) {
     this.error = error instanceof ApiError ? error : new ApiError(0, "page_failed", String(error.message ?? error));
     this.element.setAttribute("aria-busy", "false");
@@ -127,10 +127,10 @@ export class Panel {
     const red = !nothing && isRed(this.panel, rows);
     this.element.classList.toggle("red", red);
     fill(this.badges, this.marks(rows, red));
-    this.note.textContent = [this.answer.cut && `The first ${rows.length} rows; the CSV has more`, !this.asTable && crowded(this.panel, rows)].filter(Boolean).join(" · ");
+    this.note.textContent = [this.answer.truncated && `First ${rows.length} rows; the CSV has more`, !this.asTable && crowded(this.panel, rows)].filter(Boolean).join(" · ");
     if (nothing) {
       this.clear();
-      fill(this.body, empty(this.answer.question, this.page.widen(), this.page.filtered(), () => this.page.clearFilters()));
+      fill(this.body, empty(this.answer.selection, this.page.widen(), this.page.filtered(), () => this.page.clearFilters()));
     } else if (this.panel.kind === "stat") fill(this.body, stat(this.panel, rows[0], context));
     else if (this.panel.kind === "table" || this.asTable) this.showTable(rows, context);
     else await this.showChart(rows, context);
@@ -138,7 +138,7 @@ export class Panel {
 
   marks(rows, red) {
     const [young, all] = provisional(this.panel, rows);
-    const badge = young > 0 && this.panel.kind !== "table" && h("span", { class: "badge provisional", title: "Young messages can still change these numbers" }, icon("clock"),
+    const badge = young > 0 && this.panel.kind !== "table" && h("span", { class: "badge provisional", title: "Recent messages can still change these numbers" }, icon("clock"),
       young === all ? "provisional" : `${young} of ${all} provisional`);
     return [red && h("span", { class: "badge red" }, icon("warn"), limitText(this.panel, this.context())), badge];
   }
@@ -168,17 +168,17 @@ export class Panel {
     this.chart = null;
   }
 
-  /** Draws again with what is there: the colours or the width have changed. */
+  /** Redraws the chart after a change of the colours or the width. */
   redraw() {
     if (this.chart?.isConnected && this.answer) draw(this.chart, this.panel, this.answer.rows, this.context());
   }
 
-  /** How far the numbers lag: newest word of the server about the layer. */
+  /** The lag of the numbers, from the latest freshness of the layer. */
   showLag() {
     const layer = this.page.freshness()?.[this.panel.layer] ?? this.answer?.freshness;
     if (!layer || !this.answer) return;
     const known = layer.lag_seconds !== null;
-    this.lag.textContent = this.panel.layer === "live" ? "live" : known ? `${duration(Math.round(layer.lag_seconds) * 1000)} behind` : "not made yet";
+    this.lag.textContent = this.panel.layer === "live" ? "live" : known ? `${duration(Math.round(layer.lag_seconds) * 1000)} behind` : "not built yet";
     this.lag.classList.toggle("late", !known || layer.lag_seconds > LATE_SECONDS);
   }
 

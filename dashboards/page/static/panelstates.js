@@ -1,4 +1,4 @@
-// What a panel shows instead of numbers: still loading, nothing there, or why it cannot.
+// What a panel shows instead of numbers: loading, no data, or an error.
 import { h } from "./dom.js";
 import { clockText, dayText } from "./zone.js";
 
@@ -6,9 +6,9 @@ export function loading() {
   return h("div", { class: "loading", role: "img", "aria-label": "loading" });
 }
 
-/** No data. `widen` are ranges that may hold some: [{text, href, choose}]. */
-export function empty(question, widen, filtered, clearFilters) {
-  const days = `${dayText(Date.parse(question.from), question.zone)} to ${dayText(Date.parse(question.to) - 1, question.zone)}`;
+/** No data. `widen`: longer ranges, [{text, choose}]. */
+export function empty(selection, widen, filtered, clearFilters) {
+  const days = `${dayText(Date.parse(selection.from), selection.zone)} to ${dayText(Date.parse(selection.to) - 1, selection.zone)}`;
   return h("div", { class: "state" },
     h("p", {}, h("strong", {}, "No data in this range"), h("br"), days),
     h("div", { class: "row" },
@@ -17,14 +17,14 @@ export function empty(question, widen, filtered, clearFilters) {
 }
 
 const HEADLINES = {
-  clickhouse_away: "ClickHouse is away", clickhouse_refuses: "ClickHouse refuses", page_away: "The page's server is away",
-  tables_missing: "Tables are missing", query_timeout: "Too slow", query_too_large: "Too large", busy: "Busy",
-  bad_parameter: "This cannot be asked", unknown_parameter: "This cannot be asked", query_failed: "The question failed",
+  clickhouse_unreachable: "ClickHouse is unreachable", clickhouse_access_denied: "ClickHouse denies access", page_unreachable: "The page's server is unreachable",
+  tables_missing: "Tables are missing", query_timeout: "Query timeout", query_too_large: "Query too large", busy: "ClickHouse is busy",
+  bad_parameter: "Invalid address", unknown_parameter: "Invalid address", query_failed: "Query failed",
 };
 
-export const headline = (error) => HEADLINES[error.code] ?? "This did not work";
+export const headline = (error) => HEADLINES[error.code] ?? "Request failed";
 
-/** Why there are no numbers, and what to do. */
+/** An error, and what to do about it. */
 export function failed(error, zone, again) {
   const since = error.since ? ` Since ${clockText(Date.parse(error.since), zone)}.` : "";
   return h("div", { class: "state" },

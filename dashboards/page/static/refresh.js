@@ -1,9 +1,9 @@
-// Asks again every so often: not while the page is hidden, not while the reader wants it to hold still.
+// Refreshes the page at an interval, except while it is hidden or paused.
 import { fill, h, icon } from "./dom.js";
 import { clockText } from "./zone.js";
 import { OWN_ZONE } from "./state.js";
 
-const AGAIN_MS = 5000; // what was away may be back soon
+const RETRY_MS = 5000; // after a failed refresh
 
 export class Refresher {
   /** Calls `act` every `seconds`. */
@@ -11,24 +11,24 @@ export class Refresher {
     this.act = act;
     this.ms = seconds * 1000;
     this.last = null;
-    this.held = false;
+    this.paused = false;
     this.timer = 0;
     this.text = h("span", {});
-    this.element = h("button", { class: "button quiet", type: "button", id: "hold", "aria-pressed": "false", onclick: () => this.hold(!this.held) });
+    this.element = h("button", { class: "button quiet", type: "button", id: "pause", "aria-pressed": "false", onclick: () => this.pause(!this.paused) });
     document.addEventListener("visibilitychange", () => this.wake());
     this.show();
   }
 
-  /** A round is over; `good`: it brought numbers. The next one is due. */
+  /** Plans the next refresh; `good`: the last one succeeded. */
   done(good) {
     if (good) this.last = Date.now();
     this.show();
-    this.plan(good ? this.ms : Math.min(this.ms, AGAIN_MS));
+    this.plan(good ? this.ms : Math.min(this.ms, RETRY_MS));
   }
 
   plan(ms) {
     clearTimeout(this.timer);
-    if (!this.held && !document.hidden) this.timer = setTimeout(() => this.act(), ms);
+    if (!this.paused && !document.hidden) this.timer = setTimeout(() => this.act(), ms);
   }
 
   wake() {
@@ -36,17 +36,17 @@ export class Refresher {
     else this.plan(Math.max(0, (this.last ?? 0) + this.ms - Date.now()));
   }
 
-  hold(held) {
-    this.held = held;
-    this.element.setAttribute("aria-pressed", String(held));
+  pause(paused) {
+    this.paused = paused;
+    this.element.setAttribute("aria-pressed", String(paused));
     this.show();
     this.wake();
   }
 
   show() {
     const when = this.last === null ? "" : clockText(this.last, OWN_ZONE);
-    fill(this.element, icon(this.held ? "play" : "pause"), h("span", { class: "when" }, this.held ? `Paused ${when}` : when));
-    this.element.setAttribute("aria-label", this.held ? "Go on refreshing" : `Pause refreshing. Last refreshed ${when}`);
-    this.element.title = this.held ? "Go on refreshing" : `Refreshes itself every ${this.ms / 1000} s. Click to hold still`;
+    fill(this.element, icon(this.paused ? "play" : "pause"), h("span", { class: "when" }, this.paused ? `Paused ${when}` : when));
+    this.element.setAttribute("aria-label", this.paused ? "Resume refreshing" : `Pause refreshing. Last refreshed ${when}`);
+    this.element.title = this.paused ? "Resume refreshing" : `Refreshes every ${this.ms / 1000} s. Click to pause`;
   }
 }

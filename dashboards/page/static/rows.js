@@ -1,5 +1,5 @@
-// What the columns of a panel mean together. A numerator, denominator, mark or earlier value belongs to the value
-// column before it; without one (tables) it is a column like any other.
+// The roles of a panel's columns. A numerator, denominator, mark or earlier value belongs to the value column before
+// it; without one (in tables) it is an ordinary column.
 
 const BESIDE = new Set(["numerator", "denominator", "before", "mark"]);
 
@@ -14,7 +14,7 @@ export function roles(columns) {
   return found;
 }
 
-/** Whether a panel has nothing to show: no rows, or no number in any of them. */
+/** Whether a panel has no data: no rows, or no value in any row. */
 export function isEmpty(panel, rows) {
   if (!rows.length) return true;
   if (panel.kind === "stat" || panel.kind === "table") return false;
@@ -22,7 +22,7 @@ export function isEmpty(panel, rows) {
   return rows.every((row) => values.every(({ at }) => row[at] === null));
 }
 
-/** Whether a value lies beyond a threshold. */
+/** Whether a value is beyond a threshold. */
 export function beyond(threshold, value) {
   if (!threshold || value === null || value === undefined) return false;
   return threshold.side === "above" ? value > threshold.limit : value < threshold.limit;
@@ -39,7 +39,7 @@ export function isRed(panel, rows) {
   return at !== -1 && rows.some((row) => beyond(panel.threshold, row[at]));
 }
 
-/** How many of how many rows are provisional; of a chart over time, how many moments. */
+/** [provisional, all] rows; in a chart over time, points in time. */
 export function provisional(panel, rows) {
   const at = panel.columns.findIndex((column) => column.role === "mark");
   const { x } = roles(panel.columns);
@@ -59,21 +59,21 @@ export function bySeries(panel, rows, value) {
   return groups;
 }
 
-const MOST = 8; // more lines or colours than that cannot be told apart
+const MAX_SERIES = 8; // more lines or colours cannot be distinguished
 
-/** The series that a chart shows, from [name, rows] of all: of too many the largest, by what they come to at most. */
+/** The series that a chart shows, [name, rows]: if there are too many, those with the highest values. */
 export function largest(panel, groups, value) {
-  if (groups.length <= MOST) return groups;
+  if (groups.length <= MAX_SERIES) return groups;
   const size = ([, rows]) => Math.max(...rows.map((row) => row[value.at] ?? 0));
-  const kept = new Set([...groups].sort((one, other) => size(other) - size(one)).slice(0, MOST).map(([name]) => name));
+  const kept = new Set([...groups].sort((one, other) => size(other) - size(one)).slice(0, MAX_SERIES).map(([name]) => name));
   return groups.filter(([name]) => kept.has(name));
 }
 
-/** A note where a chart leaves series out, else "". */
+/** A note if a chart omits series, else "". */
 export function crowded(panel, rows) {
   if (panel.kind !== "line" && panel.kind !== "stack") return "";
   const { size } = bySeries(panel, rows, roles(panel.columns).values[0]);
-  return size > MOST ? `The ${MOST} highest of ${size}; the table has all` : "";
+  return size > MAX_SERIES ? `${MAX_SERIES} highest of ${size} series; the table has all` : "";
 }
 
 const KNOWN = [
@@ -81,7 +81,7 @@ const KNOWN = [
   [/^sent\b/i, "sent"], [/^(received|direct|inbound)\b/i, "received"], [/^(none|other|unknown)$/i, "pending"],
 ];
 
-/** A name of tokens.css for each series: what it is about where that is known, else one not yet used. */
+/** A colour name of tokens.css for each series: that of its meaning if it is known, else a free one. */
 export function colours(names) {
   const given = names.map((name) => KNOWN.find(([pattern]) => pattern.test(name))?.[1] ?? null);
   const twice = new Set(given.filter((colour, at) => colour && given.indexOf(colour) !== at));

@@ -1,4 +1,4 @@
-// A number as large as it deserves, what it is made of, and how it changed.
+// A large number with its terms and its change from the previous period.
 import { h } from "./dom.js";
 import { change, exactly, shown } from "./format.js";
 import { roles } from "./rows.js";
@@ -10,7 +10,7 @@ export function stat(panel, row, context) {
   return values.map((value) => one(value, row, context, values.length > 1));
 }
 
-/** How many lines stand below the number: as much room is kept while it loads. */
+/** The number of lines below the number; their space is reserved while loading. */
 export function lines(panel) {
   const [value] = roles(panel.columns).values;
   return Number(value.numerator !== -1 || value.denominator !== -1) + Number(value.before !== -1);
@@ -26,7 +26,7 @@ function one(value, row, context, named) {
     changed(value, row, context));
 }
 
-/** `11,234 of 11,678 sent`: a share never stands alone. */
+/** `11,234 of 11,678`: a share is always shown with its terms. */
 function terms(value, row, context) {
   if (value.numerator === -1 && value.denominator === -1) return null;
   const part = (at) => shown(row[at], context.columns[at].unit, { ...context, exact: true });
@@ -41,13 +41,13 @@ function changed(value, row, context) {
   const before = row[value.before];
   const found = change(row[value.at], before, value.column.unit);
   const was = shown(before, value.column.unit, context) || "–";
-  const length = Date.parse(context.question.to) - Date.parse(context.question.from);
-  const start = Date.parse(context.question.from);
+  const length = Date.parse(context.selection.to) - Date.parse(context.selection.from);
+  const start = Date.parse(context.selection.from);
   const period = `${dayText(start - length, context.zone)} to ${dayText(start - 1, context.zone)}`;
-  if (!found) return h("p", { class: "change", title: `Period before, ${period}: ${was}` }, "nothing before");
+  if (!found) return h("p", { class: "change", title: `Previous period, ${period}: ${was}` }, "no earlier data");
   const arrow = found.up > 0 ? "▲" : found.up < 0 ? "▼" : "■";
   const spoken = found.up > 0 ? "up" : found.up < 0 ? "down" : "unchanged";
-  return h("p", { class: "change", title: `Period before, ${period}: ${was}` },
+  return h("p", { class: "change", title: `Previous period, ${period}: ${was}` },
     h("span", { "aria-hidden": "true" }, `${arrow} `), h("span", { class: "unseen" }, `${spoken} `),
     h("b", {}, found.text), ` from ${was}`);
 }

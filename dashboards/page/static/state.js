@@ -1,4 +1,4 @@
-// The whole state is in the address: the dashboard in the path, range, zone and filters in the query.
+// The state of the page is its address: the dashboard is in the path; range, zone and filters are in the query.
 
 const FILTERS = ["source", "template", "campaign"];
 const DEFAULT_RANGE = "7d";
@@ -6,7 +6,7 @@ const DEFAULT_RANGE = "7d";
 /** The zone of this browser. */
 export const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
-/** What an address says: {dashboard, range, from, to, zone, source, template, campaign}. */
+/** The state in an address: {dashboard, range, from, to, zone, source, template, campaign}. */
 export function read(address = location) {
   const query = new URLSearchParams(address.search);
   const from = query.get("from");

@@ -1,11 +1,11 @@
-// Rows as a table: sortable, marked where they are beyond a threshold, a bar under shares.
+// Rows as a sortable table, with marks beyond a threshold and bars under shares.
 import { fill, h, icon } from "./dom.js";
 import { NUMERIC, allMidnights, exactly, shown } from "./format.js";
 import { beyond, limited } from "./rows.js";
 
 const AT_ONCE = 100;
 
-/** A table of all columns. `kept` holds the reader's sorting and how many rows are shown, from one refresh to the next. */
+/** A table of all columns. `kept` preserves the sorting and the number of shown rows over refreshes. */
 export function table(panel, rows, context, kept) {
   const dayOnly = panel.columns.map((_, at) => panel.columns[at].unit === "time" && allMidnights(rows.map((row) => row[at]), context.zone));
   const body = h("tbody");
@@ -54,7 +54,7 @@ function sort(rows, kept) {
   const sign = down ? -1 : 1;
   return [...rows].sort((one, other) => {
     const [a, b] = [one[at], other[at]];
-    if (a === null || b === null) return (a === null) - (b === null); // what is not known stands last, either way
+    if (a === null || b === null) return (a === null) - (b === null); // unknown values come last in both orders
     return sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en"));
   });
 }
@@ -67,18 +67,18 @@ function line(panel, row, context, dayOnly) {
     const bad = at === red && beyond(panel.threshold, value);
     const text = shown(value, column.unit, { ...context, exact: true, dayOnly: dayOnly[at] });
     return h("td", { class: kind(column, bad, text), title: exactly(value, column.unit) },
-      bad && h("span", { title: "beyond the limit" }, "! "), text || (column.unit === "text" ? nothing() : ""), bar(column, value));
+      bad && h("span", { title: "beyond the threshold" }, "! "), text || (column.unit === "text" ? nothing() : ""), bar(column, value));
   }));
 }
 
-const SHORT = /^\S{1,26}$/; // a name that would look odd in two lines
+const SHORT = /^\S{1,26}$/; // short names are not wrapped
 
 function kind(column, bad, text) {
   const name = NUMERIC.has(column.unit) ? "number" : column.unit === "time" ? "time" : SHORT.test(text) ? "words short" : "words";
   return bad ? `${name} bad` : name;
 }
 
-const young = () => h("span", { class: "badge provisional", title: "Young messages can still change this row" }, icon("clock"), h("span", { class: "unseen" }, "provisional"));
+const young = () => h("span", { class: "badge provisional", title: "Recent messages can still change this row" }, icon("clock"), h("span", { class: "unseen" }, "provisional"));
 
 const nothing = () => h("span", { class: "none" }, h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "unseen" }, "none"));
 

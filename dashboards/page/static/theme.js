@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; and the colours of the moment for the charts.
+// The colour scheme (light, dark or the system's), and the present colours for the charts.
 import { fill, h, icon } from "./dom.js";
 
 const ORDER = ["system", "light", "dark"];
@@ -14,21 +14,21 @@ function set(theme) {
     if (theme === "system") localStorage.removeItem("theme");
     else localStorage.setItem("theme", theme);
   } catch {
-    // without storage the choice lasts as long as the page
+    // without storage the choice is kept until the page is closed
   }
   changed();
 }
 
 function changed() {
   palette.clear();
-  listeners.forEach((tell) => tell());
+  listeners.forEach((listener) => listener());
 }
 
 system.addEventListener("change", changed);
 
-/** Calls `tell` whenever the colours have changed. */
-export function onChange(tell) {
-  listeners.add(tell);
+/** Calls `listener` after every change of the colours. */
+export function onChange(listener) {
+  listeners.add(listener);
 }
 
 /** Light colours while the page is printed. */
@@ -41,7 +41,7 @@ export function printing(begins) {
   changed();
 }
 
-/** The button that goes through the three choices. */
+/** The button that switches between the three schemes. */
 export function themeButton() {
   const button = h("button", { class: "button quiet icon", type: "button", id: "theme" });
   const show = () => {

@@ -1,8 +1,8 @@
-// What lies under the pointer: the point of each series, with its exact number and the two terms of a share.
-// Every trace brings customdata [title, text, series].
+// Tooltips of charts: the point of each series with its exact value and the terms of a share.
+// Every trace has customdata [title, text, series].
 import { fill, h } from "./dom.js";
 
-/** Shows a tip over a chart from now on; a chart that has one already keeps it. */
+/** Adds a tooltip to a chart, once. */
 export function tips(place) {
   if (place.dataset.tips) return;
   place.dataset.tips = "on";

@@ -1,4 +1,4 @@
-// Time in a zone of the reader's choice. All moments are milliseconds UTC; days, months and ticks are those of the zone.
+// Time in the chosen time zone. All times are milliseconds UTC; days, months and ticks are those of the zone.
 
 const formats = new Map();
 
@@ -74,8 +74,8 @@ function starts(unit, count, from, to, zone) {
   return made;
 }
 
-/** At most about `most` moments worth a mark on an axis from `from` to `to`, with what to write beside each;
- *  no finer than `finest` (a bucket), so that every mark stands under a point. */
+/** At most about `most` ticks of an axis from `from` to `to`, with their labels; no finer than `finest` (a bucket), so
+ *  that every tick is at a point. */
 export function ticks(from, to, zone, most, finest = "minute") {
   const fits = ([unit, count]) => (to - from) / (APPROXIMATE[unit] * count) <= most && APPROXIMATE[unit] >= APPROXIMATE[finest];
   const [unit, count] = STEPS.find(fits) ?? STEPS.at(-1);
@@ -132,7 +132,7 @@ export function isMidnight(ms, zone) {
   return p.hour === 0 && p.minute === 0 && p.second === 0;
 }
 
-/** What a point stands for: `Sat 21 Nov 2026`, `Sat 21 Nov, 14:00`, `Nov 2026`. */
+/** The label of a point: `Sat 21 Nov 2026`, `Sat 21 Nov, 14:00`, `Nov 2026`. */
 export function bucketText(ms, zone, bucket) {
   const p = parts(ms, zone);
   if (bucket === "month") return `${MONTHS[p.month - 1]} ${p.year}`;

@@ -1,4 +1,4 @@
-"""Dashboards for the tests: one panel of each kind over `data`, and panels that are odd on purpose. Pure."""
+"""Dashboards for the tests: one panel of each kind over `data`, and panels with special cases."""
 
 # ruff: noqa: S608  (constants)
 
@@ -9,11 +9,11 @@ from dashboards.panel import Column, Dashboard, Panel, Threshold
 from dashboards.panels.factories import Term, count_stat, rates_table, share_stat
 
 _WHERE = f"WHERE {sql.in_range('slot')} AND {sql.ONE_TO_ONE} AND {sql.FILTERS}"
-_WORDS: dict[str, Any] = {
+_DEFINITION: dict[str, Any] = {
     "meaning": "What it means, in a sentence.",
     "remediation": "What to do about it, in a sentence.",
 }
-# What a spreadsheet, a browser or a terminal might take for more than text.
+# Texts that a spreadsheet, a browser or a terminal might interpret.
 HOSTILE = (
     "=HYPERLINK(\"http://example.invalid\")", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "\tx",
     "<img src=x onerror=alert(1)>", "quote \" comma , line\nbreak", "ünïcödé 🎉", "'; DROP TABLE outbound; --",
@@ -24,14 +24,14 @@ def _sql_list(values: tuple[str, ...]) -> str:
     return "[" + ", ".join("unhex('" + value.encode().hex() + "')" for value in values) + "]"
 
 
-_SENT = count_stat("k-sent", "Messages sent", "outbound.sent", **_WORDS)
+_SENT = count_stat("k-sent", "Messages sent", "outbound.sent", **_DEFINITION)
 _RATE = share_stat(
     "k-rate",
     "Delivered share",
     Term("delivered", "Delivered", "outbound.delivered"),
     Term("sent", "Sent", "outbound.sent"),
     threshold=Threshold("rate", "below", 0.99),
-    **_WORDS,
+    **_DEFINITION,
 )
 _LINE = Panel(
     id="k-line",
@@ -50,7 +50,7 @@ ORDER BY at, series""",
         columns.PROVISIONAL,
     ),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
 _STACK = Panel(
     id="k-stack",
@@ -66,7 +66,7 @@ ORDER BY at, series""",
         Column("messages", "Messages"),
     ),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
 _BARS = Panel(
     id="k-bars",
@@ -76,7 +76,7 @@ _BARS = Panel(
 GROUP BY campaign ORDER BY sent DESC, campaign""",
     columns=(Column("campaign", "Campaign", "text", "x"), Column("sent", "Sent")),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
 _HEAT = Panel(
     id="k-heat",
@@ -86,7 +86,7 @@ _HEAT = Panel(
 FROM outbound {_WHERE} GROUP BY hour, weekday ORDER BY weekday, hour""",
     columns=(Column("hour", "Hour", role="x"), Column("weekday", "Weekday", role="y"), Column("sent", "Sent")),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
 _FUNNEL = Panel(
     id="k-funnel",
@@ -100,9 +100,9 @@ ARRAY JOIN ['Sent', 'Delivered', 'Read'] AS step, [sent, delivered, read] AS mes
         Column("sent", "Sent", role="denominator"),
     ),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
-_TABLE = rates_table("k-table", "By template", columns.text("template", "Template"), **_WORDS)
+_TABLE = rates_table("k-table", "By template", columns.text("template", "Template"), **_DEFINITION)
 
 KINDS = Dashboard(
     "kinds", "Every kind", "One panel of each kind.", (_SENT, _RATE, _LINE, _STACK, _BARS, _HEAT, _FUNNEL, _TABLE)
@@ -115,7 +115,7 @@ _ERROR = Panel(
     sql="SELECT nothing_of_this_name FROM outbound",
     columns=(columns.text("nothing_of_this_name", "Nothing"),),
     layer="rollup",
-    **_WORDS,
+    **_DEFINITION,
 )
 _EMPTY = Panel(
     id="o-empty",
@@ -124,7 +124,7 @@ _EMPTY = Panel(
     sql="SELECT source FROM outbound WHERE 0",
     columns=(columns.text("source", "Source"),),
     layer="copy",
-    **_WORDS,
+    **_DEFINITION,
 )
 _TEXTS = Panel(
     id="o-texts",
@@ -139,7 +139,7 @@ FROM (SELECT arrayJoin({_sql_list(HOSTILE)}) AS text, '+5511955550001' AS phone,
         columns.count("nothing", "Nothing"),
     ),
     layer="live",
-    **_WORDS,
+    **_DEFINITION,
 )
 _MANY = Panel(
     id="o-many",
@@ -148,7 +148,7 @@ _MANY = Panel(
     sql="SELECT number FROM numbers(450) ORDER BY number",
     columns=(columns.count("number", "Number"),),
     layer="live",
-    **_WORDS,
+    **_DEFINITION,
 )
 ODD = Dashboard("odd", "Odd ones", "Panels that fail, are empty or hold odd texts.", (_ERROR, _EMPTY, _TEXTS, _MANY))
 
@@ -159,6 +159,6 @@ SLOW = Panel(
     sql="SELECT count() AS rows FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))",
     columns=(columns.count("rows", "Rows"),),
     layer="live",
-    **_WORDS,
+    **_DEFINITION,
 )
 BOARDS = (KINDS, ODD)

@@ -1,4 +1,7 @@
-"""The engine with known messages, a page over it, and a real browser. Each once for a module: starting them is slow."""
+"""The tables with known messages (once per test process), a page over them and a real browser (once per module).
+
+Playwright's event loop occupies the thread, so a browser may not be open while other modules run async tests.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,7 +11,6 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from deploy.local.ports import free_ports
 from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from streams.analytics import copy, rollups
 from tests.dashboards.page.boards import BOARDS
@@ -24,27 +26,22 @@ DATABASE = "page_test"
 
 @pytest.fixture(scope="session", autouse=True)
 def _reader_password() -> Iterator[None]:
-    """What the page may know: the password of the read-only user, and no other."""
+    """The page's environment has the password of the read-only user and no other."""
     os.environ[READER_PASSWORD] = VIEWER[1]
     yield
     del os.environ[READER_PASSWORD]
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """ClickHouse with the messages of `data`, copied and rolled up."""
-    port = str(free_ports(1)[0])
-    server = Server(tmp_path_factory.mktemp("page") / "data", "--port", port)
-    try:
-        Engine(server, DATABASE)
-        insert(server, events())
-        yield server
-    finally:
-        server.kill()
+def engine(clickhouse: Server) -> Server:
+    """The ClickHouse of the dashboards' tests with the messages of `data` in DATABASE, copied and rolled up."""
+    Engine(clickhouse, DATABASE)
+    insert(clickhouse, events())
+    return clickhouse
 
 
 def insert(server: Server, batch: Sequence[dict[str, Any]]) -> None:
-    """Puts events into the tables as the workers do, and has the copy and the rollups made."""
+    """Inserts events as the workers do, and brings the copy and the rollups up to date."""
     rows = b"\n".join(map(orjson.dumps, batch))
     server.ok(rows, query=f"INSERT INTO {EVENT_LOG} FORMAT JSONEachRow", database=DATABASE, **INSERT_SETTINGS)
     writer = server.client(database=DATABASE)

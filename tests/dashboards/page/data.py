@@ -1,4 +1,4 @@
-"""Some sixty messages whose every number can be counted here, and the events that tell of them. Pure."""
+"""Sixty messages whose numbers are counted here, and their events."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.events import DAY, NOON, event
 
-# Names as people give them: quotes, markup, formulas.
+# Names with quotes, markup and formulas.
 CAMPAIGNS = ("spring", "=1+1", "<b>bold</b> & 'quoted'")
 TEMPLATES = ("hello", "offer, 50 %")
 
@@ -47,7 +47,7 @@ def messages() -> list[Message]:
 
 
 def events() -> list[dict[str, Any]]:
-    """Everything that the webhooks and the send API told of the messages, and three messages of customers."""
+    """All events of the messages from webhooks and the send API, and three messages of customers."""
     made = []
     for number, message in enumerate(messages()):
         facts: dict[str, Any] = {
@@ -72,7 +72,7 @@ def events() -> list[dict[str, Any]]:
 
 
 def count(which: Callable[[Message], bool] = lambda _: True) -> dict[str, int]:
-    """sent, delivered, read, failed, pending of the messages that are meant. Delivered holds the read ones."""
+    """sent, delivered, read, failed, pending of the chosen messages. Delivered includes the read ones."""
     outcomes = [message.outcome for message in messages() if which(message)]
     return {
         "sent": len(outcomes),

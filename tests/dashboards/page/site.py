@@ -1,19 +1,19 @@
-"""The page in a thread of the test's own process, on a free port, with dashboards that the test chooses. IO."""
+"""The page in a thread of the test process, on a free port, with dashboards that the test chooses."""
 
 import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
 
 from dashboards.page.app import create_app
-from dashboards.page.context import Alerts
+from dashboards.page.context import PAGE, Alerts, Page
 from dashboards.page.server import runner_of
 from dashboards.panel import Dashboard
 from schemas.settings.base import Secret
@@ -21,15 +21,17 @@ from schemas.settings.config import Config
 from schemas.settings.sections import ClickHouse, Dashboards, Source
 from tests.support.clickhouse import VIEWER
 
-# Names the environment variable of the reader's password; that of the writer is never set where the page runs.
+# Environment variables of the passwords. That of the writer is never set, because the page must not need it.
 READER_PASSWORD = "TEST_PAGE_READER"
 WRITER_PASSWORD = "TEST_PAGE_WRITER_THAT_NOBODY_SETS"
+T = TypeVar("T")
+
 NOW = datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Reply:
-    """An answer of the page."""
+    """A response of the page."""
 
     status: int
     headers: dict[str, str]
@@ -41,7 +43,7 @@ class Reply:
 
 
 def config(url: str, database: str, *, sources: Sequence[str] = ("shop", "clinic"), **dashboards: Any) -> Config:
-    """Settings of a page over one engine. The environment has the reader's password alone."""
+    """Settings of a page over one server. The environment has only the reader's password."""
     return Config(
         clickhouse=ClickHouse(
             url=url,
@@ -55,8 +57,8 @@ def config(url: str, database: str, *, sources: Sequence[str] = ("shop", "clinic
     )
 
 
-class Bell:
-    """An evaluator of alert rules whose states stand still: one rule holds, one fires twice, one is not known."""
+class FixedAlerts:
+    """Alert rules with fixed states: one normal, one firing for two sources, one not evaluated."""
 
     async def run(self) -> None:
         return None
@@ -70,12 +72,12 @@ class Bell:
             "labels": {},
             "text": "",
             "since": None,
-            "looked_at": NOW,
-            "meaning": "No webhook for longer than is usual.",
-            "action": "Look at the provider's console.",
+            "evaluated_at": NOW,
+            "meaning": "No webhook for longer than usual.",
+            "action": "Check the provider's console.",
             "dashboard": "odd",
         }
-        fires = [
+        firing = [
             {
                 **alert,
                 "labels": {"source": f"shop-{number}"},
@@ -84,12 +86,12 @@ class Bell:
             }
             for number in range(2)
         ]
-        holds = {**alert, "rule": "lag", "title": "Lag", "state": "ok"}
-        return [holds, *fires, {**holds, "rule": "broken", "title": "Not judged", "state": "unknown"}]
+        normal = {**alert, "rule": "lag", "title": "Lag", "state": "ok"}
+        return [normal, *firing, {**normal, "rule": "broken", "title": "Not evaluated", "state": "unknown"}]
 
 
 class Site:
-    """A running page. `clock` is its present, so that the ranges of a test stand still."""
+    """A running page. `clock` gives its time, so that the ranges of a test are fixed."""
 
     def __init__(
         self,
@@ -101,21 +103,39 @@ class Site:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._runner = self._do(self._start(settings, dashboards, alerts, clock))
+        self.page, self._runner = self._do(self._start(settings, dashboards, alerts, clock))
         self.port: int = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"
 
     @staticmethod
     async def _start(
         settings: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None, clock: Callable[[], datetime]
-    ) -> web.AppRunner:
-        runner = runner_of(create_app(settings, dashboards, alerts, clock))
+    ) -> tuple[Page, web.AppRunner]:
+        app = create_app(settings, dashboards, alerts, clock)
+        runner = runner_of(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return runner
+        return app[PAGE], runner
 
-    def _do(self, work: Any) -> Any:
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def requests(self) -> int:
+        """How many requests have reached their handlers."""
+
+        async def count() -> int:
+            server = self._runner.server
+            assert server is not None
+            received: int = server.requests_count
+            # The handlers of these requests were scheduled before this task goes on, and run up to their first wait.
+            await asyncio.sleep(0)
+            return received
+
+        return self._do(count())
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Calls a function in the thread of the page."""
+        self._loop.call_soon_threadsafe(function)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +148,7 @@ class Site:
     def get(
         self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, **parameters: Any
     ) -> Reply:
-        """Asks for a path as it stands, with parameters; a list gives its name several times. `from_` means from."""
+        """Requests a path with parameters; a list repeats its parameter. `from_` means from."""
         pairs = [
             f"{quote(name.rstrip('_'))}={quote(str(each), safe='')}"
             for name, value in parameters.items()

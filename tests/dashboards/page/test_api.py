@@ -1,12 +1,13 @@
-"""The page's answers over known messages: numbers, files, statements, refusals. A real engine, no browser."""
+"""The page's answers over known messages: numbers, files, statements, errors. With ClickHouse, without a browser."""
 
+import asyncio
 import csv
 import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,14 +17,17 @@ from urllib.request import urlopen
 
 import pytest
 
+from dashboards.page.context import now
+from dashboards.page.reader_client import ReaderClient, Table
 from dashboards.page.security import HEADERS
 from dashboards.page.statement import bound_text
 from dashboards.panel import Dashboard
 from deploy.local.ports import free_ports
+from schemas.settings.config import Config
 from tests.dashboards.page.boards import BOARDS, HOSTILE, KINDS, ODD, SLOW
 from tests.dashboards.page.conftest import DATABASE
 from tests.dashboards.page.data import CAMPAIGNS, TEMPLATES, Message, count, messages
-from tests.dashboards.page.site import Bell, Site, config
+from tests.dashboards.page.site import FixedAlerts, Site, config
 from tests.support.clickhouse import ADMIN, Server
 from tests.support.events import NOON
 from tests.support.waiting import came_true
@@ -43,7 +47,7 @@ def rows(site: Site, panel: str, **parameters: Any) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in reply.json["rows"]]
 
 
-def test_a_number_with_its_share_and_its_terms(site: Site) -> None:
+def test_a_stat_has_its_value_and_terms(site: Site) -> None:
     truth = count()
     assert rows(site, "k-sent") == [{"messages": truth["sent"], "messages_before": 0}]
     (share,) = rows(site, "k-rate")
@@ -51,9 +55,9 @@ def test_a_number_with_its_share_and_its_terms(site: Site) -> None:
     assert share["provisional"] == 1
 
 
-def test_the_answer_says_what_it_is_about(site: Site) -> None:
+def test_an_answer_contains_selection_layer_and_parameters(site: Site) -> None:
     answer = site.get("/api/panels/k-line", range="today", zone="Europe/Berlin", source=["shop", "clinic"]).json
-    assert answer["question"] == {
+    assert answer["selection"] == {
         "from": "2026-11-19T23:00:00Z",
         "to": "2026-11-20T12:15:00Z",
         "range": "today",
@@ -67,7 +71,7 @@ def test_the_answer_says_what_it_is_about(site: Site) -> None:
     assert answer["freshness"].keys() == {"at", "lag_seconds", "pending"}
     assert answer["parameters"]["from"] == "2026-11-19 23:00:00.000"
     assert answer["elapsed_ms"] > 0
-    assert answer["cut"] is False
+    assert answer["truncated"] is False
 
 
 def of_template(source: str, template: str) -> Callable[[Message], bool]:
@@ -87,7 +91,7 @@ def on_day(moment: str) -> Callable[[Message], bool]:
 
 
 @pytest.mark.parametrize("source", ["shop", "clinic"])
-def test_a_filter_leaves_only_what_it_names(site: Site, source: str) -> None:
+def test_a_filter_selects_only_its_values(site: Site, source: str) -> None:
     expected = count(lambda message: message.source == source)
     assert rows(site, "k-sent", source=source)[0]["messages"] == expected["sent"]
     found = {row["template"]: row["sent"] for row in rows(site, "k-table", source=source)}
@@ -95,7 +99,7 @@ def test_a_filter_leaves_only_what_it_names(site: Site, source: str) -> None:
 
 
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
-def test_names_with_quotes_and_markup_are_names(site: Site, campaign: str) -> None:
+def test_names_with_quotes_and_markup_can_be_filtered(site: Site, campaign: str) -> None:
     chosen = count(lambda message: message.campaign == campaign)
     assert rows(site, "k-sent", campaign=campaign)[0]["messages"] == chosen["sent"]
     both = rows(site, "k-sent", campaign=[campaign, "nobody"], template=list(TEMPLATES))
@@ -115,11 +119,11 @@ def test_the_range_all_begins_with_the_first_message(site: Site) -> None:
     first = min(message.sent_at for message in messages())
     assert NOON - first > 2 * 86_400_000
     answer = site.get("/api/panels/k-sent", range="all", zone="UTC").json
-    assert answer["question"]["from"] == "2026-11-18T00:00:00Z"
+    assert answer["selection"]["from"] == "2026-11-18T00:00:00Z"
     assert answer["rows"][0][0] == 60
 
 
-def test_an_unchanged_answer_is_not_sent_again(site: Site) -> None:
+def test_an_unchanged_answer_is_a_304(site: Site) -> None:
     first = site.get("/api/panels/k-table", **WEEK)
     again = site.get("/api/panels/k-table", headers={"If-None-Match": first.headers["etag"]}, **WEEK)
     assert (again.status, again.body) == (304, b"")
@@ -128,9 +132,9 @@ def test_an_unchanged_answer_is_not_sent_again(site: Site) -> None:
     assert other.headers["etag"] != first.headers["etag"]
 
 
-def test_rows_past_the_limit_are_cut_and_said_to_be(site: Site) -> None:
+def test_rows_past_the_limit_are_truncated_and_the_answer_states_it(site: Site) -> None:
     answer = site.get("/api/panels/o-many").json
-    assert (len(answer["rows"]), answer["cut"]) == (400, True)
+    assert (len(answer["rows"]), answer["truncated"]) == (400, True)
     assert len(site.get("/api/panels/o-many.csv").body.splitlines()) == 451
 
 
@@ -145,14 +149,14 @@ def test_a_csv_file_has_the_panel_s_columns_and_harmless_cells(site: Site) -> No
     assert {tuple(row[1:]) for row in read[1:]} == {("+55…001", "-1.5", "")}
 
 
-def test_a_csv_file_that_was_cut_says_so_in_its_name(engine: Server) -> None:
+def test_a_truncated_csv_file_states_it_in_its_name(engine: Server) -> None:
     with Site(config(engine.url, DATABASE, max_csv_rows=100), (ODD,)) as site:
         reply = site.get("/api/panels/o-many.csv")
     assert len(reply.body.splitlines()) == 101
     assert "-first-100-rows.csv" in reply.headers["content-disposition"]
 
 
-def test_phones_are_masked_by_the_settings_and_by_nothing_else(site: Site, engine: Server) -> None:
+def test_only_the_settings_decide_whether_phones_are_masked(site: Site, engine: Server) -> None:
     assert {row["phone"] for row in rows(site, "o-texts")} == {"+55…001"}
     assert site.get("/api/panels/o-texts", mask="0").status == 400
     assert b"5511955550001" not in site.get("/api/panels/o-texts.csv").body
@@ -165,7 +169,7 @@ def test_the_shown_statement_gives_the_same_rows_when_pasted(site: Site, engine:
     chosen: dict[str, Any] = {**WEEK, "campaign": list(CAMPAIGNS), "template": TEMPLATES[1]}
     shown = site.get("/api/panels/k-table/sql", **chosen).json
     expected = site.get("/api/panels/k-table", **chosen).json["rows"]
-    pasted = engine.sql(shown["written_out"], database=DATABASE, default_format="JSONCompact")
+    pasted = engine.sql(shown["inlined"], database=DATABASE, default_format="JSONCompact")
     assert pasted.status == 200, pasted.text
     bound: dict[str, Any] = {f"param_{name}": value for name, value in _texts(shown["parameters"]).items()}
     sent = engine.sql(shown["sql"], database=DATABASE, default_format="JSONCompact", **bound)
@@ -205,7 +209,7 @@ def test_a_source_without_messages_is_offered_as_well(engine: Server) -> None:
 def test_freshness_knows_every_layer(site: Site) -> None:
     layers = site.get("/api/freshness").json["layers"]
     assert set(layers) == {"live", "copy", "rollup", "samples"}
-    assert layers["samples"] == {"at": None, "lag_seconds": None, "pending": 0}  # nobody takes any here
+    assert layers["samples"] == {"at": None, "lag_seconds": None, "pending": 0}  # no analytics worker runs here
     assert layers["live"]["lag_seconds"] == 0
 
 
@@ -221,10 +225,10 @@ def test_the_catalogue_has_everything_but_statements(site: Site) -> None:
     assert again.status == 304
 
 
-def test_alerts_are_shown_where_somebody_evaluates_them(site: Site, engine: Server) -> None:
+def test_alerts_are_shown_if_the_process_evaluates_them(site: Site, engine: Server) -> None:
     assert site.get("/api/alerts").json == {"enabled": False, "alerts": []}
-    with Site(config(engine.url, DATABASE), BOARDS, Bell()) as ringing:
-        found = ringing.get("/api/alerts").json
+    with Site(config(engine.url, DATABASE), BOARDS, FixedAlerts()) as alerting:
+        found = alerting.get("/api/alerts").json
     assert found["enabled"] is True
     assert [alert["state"] for alert in found["alerts"]] == ["ok", "firing", "firing", "unknown"]
     assert found["alerts"][1]["labels"] == {"source": "shop-0"}
@@ -261,13 +265,13 @@ def test_no_text_in_a_path_finds_anything(site: Site) -> None:
         assert site.get(f"/static/{version}/{text}").status == 404
 
 
-def test_after_all_that_the_tables_are_as_they_were(engine: Server, site: Site) -> None:
+def test_after_the_injection_attempts_the_tables_are_unchanged(engine: Server, site: Site) -> None:
     assert engine.ok("SELECT sum(sent) FROM outbound", database=DATABASE).strip() == "60"
     assert rows(site, "k-sent")[0]["messages"] == 60
 
 
-def test_the_page_has_no_other_user_than_the_one_that_reads(engine: Server) -> None:
-    """A panel that writes, sets or reads a file is refused by the engine: the user behind the page may not."""
+def test_the_page_has_only_the_read_only_user(engine: Server) -> None:
+    """ClickHouse rejects panels that write, change settings or read files: the user may not."""
     for number, sql in enumerate(
         (
             "INSERT INTO event_log (event_id) VALUES ('x')",
@@ -287,7 +291,7 @@ def test_the_page_has_no_other_user_than_the_one_that_reads(engine: Server) -> N
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_nothing_but_reading_is_served(site: Site, method: str) -> None:
+def test_other_methods_than_get_and_head_are_rejected(site: Site, method: str) -> None:
     for path in ("/", "/kinds", "/api/panels/k-sent", "/healthz", "/nowhere"):
         reply = site.get(path, method=method)
         assert reply.status == 405
@@ -299,7 +303,7 @@ PATHS += ["/api/panels/k-sent", "/api/panels/nobody", "/api/panels/k-table.csv"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_carries_the_same_rules_for_browsers(site: Site, path: str) -> None:
+def test_every_answer_has_the_same_security_headers(site: Site, path: str) -> None:
     reply = site.get(path)
     assert {name: reply.headers[name.lower()] for name in HEADERS} == HEADERS
     assert "set-cookie" not in reply.headers
@@ -308,7 +312,7 @@ def test_every_answer_carries_the_same_rules_for_browsers(site: Site, path: str)
     assert (head.status, head.body) == (reply.status, b"")
 
 
-def test_a_foreign_name_is_answered_nothing(site: Site) -> None:
+def test_a_foreign_host_name_is_rejected(site: Site) -> None:
     for path in ("/", "/api/panels/k-sent", "/static/x/main.js"):
         reply = site.get(path, headers={"Host": "rebound.invalid"})
         assert (reply.status, reply.json["error"]) == (421, "wrong_host")
@@ -316,7 +320,7 @@ def test_a_foreign_name_is_answered_nothing(site: Site) -> None:
     assert site.get("/", headers={"Host": f"localhost:{site.port}"}).status == 200
 
 
-def test_files_may_be_kept_for_ever_and_the_html_may_not(site: Site) -> None:
+def test_files_are_cached_forever_and_the_html_is_not(site: Site) -> None:
     shell = site.get("/kinds")
     assert shell.headers["cache-control"] == "no-cache"
     version = site.get("/api/catalogue").json["version"]
@@ -333,7 +337,7 @@ def test_files_may_be_kept_for_ever_and_the_html_may_not(site: Site) -> None:
     assert site.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
-def test_a_failing_statement_is_told_without_its_text(site: Site) -> None:
+def test_a_failing_statement_is_reported_without_its_text(site: Site) -> None:
     reply = site.get("/api/panels/o-error")
     assert (reply.status, reply.json["error"]) == (503, "tables_missing")
     assert "nothing_of_this_name" not in reply.body.decode()
@@ -350,28 +354,43 @@ def _running(engine: Server) -> int:
     return int(engine.ok("SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%'", user=ADMIN)) - 1
 
 
-def test_a_slow_question_ends_in_time_and_in_the_engine_too(slow: Site, engine: Server) -> None:
+def test_a_slow_query_is_ended_in_time_also_in_clickhouse(slow: Site, engine: Server) -> None:
     reply = slow.get("/api/panels/slow")
     assert (reply.status, reply.json["error"]) == (504, "query_timeout")
     assert came_true(lambda: _running(engine) == 0)
     assert slow.get("/api/panels/k-sent", **WEEK).status == 200
 
 
-def test_the_same_question_of_many_is_one_statement(slow: Site, engine: Server) -> None:
-    # One place for statements, one second for each: were they eight, the last would be refused after waiting in line,
-    # and the engine would have seen more than one.
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(slow.get, "/api/panels/slow") for _ in range(8)]
-        most = 0
-        while not all(each.done() for each in asked):
-            most = max(most, _running(engine))
-    assert {each.result().status for each in asked} == {504}
-    assert most == 1
-    assert came_true(lambda: _running(engine) == 0)
+class GatedReader(ReaderClient):
+    """Counts the statements of a page, and starts them when the test opens the gate."""
+
+    def __init__(self, settings: Config) -> None:
+        super().__init__(settings.clickhouse, settings.dashboards, now)
+        self.gate = asyncio.Event()
+        self.statements: list[str] = []
+
+    async def rows(self, sql: str, parameters: Mapping[str, Any], limit: int) -> Table:
+        self.statements.append(sql)
+        await self.gate.wait()
+        return await super().rows(sql, parameters, limit)
 
 
-def test_the_server_of_the_settings_starts_and_stops(engine: Server, tmp_path: Path) -> None:
-    """The command itself, with the real dashboards: ready, then an orderly end on SIGTERM."""
+def test_equal_requests_at_the_same_time_are_one_statement(engine: Server) -> None:
+    settings = config(engine.url, DATABASE)
+    with Site(settings, BOARDS) as site, ThreadPoolExecutor(8) as pool:
+        reader = GatedReader(settings)
+        site.page.reader = reader
+        replies = [pool.submit(site.get, "/api/panels/k-sent", **WEEK) for _ in range(8)]
+        assert came_true(lambda: site.requests() == 8)
+        started = len(reader.statements)
+        site.call(reader.gate.set)
+        assert {reply.result().status for reply in replies} == {200}
+    assert started == 1
+    assert reader.statements.count(KINDS.panels[0].sql) == 1
+
+
+def test_the_command_starts_and_stops(engine: Server, tmp_path: Path) -> None:
+    """The command with the real dashboards: it becomes ready and ends on SIGTERM."""
     port = free_ports(1)[0]
     (tmp_path / "ackstream.toml").write_text(
         f'[clickhouse]\nurl = "{engine.url}"\ndatabase = "{DATABASE}"\nreader_user = "viewer"\n'

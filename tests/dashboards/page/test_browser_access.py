@@ -1,4 +1,4 @@
-"""What a screen reader and a keyboard find: names, landmarks, headings, sizes, motion. Checked on the running page."""
+"""Accessibility of the running page: names, landmarks, headings, sizes, motion."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from tests.dashboards.page.site import Site
 from tests.dashboards.page.view import View
 
 START = "/kinds?range=7d&zone=UTC"
-# Whatever can be operated and has no name; a name is a label, a text, or a title.
+# Controls without a name; a name is a label, a text or a title.
 _NAMELESS = """() => [...document.querySelectorAll('a, button, input, select, [tabindex="0"]')].filter((each) => {
   const ids = (each.getAttribute('aria-labelledby') ?? '').split(' ');
   const by = ids.map((id) => document.getElementById(id)?.textContent ?? '').join('');

@@ -1,4 +1,4 @@
-"""What the browser draws is what the server answered, to the last digit, in every zone."""
+"""The browser shows exactly the numbers of the server, in every time zone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,9 +53,9 @@ def test_lines_and_stacks_hold_the_rows_of_the_answer(view: View, site: Site) ->
             assert len(drawn) == 7  # every day of the range has its place
             assert drawn == {day: known.get(day, nothing) for day in drawn}
             assert set(known) <= set(drawn)
-    said = {title: text for title, text, _ in view.traces("k-line")[0]["customdata"]}
+    texts = {title: text for title, text, _ in view.traces("k-line")[0]["customdata"]}
     day = answer(site, "k-line")[0]
-    assert said["Wed 18 Nov 2026"] == f"{day[2]:.1%}".replace("%", "\u202f%") + f" ({day[3]} of {day[4]}), provisional"
+    assert texts["Wed 18 Nov 2026"] == f"{day[2]:.1%}".replace("%", "\u202f%") + f" ({day[3]} of {day[4]}), provisional"
 
 
 def test_bars_funnel_and_heat_map_hold_the_rows_of_the_answer(view: View, site: Site) -> None:
@@ -208,10 +208,10 @@ def test_of_too_many_series_the_highest_are_drawn(view: View) -> None:
     groups = "[...m.bySeries(a.panel, a.rows, m.roles(a.panel.columns).values[0])]"
     names = view.module("rows", f"m.largest(a.panel, {groups}, {{ at: 2 }}).map(([name]) => name)", given)
     assert names == [f"s{number}" for number in range(12, 20)]
-    assert view.module("rows", "m.crowded(a.panel, a.rows)", given) == "The 8 highest of 20; the table has all"
+    assert view.module("rows", "m.crowded(a.panel, a.rows)", given) == "8 highest of 20 series; the table has all"
     assert view.module("rows", "m.crowded(a.panel, a.rows.slice(0, 8))", given) == ""
 
 
 def test_now_is_a_fixed_moment_in_these_tests(site: Site) -> None:
-    asked = site.get("/api/panels/k-sent").json["asked_at"]
-    assert datetime.fromisoformat(asked).astimezone(UTC).date().isoformat() == "2026-11-20"
+    queried = site.get("/api/panels/k-sent").json["queried_at"]
+    assert datetime.fromisoformat(queried).astimezone(UTC).date().isoformat() == "2026-11-20"

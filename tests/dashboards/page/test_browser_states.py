@@ -1,4 +1,4 @@
-"""What the page says when there is nothing to show, when something fails, and how it goes on by itself."""
+"""The page without data and during failures, and its automatic recovery."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ from deploy.local.ports import free_ports
 from tests.dashboards.page.boards import BOARDS, HOSTILE
 from tests.dashboards.page.conftest import DATABASE, insert
 from tests.dashboards.page.data import events
-from tests.dashboards.page.site import Bell, Site, config
+from tests.dashboards.page.site import FixedAlerts, Site, config
 from tests.dashboards.page.view import View
 from tests.support.clickhouse import Server
 from tests.support.engine import Engine
 from tests.support.events import NOON, event
 
 START = "/kinds?range=7d&zone=UTC"
-REFUSED = "status of 50[0-9]"  # what a browser says of an answer that is an error
+REFUSED = "status of 50[0-9]"  # the browser's console text for an error status
 
 
 @pytest.fixture
@@ -51,20 +51,20 @@ def test_a_range_without_data_is_widened_with_one_click(view: View) -> None:
     assert "range=all" in view.query()
 
 
-def test_a_failing_panel_says_why_and_leaves_the_others_alone(view: View) -> None:
+def test_a_failing_panel_shows_the_reason_and_the_others_work(view: View) -> None:
     view.open("/odd?range=7d&zone=UTC")
     state = view.panel("o-error").locator(".state")
     expect(state).to_contain_text("Tables are missing")
     expect(state).to_contain_text("ackstream migrate")
     expect(state.get_by_role("button")).to_have_text("Try again")
     expect(view.page.locator(".notice")).to_have_count(0)
-    expect(view.panel("o-many").locator(".note")).to_have_text("The first 400 rows; the CSV has more")
+    expect(view.panel("o-many").locator(".note")).to_have_text("First 400 rows; the CSV has more")
     more = view.panel("o-many").get_by_role("button", name="Show 100 more of 300")
     more.click()
     assert len(view.cells("o-many")) == 200
 
 
-def test_texts_of_the_tables_stay_texts(view: View) -> None:
+def test_texts_from_tables_are_shown_as_texts(view: View) -> None:
     view.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     view.open("/odd?range=7d&zone=UTC")
     shown = view.panel("o-texts").locator("tbody tr td:first-child")
@@ -76,13 +76,13 @@ def test_texts_of_the_tables_stay_texts(view: View) -> None:
 
 def test_a_dashboard_that_does_not_exist(view: View) -> None:
     view.page.goto(f"{view.site.url}/nowhere")
-    expect(view.page.locator("h1")).to_have_text("There is no such dashboard")
+    expect(view.page.locator("h1")).to_have_text("This dashboard does not exist")
     view.page.get_by_role("link", name="Every kind").click()
     expect(view.panel("k-sent").locator(".number")).to_have_text("60")
     view.errors = [error for error in view.errors if "404" not in error]
 
 
-def test_a_wrong_address_says_which_part(view: View) -> None:
+def test_an_invalid_address_names_the_parameter(view: View) -> None:
     view.open("/kinds?range=7d&zone=Middle%2FEarth")
     expect(view.panel("k-sent").locator(".state")).to_contain_text(
         "The parameter zone is not in the time zone database"
@@ -90,23 +90,23 @@ def test_a_wrong_address_says_which_part(view: View) -> None:
     view.errors = [error for error in view.errors if "400" not in error]
 
 
-def test_the_bell_says_what_fires_and_what_to_do(browser: Browser, engine: Server) -> None:
-    with Site(config(engine.url, DATABASE), BOARDS, Bell()) as site:
+def test_the_alert_button_lists_firing_alerts_and_what_to_do(browser: Browser, engine: Server) -> None:
+    with Site(config(engine.url, DATABASE), BOARDS, FixedAlerts()) as site:
         view = View(browser, site).open(START)
         view.page.get_by_role("button", name="2 alerts").click()
         rules = view.page.locator(".menu:popover-open .alert-row")
         expect(rules).to_have_count(2)
         expect(rules.first.locator("span")).to_have_text(
-            ["shop-0: silent.", "shop-1: silent.", "Look at the provider's console."]
+            ["shop-0: silent.", "shop-1: silent.", "Check the provider's console."]
         )
         expect(rules.first.locator("small")).to_contain_text("firing since 2026-11-20 10:00")
-        expect(rules.last).to_contain_text("not known")
-        rules.first.get_by_role("link", name="Look at the numbers").click()
+        expect(rules.last).to_contain_text("not evaluated")
+        rules.first.get_by_role("link", name="Open the dashboard").click()
         expect(view.page.locator("h1")).to_have_text("Odd ones")
         view.close(REFUSED)
 
 
-def test_without_sources_the_page_says_how_to_begin(browser: Browser, engine: Server) -> None:
+def test_without_sources_the_page_explains_how_to_add_one(browser: Browser, engine: Server) -> None:
     with Site(config(engine.url, DATABASE, sources=()), BOARDS) as site:
         view = View(browser, site).open(START)
         expect(view.page.locator(".notice")).to_contain_text("No source is configured yet")
@@ -114,7 +114,7 @@ def test_without_sources_the_page_says_how_to_begin(browser: Browser, engine: Se
         view.close()
 
 
-def test_clickhouse_goes_and_comes_back_and_the_page_follows(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_recovers_after_an_outage_of_clickhouse(browser: Browser, tmp_path: Path) -> None:
     port = str(free_ports(1)[0])
     server = Server(tmp_path / "data", "--port", port)
     Engine(server, DATABASE)
@@ -125,13 +125,13 @@ def test_clickhouse_goes_and_comes_back_and_the_page_follows(browser: Browser, t
         expect(number).to_have_text("60")
         server.stop()
         notice = view.page.locator(".notice.bad")
-        expect(notice).to_contain_text("ClickHouse is away since 2026-11-20 12:01", timeout=30_000)
+        expect(notice).to_contain_text("ClickHouse is unreachable since 2026-11-20 12:01", timeout=30_000)
         expect(notice).to_contain_text("make up")
-        expect(notice).to_contain_text("The numbers below are those of")
-        expect(number).to_have_text("60")  # what was known stays
-        expect(view.page.locator("#polite")).to_contain_text("ClickHouse is away")
-        view.page.get_by_role("button", name="Yesterday").click()  # what is not known says so
-        expect(view.panel("k-sent").locator(".state")).to_contain_text("ClickHouse is away")
+        expect(notice).to_contain_text("The numbers below are from")
+        expect(number).to_have_text("60")  # the last numbers stay
+        expect(view.page.locator("#polite")).to_contain_text("ClickHouse is unreachable")
+        view.page.get_by_role("button", name="Yesterday").click()  # a range without numbers shows the error
+        expect(view.panel("k-sent").locator(".state")).to_contain_text("ClickHouse is unreachable")
         expect(view.panel("k-line").locator(".state")).to_contain_text("Since 12:01:00")
         server = Server(tmp_path / "data", "--port", port)
         try:
@@ -146,20 +146,20 @@ def test_clickhouse_goes_and_comes_back_and_the_page_follows(browser: Browser, t
 
 @pytest.fixture
 def lively(engine: Server) -> Iterator[Site]:
-    """A page that refreshes itself every two seconds."""
+    """A page that refreshes every two seconds."""
     with Site(config(engine.url, DATABASE, refresh_seconds=2), BOARDS) as running:
         yield running
 
 
-def test_the_page_s_own_server_may_go_away_too(browser: Browser, engine: Server) -> None:
+def test_an_outage_of_the_page_s_server_is_shown(browser: Browser, engine: Server) -> None:
     with Site(config(engine.url, DATABASE, refresh_seconds=2), BOARDS) as site:
         view = View(browser, site).open(START)
-    expect(view.page.locator(".notice.bad")).to_contain_text("The page's server is away", timeout=30_000)
+    expect(view.page.locator(".notice.bad")).to_contain_text("The page's server is unreachable", timeout=30_000)
     expect(view.panel("k-sent").locator(".number")).to_have_text("60")
     view.close("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 
 
-def test_unchanged_answers_are_not_drawn_again_and_a_held_page_asks_nothing(browser: Browser, lively: Site) -> None:
+def test_unchanged_answers_are_not_redrawn_and_a_paused_page_sends_no_requests(browser: Browser, lively: Site) -> None:
     view = View(browser, lively).open(START)
     view.page.evaluate(
         "() => { window.drawn = 0;"
@@ -170,8 +170,8 @@ def test_unchanged_answers_are_not_drawn_again_and_a_held_page_asks_nothing(brow
     assert again.value.request.headers.get("if-none-match") or again.value.status in (200, 304)
     view.settle()
     assert view.page.evaluate("() => window.drawn") == 0
-    view.page.locator("#hold").click()
-    expect(view.page.locator("#hold")).to_have_attribute("aria-pressed", "true")
+    view.page.locator("#pause").click()
+    expect(view.page.locator("#pause")).to_have_attribute("aria-pressed", "true")
     view.settle()
     held = len(view.requests)
     other = view.tab()
@@ -179,11 +179,11 @@ def test_unchanged_answers_are_not_drawn_again_and_a_held_page_asks_nothing(brow
     own = len(view.requests)
     with other.expect_response(lambda response: "/api/alerts" in response.url):
         pass
-    with other.expect_response(lambda response: "/api/alerts" in response.url):  # a whole round of a page that goes on
+    with other.expect_response(lambda response: "/api/alerts" in response.url):  # one full refresh
         pass
     other.close()
     assert own > held
-    view.page.locator("#hold").click()
+    view.page.locator("#pause").click()
     with view.page.expect_response(lambda response: "/api/panels/k-sent?" in response.url):
         pass
     view.close()

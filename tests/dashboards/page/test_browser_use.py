@@ -1,4 +1,4 @@
-"""Using the page: choosing, going back, reading definitions, taking files away, by mouse and by keyboard alone."""
+"""Use of the page by mouse and by keyboard: filters, history, definitions, downloads."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_filters_search_as_you_type_and_hold_several(view: View) -> None:
     view.page.get_by_role("button", name="Show", exact=True).click()
     sent(view, count(lambda message: message.campaign in CAMPAIGNS[1:])["sent"])
     assert chosen(view)["campaign"] == [CAMPAIGNS[2], CAMPAIGNS[1]]
-    expect(view.page.locator("#filters").get_by_role("button", name="2 chosen")).to_be_visible()
+    expect(view.page.locator("#filters").get_by_role("button", name="2 selected")).to_be_visible()
     view.page.reload()
     sent(view, count(lambda message: message.campaign in CAMPAIGNS[1:])["sent"])
 
@@ -126,7 +126,7 @@ def test_the_statement_can_be_read_and_copied(view: View) -> None:
     view.menu("k-table", "Show SQL")
     dialog = view.page.get_by_role("dialog", name="SQL of By template")
     shown = view.site.get("/api/panels/k-table/sql", range="7d", zone="UTC").json
-    expect(dialog.locator("pre")).to_have_text([shown[key] for key in ("written_out", "sql", "command", "curl")])
+    expect(dialog.locator("pre")).to_have_text([shown[key] for key in ("inlined", "sql", "command", "curl")])
     dialog.get_by_role("button", name="Copy: In a shell").click()
     expect(dialog.get_by_role("button", name="Copy: In a shell")).to_have_text("Copied")
     assert view.page.evaluate("() => navigator.clipboard.readText()") == shown["command"]
@@ -134,10 +134,10 @@ def test_the_statement_can_be_read_and_copied(view: View) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_the_definition_says_meaning_cure_and_lag(view: View) -> None:
-    view.menu("k-rate", "What it means")
+def test_the_definition_shows_meaning_remediation_and_lag(view: View) -> None:
+    view.menu("k-rate", "Definition")
     dialog = view.page.get_by_role("dialog", name="Delivered share")
-    for words in ("What it means, in a", "What to do about it, in a", "Red below 99", "Behind by"):
+    for words in ("What it means, in a", "What to do about it, in a", "Red below 99", "Lag"):
         expect(dialog).to_contain_text(words)
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)

@@ -1,4 +1,4 @@
-"""ClickHouse goes away and comes back, refuses, or lacks the tables: what the page says meanwhile."""
+"""The page while ClickHouse is unreachable, denies access or lacks the tables."""
 
 from pathlib import Path
 
@@ -14,25 +14,27 @@ from tests.support.engine import Engine
 
 @pytest.fixture
 def place(tmp_path: Path) -> tuple[Path, str]:
-    """A folder for an engine, and the port that it always gets."""
+    """A folder and a fixed port for a server that is restarted."""
     return tmp_path / "data", str(free_ports(1)[0])
 
 
-def away(site: Site, *paths: str) -> None:
+def expect_unreachable(site: Site, *paths: str) -> None:
     for path in paths:
         reply = site.get(path)
-        assert (reply.status, reply.json["error"]) == (503, "clickhouse_away"), path
+        assert (reply.status, reply.json["error"]) == (503, "clickhouse_unreachable"), path
         assert reply.json["since"] == NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
         assert "make up" in reply.json["detail"]
         assert reply.headers["retry-after"] == "5"
     assert site.get("/healthz").status == site.get("/kinds").status == 200
-    assert site.get("/api/panels/k-sent/sql").status == 200  # asks nobody
+    assert site.get("/api/panels/k-sent/sql").status == 200  # needs no query
 
 
-def test_the_page_outlives_clickhouse_and_says_what_is_missing(place: tuple[Path, str]) -> None:
+def test_the_page_survives_an_outage_of_clickhouse_and_names_the_cause(place: tuple[Path, str]) -> None:
     data, port = place
     with Site(config(f"http://127.0.0.1:{port}", DATABASE), BOARDS) as site:
-        away(site, "/readyz", "/api/panels/k-sent", "/api/filters?kind=template")  # it started first
+        expect_unreachable(
+            site, "/readyz", "/api/panels/k-sent", "/api/filters?kind=template"
+        )  # started before ClickHouse
         server = Server(data, "--port", port)
         try:
             reply = site.get("/api/panels/k-sent")
@@ -42,7 +44,7 @@ def test_the_page_outlives_clickhouse_and_says_what_is_missing(place: tuple[Path
             assert site.get("/readyz").status == site.get("/api/panels/k-sent").status == 200
         finally:
             server.stop()
-        away(site, "/readyz", "/api/panels/k-rate", "/api/panels/k-rate.csv")
+        expect_unreachable(site, "/readyz", "/api/panels/k-rate", "/api/panels/k-rate.csv")
         server = Server(data, "--port", port)
         try:
             assert site.get("/readyz").status == site.get("/api/panels/k-rate").status == 200
@@ -50,7 +52,7 @@ def test_the_page_outlives_clickhouse_and_says_what_is_missing(place: tuple[Path
             server.kill()
 
 
-def test_a_wrong_password_is_named(place: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_password_is_reported(place: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
     data, port = place
     server = Server(data, "--port", port)
     try:
@@ -58,7 +60,7 @@ def test_a_wrong_password_is_named(place: tuple[Path, str], monkeypatch: pytest.
             monkeypatch.setenv(READER_PASSWORD, password)
             with Site(config(server.url, DATABASE), BOARDS) as site:
                 reply = site.get("/api/panels/k-sent")
-            assert (reply.status, reply.json["error"]) == (503, "clickhouse_refuses")
+            assert (reply.status, reply.json["error"]) == (503, "clickhouse_access_denied")
             assert "reader_password" in reply.json["detail"]
     finally:
         server.kill()

@@ -1,4 +1,4 @@
-"""Who may call the page, and under what name."""
+"""Which host names the page accepts, and its security policy."""
 
 import pytest
 

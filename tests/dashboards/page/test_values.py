@@ -1,4 +1,4 @@
-"""Values on their way out: JSON, CSV that no spreadsheet takes for a formula, statements that can be pasted."""
+"""Values as JSON, as CSV without formulas for spreadsheets, and in statements that can be pasted."""
 
 import csv
 import io
@@ -90,15 +90,15 @@ VALUES = {
 }
 
 
-def test_written_out_every_value_is_a_literal_of_its_type() -> None:
-    assert statement.written_out(SQL, VALUES) == (
+def test_inlined_every_value_is_a_literal_of_its_type() -> None:
+    assert statement.inlined(SQL, VALUES) == (
         r"SELECT CAST('a\'b\\c\nd\0e' AS String), CAST(['x', 'y\'z'] AS Array(String)), CAST(1 AS UInt8), "
         "CAST('2026-11-20 00:00:00.000' AS DateTime64(3, 'UTC'))"
     )
 
 
 def test_a_placeholder_in_a_value_stays_text() -> None:
-    written = statement.written_out("SELECT {zone:String}", {"zone": "{mask:UInt8}"})
+    written = statement.inlined("SELECT {zone:String}", {"zone": "{mask:UInt8}"})
     assert written == "SELECT CAST('{mask:UInt8}' AS String)"
 
 
@@ -107,7 +107,7 @@ def test_only_what_a_statement_binds_is_sent() -> None:
 
 
 def test_commands_survive_the_shell() -> None:
-    text = statement.written_out(SQL, VALUES)
+    text = statement.inlined(SQL, VALUES)
     assert shlex.split(statement.command(text)) == ["ackstream", "query", "--", text]
     call = shlex.split(statement.curl(SQL, VALUES, url="http://h:1/", user="o'reader", database="d"))
     assert call[:3] == ["curl", "--user", "o'reader"]

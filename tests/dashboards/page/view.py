@@ -1,4 +1,4 @@
-"""A tab of a real browser on the page, and what it noticed: errors, refusals, requests. IO."""
+"""A browser tab with the page, and its console errors and requests."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ _TICKS = """id => [...document.querySelectorAll(`#panel-${id} .chart .xtick text
 
 
 class View:
-    """`errors`: what the console and the security policy complained of. `requests`: every address that was asked."""
+    """`errors`: errors of the console and the security policy. `requests`: every requested address."""
 
     def __init__(self, browser: Browser, site: Site, **context: Any) -> None:
         options = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "UTC", "locale": "en-GB"} | context
@@ -43,12 +43,12 @@ class View:
             self.errors.append(message.text)
 
     def open(self, path: str) -> "View":
-        """Goes to a path and waits until every panel has answered."""
+        """Goes to a path and waits until every panel has its answer."""
         self.page.goto(self.site.url + path)
         return self.settle()
 
     def settle(self) -> "View":
-        """Waits until no panel is asking."""
+        """Waits until no panel is loading."""
         expect(self.page.locator(".panel").first).to_be_attached(timeout=WAIT_MS)
         expect(self.page.locator('.panel[aria-busy="true"]')).to_have_count(0, timeout=WAIT_MS)
         return self
@@ -68,17 +68,17 @@ class View:
         return found
 
     def ticks(self, identifier: str) -> list[str]:
-        """The words under the axis of a chart."""
+        """The labels of the x axis of a chart."""
         found: list[str] = self.page.evaluate(_TICKS, identifier)
         return found
 
     def cells(self, identifier: str) -> list[list[str]]:
-        """The rows of a table as they are read."""
+        """The visible texts of a table."""
         found: list[list[str]] = self.page.evaluate(_CELLS, identifier)
         return [[" ".join(cell.split()) for cell in row] for row in found]
 
     def query(self) -> str:
-        """What stands behind the question mark of the address."""
+        """The query string of the address."""
         return self.page.url.partition("?")[2]
 
     def module(self, name: str, code: str, argument: Any = None) -> Any:
@@ -88,7 +88,7 @@ class View:
         return self.page.evaluate(script, argument)
 
     def close(self, *expected: str) -> None:
-        """Ends it. No request may have gone elsewhere, and nothing but `expected` may have been complained of."""
+        """Closes the tab. Fails after a request to another host or an error that is not `expected`."""
         self.context.close()
         foreign = [address for address in self.requests if not address.startswith((self.site.url + "/", "data:"))]
         assert foreign == []

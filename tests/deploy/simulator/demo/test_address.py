@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 from multidict import MultiDict
 
 from dashboards.catalogue import DASHBOARDS
-from dashboards.page.question import Extent, ask
+from dashboards.page.selection import Extent, parse_selection
 from deploy.simulator.demo.run import page_query
 from tests.deploy.simulator.demo_traffic import NOW, demo_traffic
 
@@ -15,7 +15,7 @@ def test_the_page_shows_every_day_of_the_demo_and_its_sources_alone() -> None:
     traffic = demo_traffic(800)
     address = urlsplit(page_query(traffic))
     assert address.path.strip("/") in {dashboard.id for dashboard in DASHBOARDS}
-    question = ask(MultiDict(parse_qsl(address.query)), datetime.fromtimestamp(NOW / 1000, UTC), Extent())
+    question = parse_selection(MultiDict(parse_qsl(address.query)), datetime.fromtimestamp(NOW / 1000, UTC), Extent())
     days = {group.cohort_day for group in traffic.truth.rates}
     assert len(days) > 5
     assert question.zone == "UTC"

@@ -1,4 +1,4 @@
-"""From a query string to the values that are bound: ranges in any zone, and whatever else a client may send."""
+"""From a query string to SQL parameters: ranges in any time zone, and any other input of a client."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 
 from dashboards.page.problems import Problem
-from dashboards.page.question import Extent, Question, ask
 from dashboards.page.ranges import QUARTER, Range, ceil, floor
+from dashboards.page.selection import Extent, Selection, parse_selection
 from dashboards.panel import PARAMETERS
 
 NOW = datetime(2026, 11, 20, 12, 1, 5, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
 
 
-def asked(*pairs: tuple[str, str], now: datetime = NOW, extent: Extent | None = None) -> Question:
-    return ask(MultiDict(pairs), now, extent or Extent())
+def selected(*pairs: tuple[str, str], now: datetime = NOW, extent: Extent | None = None) -> Selection:
+    return parse_selection(MultiDict(pairs), now, extent or Extent())
 
 
 def span(*pairs: tuple[str, str], now: datetime = NOW) -> tuple[str, str]:
-    found = asked(*pairs, now=now).span
+    found = selected(*pairs, now=now).span
     return found.start.strftime("%m-%d %H:%M"), found.end.strftime("%m-%d %H:%M")
 
 
@@ -38,7 +38,7 @@ def span(*pairs: tuple[str, str], now: datetime = NOW) -> tuple[str, str]:
         ("yesterday", BERLIN, ("11-18 23:00", "11-19 23:00")),
         ("today", "Asia/Kathmandu", ("11-19 18:15", "11-20 12:15")),
         ("today", "Pacific/Kiritimati", ("11-20 10:00", "11-20 12:15")),
-        ("30d", BERLIN, ("10-21 22:00", "11-20 12:15")),  # begins in summer time
+        ("30d", BERLIN, ("10-21 22:00", "11-20 12:15")),  # starts in summer time
     ],
 )
 def test_a_preset_is_whole_days_of_the_zone_up_to_now(preset: str, zone: str, expected: tuple[str, str]) -> None:
@@ -47,13 +47,13 @@ def test_a_preset_is_whole_days_of_the_zone_up_to_now(preset: str, zone: str, ex
 
 def test_the_days_of_a_change_of_clocks_have_23_and_25_hours() -> None:
     for day, hours in (("2026-03-29", 23), ("2026-10-25", 25)):
-        found = asked(("from", day), ("to", day), ("zone", BERLIN)).span
+        found = selected(("from", day), ("to", day), ("zone", BERLIN)).span
         assert (found.end - found.start).total_seconds() == hours * 3600
 
 
 def test_a_day_whose_midnight_is_skipped_begins_with_its_first_moment() -> None:
     # In Beirut clocks went from 24:00 of 28 March 2026 to 01:00.
-    found = asked(("from", "2026-03-29"), ("to", "2026-03-29"), ("zone", "Asia/Beirut")).span
+    found = selected(("from", "2026-03-29"), ("to", "2026-03-29"), ("zone", "Asia/Beirut")).span
     assert found.start.astimezone(ZoneInfo("Asia/Beirut")).hour == 1
     assert (found.end - found.start).total_seconds() == 23 * 3600
 
@@ -78,14 +78,14 @@ def test_a_moment_without_an_offset_is_one_of_the_zone() -> None:
     )
 
 
-def test_all_begins_with_the_day_of_the_first_message_and_takes_in_a_clock_that_runs_ahead() -> None:
+def test_all_begins_with_the_first_message_and_includes_messages_of_a_clock_that_is_ahead() -> None:
     extent = Extent(datetime(2026, 3, 1, 22, 45, tzinfo=UTC), datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
-    found = asked(("range", "all"), ("zone", BERLIN), extent=extent).span
+    found = selected(("range", "all"), ("zone", BERLIN), extent=extent).span
     assert (found.start, found.end) == (
         datetime(2026, 2, 28, 23, 0, tzinfo=UTC),
         datetime(2026, 11, 21, 3, 15, tzinfo=UTC),
     )
-    assert asked(("range", "all")).span == asked(("range", "today")).span
+    assert selected(("range", "all")).span == selected(("range", "today")).span
 
 
 @pytest.mark.parametrize(
@@ -133,34 +133,34 @@ def test_floor_and_ceil_are_the_quarters_around(moment: datetime) -> None:
         ([("campaign", f"c{number}") for number in range(51)], "campaign"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_name_of_the_parameter(
+def test_an_invalid_value_is_rejected_with_the_name_of_the_parameter(
     pairs: list[tuple[str, str]], parameter: str
 ) -> None:
-    with pytest.raises(Problem) as refused:
-        asked(*pairs)
-    assert (refused.value.error.status, refused.value.error.code) == (400, "bad_parameter")
-    assert refused.value.error.more == {"parameter": parameter}
-    assert refused.value.error.detail.endswith(".")
+    with pytest.raises(Problem) as rejected:
+        selected(*pairs)
+    assert (rejected.value.error.status, rejected.value.error.code) == (400, "bad_parameter")
+    assert rejected.value.error.more == {"parameter": parameter}
+    assert rejected.value.error.detail.endswith(".")
 
 
 @pytest.mark.parametrize("name", ["mask", "bucket", "sql", "limit", "sources", "database", "SETTINGS"])
-def test_what_a_client_may_not_choose_is_refused_by_name(name: str) -> None:
-    with pytest.raises(Problem) as refused:
-        asked((name, "0"))
-    assert refused.value.error.code == "unknown_parameter"
+def test_an_unknown_parameter_is_rejected(name: str) -> None:
+    with pytest.raises(Problem) as rejected:
+        selected((name, "0"))
+    assert rejected.value.error.code == "unknown_parameter"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["range", "from", "to", "zone", "source", "template"]), st.text())))
-def test_any_text_gives_a_question_or_a_problem(pairs: list[tuple[str, str]]) -> None:
+def test_any_text_gives_a_selection_or_a_problem(pairs: list[tuple[str, str]]) -> None:
     try:
-        found = asked(*pairs)
+        found = selected(*pairs)
     except Problem:
         return
     assert found.span.start < found.span.end
 
 
-def test_the_values_are_exactly_those_that_a_panel_may_bind() -> None:
-    found = asked(("source", "shop"), ("template", "a'b"), ("template", "a'b"), ("campaign", "c"))
+def test_the_parameters_are_exactly_those_of_panels() -> None:
+    found = selected(("source", "shop"), ("template", "a'b"), ("template", "a'b"), ("campaign", "c"))
     values = found.parameters(mask=True)
     assert list(values) == list(PARAMETERS)
     assert values == {
