@@ -86,7 +86,7 @@ function choices(page, name, title, close) {
     try {
       const without = new URLSearchParams(query(page.state(), name === "source" ? ["source", "template", "campaign"] : ["template", "campaign"]));
       without.set("kind", name);
-      if (searched) without.set("q", asked);
+      if (searched) without.set("q", searched);
       const { body } = await get("/api/filters", without.toString());
       if (searched !== search.value) return;
       const kept = searched ? [] : [...chosen].filter((value) => !body.values.some((entry) => entry.value === value)).map((value) => ({ value, messages: null }));

@@ -134,7 +134,7 @@ def test_every_rule_is_in_the_file_with_its_words_and_numbers(rules: dict[str, A
         assert ("unloadEvaluator" in condition) == (rule.clear < rule.above)
 
 
-def test_clickhouse_away_is_one_alert_and_not_one_of_each_rule(rules: dict[str, Any]) -> None:
+def test_an_unreachable_clickhouse_is_one_alert_and_not_one_of_each_rule(rules: dict[str, Any]) -> None:
     states = {rule["labels"]["rule"]: rule["execErrState"] for group in rules["groups"] for rule in group["rules"]}
     assert states.pop(CLICKHOUSE_UNREACHABLE.id) == "Alerting"
     assert set(states.values()) == {"KeepLast"}
