@@ -51,5 +51,5 @@ function rule(group, page) {
     h("strong", {}, alert.title),
     group.slice(0, MAX_ROWS).map(({ text }) => text && h("span", {}, text)), left > 0 && h("span", {}, `and ${left} more`),
     alert.state === "firing" && h("span", { class: "remediation" }, alert.action),
-    h("small", {}, `${STATES[alert.state]}${since} · `, h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "Open the dashboard")));
+    h("small", {}, `${STATES[alert.state]}${since} · `, h("a", { href: address({ ...page.state(), dashboard: alert.dashboard }) }, "Open dashboard")));
 }

@@ -30,8 +30,8 @@ export function about(panel, context, freshness) {
   open(panel.title,
     part("Definition", h("p", {}, panel.meaning)),
     part("When the panel is red", h("p", {}, panel.remediation, limit && ` ${limit}`)),
-    part("Source of the numbers", h("dl", {},
-      h("dt", {}, "Source"), h("dd", {}, LAYERS[panel.layer] ?? panel.layer),
+    part("Data", h("dl", {},
+      h("dt", {}, "Layer"), h("dd", {}, LAYERS[panel.layer] ?? panel.layer),
       layer && [h("dt", {}, "As of"), h("dd", {}, shown(layer.at, "time", context), ` (${context.zone})`)],
       layer && [h("dt", {}, "Lag"), h("dd", {}, shown(layer.lag_seconds, "seconds", context), layer.pending ? `, ${layer.pending} changes pending` : "")])),
     part("Columns", h("dl", {}, panel.columns.map((column) => [h("dt", {}, h("code", {}, column.name)), h("dd", {}, column.title)]))));

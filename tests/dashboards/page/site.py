@@ -66,7 +66,7 @@ class FixedAlerts:
     def states(self) -> list[dict[str, Any]]:
         alert: dict[str, Any] = {
             "rule": "silent",
-            "title": "A source is silent",
+            "title": "No webhooks from a source",
             "severity": "critical",
             "state": "firing",
             "labels": {},

@@ -46,7 +46,7 @@ def found(view: View, script: str) -> Any:
     return view.page.evaluate(script)
 
 
-def test_everything_that_can_be_operated_has_a_name(view: View) -> None:
+def test_every_control_has_a_name(view: View) -> None:
     assert found(view, _NAMELESS) == []
     for button in ("Dates", "All sources", "All campaigns", "UTC"):
         view.page.locator("#filters").get_by_role("button", name=button).click()
@@ -54,7 +54,7 @@ def test_everything_that_can_be_operated_has_a_name(view: View) -> None:
         view.page.keyboard.press("Escape")
 
 
-def test_identities_are_single_and_references_lead_somewhere(view: View) -> None:
+def test_ids_are_unique_and_references_resolve(view: View) -> None:
     assert found(view, _DOUBLE) == []
     assert found(view, _DANGLING) == []
 
@@ -69,7 +69,7 @@ def test_the_page_has_its_landmarks_and_one_title(view: View) -> None:
     assert found(view, "() => document.documentElement.lang") == "en"
 
 
-def test_every_panel_is_a_region_and_every_chart_a_picture_with_words(view: View) -> None:
+def test_every_panel_is_a_region_and_every_chart_an_image_with_a_description(view: View) -> None:
     names = [panel["title"] for panel in view.site.get("/api/catalogue").json["dashboards"][0]["panels"]]
     for name in names:
         assert view.page.get_by_role("region", name=name, exact=True).count() == 1
@@ -85,11 +85,11 @@ def test_tables_have_a_caption_and_heads_with_a_scope(view: View) -> None:
     assert view.panel("k-table").locator('.scroll[tabindex="0"]').count() == 1
 
 
-def test_targets_are_large_enough(view: View) -> None:
+def test_click_targets_are_large_enough(view: View) -> None:
     assert found(view, _SMALL) == []
 
 
-def test_nothing_moves_for_those_who_do_not_want_it(view: View) -> None:
+def test_reduced_motion_has_no_animations(view: View) -> None:
     moving = "() => document.getAnimations().filter((each) => each.playState === 'running').length"
     view.page.reload(wait_until="commit")
     assert found(view, moving) == 0

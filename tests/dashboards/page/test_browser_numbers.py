@@ -31,7 +31,7 @@ def ms(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def test_numbers_stand_with_their_terms_and_marks(view: View) -> None:
+def test_numbers_are_shown_with_their_terms_and_badges(view: View) -> None:
     truth = count()
     expect(view.panel("k-sent").locator(".number")).to_have_text("60")
     rate = view.panel("k-rate")
@@ -44,7 +44,7 @@ def test_numbers_stand_with_their_terms_and_marks(view: View) -> None:
     expect(view.panel("k-sent").locator(".lag")).to_contain_text("behind")
 
 
-def test_lines_and_stacks_hold_the_rows_of_the_answer(view: View, site: Site) -> None:
+def test_lines_and_stacks_show_the_rows_of_the_answer(view: View, site: Site) -> None:
     for panel, nothing in (("k-line", None), ("k-stack", 0)):
         rows = answer(site, panel)
         for trace in view.traces(panel):
@@ -58,7 +58,7 @@ def test_lines_and_stacks_hold_the_rows_of_the_answer(view: View, site: Site) ->
     assert texts["Wed 18 Nov 2026"] == f"{day[2]:.1%}".replace("%", "\u202f%") + f" ({day[3]} of {day[4]}), provisional"
 
 
-def test_bars_funnel_and_heat_map_hold_the_rows_of_the_answer(view: View, site: Site) -> None:
+def test_bars_funnel_and_heat_map_show_the_rows_of_the_answer(view: View, site: Site) -> None:
     (bars,) = view.traces("k-bars")
     names = [row[0].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for row in answer(site, "k-bars")]
     assert (bars["y"], bars["x"]) == (names, [row[1] for row in answer(site, "k-bars")])
@@ -98,7 +98,7 @@ def test_every_chart_has_a_summary_and_a_table(view: View, site: Site) -> None:
     expect(view.panel("k-stack").locator(".main-svg").first).to_be_visible()
 
 
-def test_the_axis_is_that_of_the_zone(view: View) -> None:
+def test_the_axis_is_in_the_chosen_zone(view: View) -> None:
     view.open("/kinds?from=2026-11-18&to=2026-11-18&zone=Asia%2FKathmandu")
     assert view.ticks("k-stack")[0].startswith("00:00")
     assert any(tick.startswith("12:00") for tick in view.ticks("k-stack"))
@@ -160,7 +160,7 @@ def test_a_day_of_a_change_of_clocks_has_all_its_hours(view: View, day: str, hou
         ("2026-11-20T12:00:05.000Z", "time", "2026-11-20 13:00:05"),
     ],
 )
-def test_numbers_are_written_one_way(view: View, value: Any, unit: str, expected: str) -> None:
+def test_each_unit_has_one_format(view: View, value: Any, unit: str, expected: str) -> None:
     code = "m.shown(a.value, a.unit, { zone: 'Europe/Berlin', currency: 'EUR' })"
     assert view.module("format", code, {"value": value, "unit": unit}) == expected.replace("_", "\u202f")
 
@@ -195,7 +195,7 @@ def test_a_change_has_its_sign_and_unit(view: View, now: Any, before: Any, unit:
         ("", []),
     ],
 )
-def test_rows_of_the_grid_have_no_holes(view: View, given: str, expected: list[int]) -> None:
+def test_rows_of_the_grid_are_filled(view: View, given: str, expected: list[int]) -> None:
     kinds = {"s": "stat", "l": "line", "t": "table"}
     panels = [{"width": int(each[:-1]), "kind": kinds[each[-1]]} for each in given.split()]
     assert view.module("fit", "m.fitted(a)", panels) == expected
@@ -212,6 +212,6 @@ def test_of_too_many_series_the_highest_are_drawn(view: View) -> None:
     assert view.module("rows", "m.crowded(a.panel, a.rows.slice(0, 8))", given) == ""
 
 
-def test_now_is_a_fixed_moment_in_these_tests(site: Site) -> None:
+def test_the_time_is_fixed_in_these_tests(site: Site) -> None:
     queried = site.get("/api/panels/k-sent").json["queried_at"]
     assert datetime.fromisoformat(queried).astimezone(UTC).date().isoformat() == "2026-11-20"

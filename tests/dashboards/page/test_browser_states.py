@@ -101,7 +101,7 @@ def test_the_alert_button_lists_firing_alerts_and_what_to_do(browser: Browser, e
         )
         expect(rules.first.locator("small")).to_contain_text("firing since 2026-11-20 10:00")
         expect(rules.last).to_contain_text("not evaluated")
-        rules.first.get_by_role("link", name="Open the dashboard").click()
+        rules.first.get_by_role("link", name="Open dashboard").click()
         expect(view.page.locator("h1")).to_have_text("Odd ones")
         view.close(REFUSED)
 

@@ -34,14 +34,14 @@ def chosen(view: View) -> dict[str, list[str]]:
     return parse_qs(view.query())
 
 
-def test_an_address_without_anything_becomes_one_with_everything(view: View) -> None:
+def test_an_empty_address_is_completed(view: View) -> None:
     view.open("/")
     assert view.page.url == f"{view.site.url}{START}"
     assert view.page.title() == "Every kind · Ackstream"
     expect(view.page.locator("h1")).to_have_text("Every kind")
 
 
-def test_a_range_changes_address_and_numbers_and_back_undoes_it(view: View) -> None:
+def test_a_range_changes_address_and_numbers_and_back_restores_them(view: View) -> None:
     sent(view, 60)
     view.page.get_by_role("button", name="Yesterday").click()
     sent(view, 20)
@@ -67,7 +67,7 @@ def test_days_are_chosen_as_first_and_last(view: View) -> None:
     sent(view, 40)
 
 
-def test_filters_search_as_you_type_and_hold_several(view: View) -> None:
+def test_filters_search_while_typing_and_take_several_values(view: View) -> None:
     view.page.locator("#filters").get_by_role("button", name="All campaigns").click()
     view.page.get_by_placeholder("Find a campaign").fill("bold")
     expect(view.page.locator(".menu:popover-open label.item")).to_have_count(1)
@@ -83,7 +83,7 @@ def test_filters_search_as_you_type_and_hold_several(view: View) -> None:
     sent(view, count(lambda message: message.campaign in CAMPAIGNS[1:])["sent"])
 
 
-def test_source_and_template_narrow_together_and_all_undoes_one(view: View) -> None:
+def test_source_and_template_combine_and_all_clears_one(view: View) -> None:
     view.open(f"{START}&source=shop&template=hello")
     sent(view, count(lambda message: message.source == "shop" and message.template == TEMPLATES[0])["sent"])
     view.page.locator("#filters").get_by_role("button", name="hello").click()
@@ -113,7 +113,7 @@ def test_another_dashboard_keeps_range_and_filters(view: View) -> None:
     sent(view, count(lambda message: message.source == "shop")["sent"])
 
 
-def test_a_csv_file_is_what_the_server_sends(view: View, tmp_path: Path) -> None:
+def test_the_downloaded_csv_file_is_the_answer_of_the_server(view: View, tmp_path: Path) -> None:
     with view.page.expect_download() as download:
         view.menu("k-table", "Download CSV")
     download.value.save_as(tmp_path / "table.csv")
@@ -152,7 +152,7 @@ def test_the_pointer_shows_the_exact_numbers(view: View) -> None:
     expect(tip).to_be_hidden()
 
 
-def test_the_keyboard_alone_is_enough(view: View) -> None:
+def test_the_page_works_with_the_keyboard_only(view: View) -> None:
     page = view.page
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the numbers")
@@ -192,7 +192,7 @@ def test_a_filter_by_keyboard(view: View) -> None:
     sent(view, count(lambda message: message.source == "shop")["sent"])
 
 
-def test_the_colours_are_the_reader_s_choice_and_stay(browser: Browser, site: Site) -> None:
+def test_the_chosen_colour_scheme_is_kept(browser: Browser, site: Site) -> None:
     view = View(browser, site, color_scheme="dark").open(START)
     background = "() => getComputedStyle(document.body).backgroundColor"
     line = "() => document.querySelector('#panel-k-line .chart').data[0].line.color"
@@ -213,7 +213,7 @@ def test_the_colours_are_the_reader_s_choice_and_stay(browser: Browser, site: Si
 
 
 @pytest.mark.parametrize("width", [320, 768, 1920])
-def test_nothing_sticks_out_at_any_width(browser: Browser, site: Site, width: int) -> None:
+def test_nothing_overflows_at_any_width(browser: Browser, site: Site, width: int) -> None:
     view = View(browser, site, viewport={"width": width, "height": 800}, has_touch=width < 800)
     for path in (START, "/odd?range=7d&zone=UTC"):
         view.open(path)
@@ -224,7 +224,7 @@ def test_nothing_sticks_out_at_any_width(browser: Browser, site: Site, width: in
     view.close("status of 50[23]")
 
 
-def test_on_paper_there_are_no_controls_and_light_colours(view: View) -> None:
+def test_print_has_no_controls_and_light_colours(view: View) -> None:
     view.page.emulate_media(media="print", color_scheme="dark")
     view.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     expect(view.page.locator("#filters")).to_be_hidden()

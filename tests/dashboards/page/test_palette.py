@@ -60,7 +60,7 @@ def distance(one: Colour, other: Colour) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_words_can_be_read_on_every_surface(theme: str) -> None:
+def test_texts_have_enough_contrast_on_every_surface(theme: str) -> None:
     colours = palette(theme)
     pairs = [(word, surface) for word in ("ink", "ink-soft", "accent", "red", "amber") for surface in SURFACES]
     pairs += [("accent-ink", "accent"), ("red", "red-wash"), ("amber", "amber-wash"), ("ink", "accent-wash")]
@@ -70,7 +70,7 @@ def test_words_can_be_read_on_every_surface(theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_lines_bars_and_frames_can_be_seen(theme: str) -> None:
+def test_lines_bars_and_frames_have_enough_contrast(theme: str) -> None:
     colours = palette(theme)
     drawn = [
         "delivered",
@@ -88,7 +88,7 @@ def test_lines_bars_and_frames_can_be_seen(theme: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("sight", SIGHTS)
-def test_colours_that_mean_something_stay_apart_for_every_sight(theme: str, sight: str) -> None:
+def test_colours_with_a_meaning_differ_also_for_colour_blind_readers(theme: str, sight: str) -> None:
     colours = palette(theme)
     for group in (STATUSES, LINES):
         for one, other in combinations(group, 2):
@@ -96,7 +96,7 @@ def test_colours_that_mean_something_stay_apart_for_every_sight(theme: str, sigh
             assert apart > APART, (one, other, round(apart, 1))
 
 
-def test_every_colour_of_the_style_sheets_is_one_of_these() -> None:
+def test_the_style_sheets_use_only_these_colours() -> None:
     folder = files("dashboards.page").joinpath("static")
     known = set(palette("light"))
     for sheet in ("layout", "controls", "panels", "tables"):

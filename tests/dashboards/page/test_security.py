@@ -30,20 +30,20 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "::1", "localhost"])
-def test_on_loopback_only_names_of_loopback_are_ours(bound: str) -> None:
-    ours = host_check(bound, ())
-    assert [name for name in LOCAL if not ours(name)] == []
-    assert [name for name in FOREIGN if ours(name)] == []
+def test_on_loopback_only_loopback_names_are_accepted(bound: str) -> None:
+    accepts = host_check(bound, ())
+    assert [name for name in LOCAL if not accepts(name)] == []
+    assert [name for name in FOREIGN if accepts(name)] == []
 
 
-def test_names_of_the_settings_are_ours_too() -> None:
-    ours = host_check("127.0.0.1", ("Dash.example.com",))
-    assert ours("dash.example.com:443")
-    assert ours("localhost")
-    assert not ours("example.com")
+def test_names_in_the_settings_are_accepted() -> None:
+    accepts = host_check("127.0.0.1", ("Dash.example.com",))
+    assert accepts("dash.example.com:443")
+    assert accepts("localhost")
+    assert not accepts("example.com")
 
 
-def test_past_loopback_every_name_is_ours_until_some_are_listed() -> None:
+def test_on_other_addresses_every_name_is_accepted_unless_some_are_listed() -> None:
     assert host_check("0.0.0.0", ())("anything.invalid")  # noqa: S104
     listed = host_check("0.0.0.0", ("dash.example.com",))  # noqa: S104
     assert listed("dash.example.com")
@@ -58,7 +58,7 @@ def test_which_addresses_are_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) == expected
 
 
-def test_no_script_but_our_own_files_may_run() -> None:
+def test_only_the_page_s_own_scripts_may_run() -> None:
     policy = dict(part.split(" ", 1) for part in HEADERS["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self'"

@@ -41,7 +41,9 @@ def span(*pairs: tuple[str, str], now: datetime = NOW) -> tuple[str, str]:
         ("30d", BERLIN, ("10-21 22:00", "11-20 12:15")),  # starts in summer time
     ],
 )
-def test_a_preset_is_whole_days_of_the_zone_up_to_now(preset: str, zone: str, expected: tuple[str, str]) -> None:
+def test_a_preset_starts_at_midnight_of_the_zone_and_ends_now(
+    preset: str, zone: str, expected: tuple[str, str]
+) -> None:
     assert span(("range", preset), ("zone", zone)) == expected
 
 
@@ -51,7 +53,7 @@ def test_the_days_of_a_change_of_clocks_have_23_and_25_hours() -> None:
         assert (found.end - found.start).total_seconds() == hours * 3600
 
 
-def test_a_day_whose_midnight_is_skipped_begins_with_its_first_moment() -> None:
+def test_a_day_without_midnight_starts_at_its_first_moment() -> None:
     # In Beirut clocks went from 24:00 of 28 March 2026 to 01:00.
     found = selected(("from", "2026-03-29"), ("to", "2026-03-29"), ("zone", "Asia/Beirut")).span
     assert found.start.astimezone(ZoneInfo("Asia/Beirut")).hour == 1
@@ -71,7 +73,7 @@ def test_ends_of_a_range_are_days_or_moments_on_quarters(start: str, end: str, e
     assert span(("from", start), ("to", end)) == expected
 
 
-def test_a_moment_without_an_offset_is_one_of_the_zone() -> None:
+def test_a_time_without_an_offset_is_in_the_zone() -> None:
     assert span(("from", "2026-11-01T08:00"), ("to", "2026-11-01T09:00"), ("zone", BERLIN)) == (
         "11-01 07:00",
         "11-01 08:00",

@@ -70,7 +70,7 @@ def test_cells_are_exact_and_harmless(value: Any, expected: str) -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.integers() | st.none()), max_size=5))
-def test_csv_reads_back_as_it_was_but_for_the_guard(rows: list[tuple[str, int | None]]) -> None:
+def test_csv_is_read_back_unchanged_except_for_the_guard(rows: list[tuple[str, int | None]]) -> None:
     text = csv_text(["a", "b"], rows)
     assert text.endswith("\r\n")
     # The csv module of Python 3.11 does not quote a lone CR of a field on reading lines; newline="" keeps it.
@@ -90,7 +90,7 @@ VALUES = {
 }
 
 
-def test_inlined_every_value_is_a_literal_of_its_type() -> None:
+def test_every_inlined_value_is_a_literal_of_its_type() -> None:
     assert statement.inlined(SQL, VALUES) == (
         r"SELECT CAST('a\'b\\c\nd\0e' AS String), CAST(['x', 'y\'z'] AS Array(String)), CAST(1 AS UInt8), "
         "CAST('2026-11-20 00:00:00.000' AS DateTime64(3, 'UTC'))"
@@ -102,11 +102,11 @@ def test_a_placeholder_in_a_value_stays_text() -> None:
     assert written == "SELECT CAST('{mask:UInt8}' AS String)"
 
 
-def test_only_what_a_statement_binds_is_sent() -> None:
+def test_only_the_parameters_of_a_statement_are_sent() -> None:
     assert statement.used(SQL, VALUES).keys() == {"zone", "sources", "mask", "from"}
 
 
-def test_commands_survive_the_shell() -> None:
+def test_commands_are_quoted_for_the_shell() -> None:
     text = statement.inlined(SQL, VALUES)
     assert shlex.split(statement.command(text)) == ["ackstream", "query", "--", text]
     call = shlex.split(statement.curl(SQL, VALUES, url="http://h:1/", user="o'reader", database="d"))
