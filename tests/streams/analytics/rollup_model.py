@@ -154,7 +154,7 @@ def turns(units: Iterable[Unit]) -> set[Row]:
             answer = next((later for later in chat[place:] if later.direction == "out"), None)
             waited = answer.at - unit.written_at if answer is not None and answer.at - unit.written_at <= DAY else None
             found[unit.source, unit.written_at // QUARTER * QUARTER, unit.account, unit.country].append(waited)
-    rows = set()
+    rows: set[tuple[object, ...]] = set()
     for words, waits in found.items():
         answered = tuple(sorted(waited for waited in waits if waited is not None))
         rows.add((*words, len(waits), len(answered), answered))
@@ -167,7 +167,7 @@ def evidence(units: Iterable[Unit], now: int) -> set[Row]:
     for unit in units:
         if not unit.is_group and unit.customer:
             people[unit.source, unit.customer].append(unit)
-    rows = set()
+    rows: set[tuple[object, ...]] = set()
     for (source, customer), known in people.items():
         sent = [unit for unit in known if unit.counted]
         ours = [unit for unit in known if unit.direction == "out"]

@@ -72,7 +72,7 @@ def test_webhooks_echoes_and_our_own_records_stand_apart(tables: Tables) -> None
         event("system", event="connection", at=MIDNIGHT, received=MIDNIGHT + 3, request="d", state="connected"),
     ])  # fmt: skip
     rollups.catch_up(tables.client)
-    found = {row[2]: row[5] - MIDNIGHT for row in tables.rows("arrivals")}
+    found = {row[2]: int(str(row[5])) - MIDNIGHT for row in tables.rows("arrivals")}
     assert found == {"sent": 0, "echo": 1, "inbound": 2, "system": 3}
 
 

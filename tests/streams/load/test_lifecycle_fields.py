@@ -157,7 +157,7 @@ def test_a_forgotten_inheritance_is_one_sentence() -> None:
 
 def test_the_worker_inherits_the_same_words_as_the_view(engine: Engine) -> None:
     """Events set every word of a sent message; its member has them in SQL, in Python, and in the copy."""
-    words = {name: f"word of {name}" for name in WORDS}
+    words: dict[str, Any] = {name: f"word of {name}" for name in WORDS}
     events = [
         event("sent", message_id="g", at=NOON, account="a", type="text", to="+4915550001", **words),
         event("status", message_id="g", status="read", participant=MEMBER, at=NOON + 1),
