@@ -26,6 +26,8 @@ READER_PASSWORD = "TEST_PAGE_READER"
 WRITER_PASSWORD = "TEST_PAGE_WRITER_THAT_NOBODY_SETS"
 T = TypeVar("T")
 
+# The selection of most tests.
+WEEK: dict[str, Any] = {"range": "7d", "zone": "UTC"}
 NOW = datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
 
 
@@ -161,3 +163,11 @@ class Site:
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         finally:
             connection.close()
+
+
+def rows(site: Site, panel: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The rows of a panel by column name, of WEEK unless `parameters` select another range."""
+    reply = site.get(f"/api/panels/{panel}", **(WEEK | parameters))
+    assert reply.status == 200, reply.body
+    names = [column["name"] for column in reply.json["columns"]]
+    return [dict(zip(names, row, strict=True)) for row in reply.json["rows"]]

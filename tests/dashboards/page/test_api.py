@@ -1,50 +1,21 @@
 """The page's answers over known messages: numbers, files, statements, errors. With ClickHouse, without a browser."""
 
-import asyncio
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
-from dashboards.page.context import now
-from dashboards.page.reader_client import ReaderClient, Table
-from dashboards.page.security import HEADERS
 from dashboards.page.statement import bound_text
-from dashboards.panel import Dashboard
-from deploy.local.ports import free_ports
-from schemas.settings.config import Config
-from tests.dashboards.page.boards import BOARDS, HOSTILE, KINDS, ODD, SLOW
+from tests.dashboards.page.boards import BOARDS, HOSTILE, KINDS, ODD
 from tests.dashboards.page.conftest import DATABASE
 from tests.dashboards.page.data import CAMPAIGNS, TEMPLATES, Message, count, messages
-from tests.dashboards.page.site import FixedAlerts, Site, config
-from tests.support.clickhouse import ADMIN, Server
+from tests.dashboards.page.site import WEEK, FixedAlerts, Site, config, rows
+from tests.support.clickhouse import Server
 from tests.support.events import NOON
-from tests.support.waiting import came_true
-
-WEEK: dict[str, Any] = {"range": "7d", "zone": "UTC"}
-NASTY = [
-    "'", '"', "\\", "\\'", "' OR 1=1 --", "'); DROP TABLE outbound; --", "/* */", "#", "\0", "\n", "\t", "\\N",
-    "{zone:String}", "%s", "%(x)s", "$(id)", "`id`", "../../../../etc/passwd", "<script>alert(1)</script>", "☃" * 200,
-    "x" * 10_000, "[]", "['a']", "1 SETTINGS readonly=0", "1; INSERT INTO event_log VALUES (1)", "CAST(1 AS String)",
-]  # fmt: skip
-
-
-def rows(site: Site, panel: str, **parameters: Any) -> list[dict[str, Any]]:
-    reply = site.get(f"/api/panels/{panel}", **(WEEK | parameters))
-    assert reply.status == 200, reply.body
-    names = [column["name"] for column in reply.json["columns"]]
-    return [dict(zip(names, row, strict=True)) for row in reply.json["rows"]]
 
 
 def test_a_stat_has_its_value_and_terms(site: Site) -> None:
@@ -235,91 +206,6 @@ def test_alerts_are_shown_if_the_process_evaluates_them(site: Site, engine: Serv
     assert found["alerts"][1]["since"] == "2026-11-20T11:00:00.000Z"
 
 
-@pytest.mark.parametrize("name", ["range", "from", "to", "zone", "source", "template", "campaign", "q", "kind"])
-def test_no_text_in_a_parameter_becomes_part_of_a_statement(site: Site, name: str) -> None:
-    path = "/api/filters" if name in ("q", "kind") else "/api/panels/k-sent"
-    for text in NASTY:
-        given: dict[str, Any] = {"kind": "template"} if name == "q" else {}
-        if name in ("from", "to"):
-            given = {"from": "2026-11-01", "to": "2026-11-20"}
-        reply = site.get(path, **(given | {name: text}))
-        assert reply.status in (200, 400), (name, text, reply.body)
-        if reply.status == 400:
-            assert set(reply.json) == {"error", "detail", "parameter"}
-            assert len(text) < 3 or text not in reply.json["detail"]
-        elif path.startswith("/api/panels"):
-            assert reply.json["rows"][0][0] == 0
-        else:
-            assert all(text.lower() in entry["value"].lower() for entry in reply.json["values"])
-
-
-def test_hostile_paths_are_not_found(site: Site) -> None:
-    traversal = ["..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd"]
-    for text in [*traversal, "k-sent%27", "k-sent%00", "K-SENT", "%3Cscript%3E", "a" * 5000, "k-sent.csv.csv"]:
-        for path in (f"/api/panels/{text}", f"/api/panels/{text}/sql", f"/static/{text}/main.js", f"/api/{text}"):
-            reply = site.get(path)
-            assert reply.status == 404, path
-            assert set(reply.json) == {"error", "detail"}
-    version = site.get("/api/catalogue").json["version"]
-    for text in ("..%2fapp.py", "..", "index.html", "app.py", "%00", "main.js%00"):
-        assert site.get(f"/static/{version}/{text}").status == 404
-
-
-def test_after_the_injection_attempts_the_tables_are_unchanged(engine: Server, site: Site) -> None:
-    assert engine.ok("SELECT sum(sent) FROM outbound", database=DATABASE).strip() == "60"
-    assert rows(site, "k-sent")[0]["messages"] == 60
-
-
-def test_the_page_has_only_the_read_only_user(engine: Server) -> None:
-    """ClickHouse rejects panels that write, change settings or read files: the user may not."""
-    for number, sql in enumerate(
-        (
-            "INSERT INTO event_log (event_id) VALUES ('x')",
-            "DROP TABLE event_log",
-            "SELECT 1 AS number SETTINGS max_threads = 1",
-            "SELECT * FROM file('/etc/passwd', 'LineAsString')",
-            "SELECT * FROM system.query_log",
-            "SELECT 1 AS number INTO OUTFILE 'x'",
-        )
-    ):
-        panel = replace(ODD.panels[3], id=f"w-{number}", sql=sql)
-        with Site(config(engine.url, DATABASE), (replace(ODD, panels=(panel,)),)) as site:
-            reply = site.get(f"/api/panels/{panel.id}")
-        assert reply.status >= 500, sql
-        assert set(reply.json) == {"error", "detail"}
-    assert engine.ok("SELECT count() FROM event_log", database=DATABASE).strip() != "0"
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_methods_than_get_and_head_are_rejected(site: Site, method: str) -> None:
-    for path in ("/", "/kinds", "/api/panels/k-sent", "/healthz", "/nowhere"):
-        reply = site.get(path, method=method)
-        assert reply.status == 405
-        assert reply.headers["allow"] == "GET, HEAD"
-
-
-PATHS = ["/", "/kinds", "/nowhere", "/api/catalogue", "/api/nothing", "/healthz"]
-PATHS += ["/api/panels/k-sent", "/api/panels/nobody", "/api/panels/k-table.csv"]
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_every_answer_has_the_same_security_headers(site: Site, path: str) -> None:
-    reply = site.get(path)
-    assert {name: reply.headers[name.lower()] for name in HEADERS} == HEADERS
-    assert "set-cookie" not in reply.headers
-    assert "access-control-allow-origin" not in reply.headers
-    head = site.get(path, method="HEAD")
-    assert (head.status, head.body) == (reply.status, b"")
-
-
-def test_a_foreign_host_name_is_rejected(site: Site) -> None:
-    for path in ("/", "/api/panels/k-sent", "/static/x/main.js"):
-        reply = site.get(path, headers={"Host": "rebound.invalid"})
-        assert (reply.status, reply.json["error"]) == (421, "wrong_host")
-    assert site.get("/healthz", headers={"Host": "10.0.0.1"}).status == 200
-    assert site.get("/", headers={"Host": f"localhost:{site.port}"}).status == 200
-
-
 def test_files_are_cached_forever_and_the_html_is_not(site: Site) -> None:
     shell = site.get("/kinds")
     assert shell.headers["cache-control"] == "no-cache"
@@ -341,77 +227,3 @@ def test_a_failing_statement_is_reported_without_its_text(site: Site) -> None:
     reply = site.get("/api/panels/o-error")
     assert (reply.status, reply.json["error"]) == (503, "tables_missing")
     assert "nothing_of_this_name" not in reply.body.decode()
-
-
-@pytest.fixture
-def slow(engine: Server) -> Iterator[Site]:
-    boards = (Dashboard("slow", "Slow", "Takes for ever.", (SLOW,)), KINDS)
-    with Site(config(engine.url, DATABASE, query_seconds=1.0, max_concurrent_queries=1), boards) as running:
-        yield running
-
-
-def _running(engine: Server) -> int:
-    return int(engine.ok("SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%'", user=ADMIN)) - 1
-
-
-def test_a_slow_query_is_ended_in_time_also_in_clickhouse(slow: Site, engine: Server) -> None:
-    reply = slow.get("/api/panels/slow")
-    assert (reply.status, reply.json["error"]) == (504, "query_timeout")
-    assert came_true(lambda: _running(engine) == 0)
-    assert slow.get("/api/panels/k-sent", **WEEK).status == 200
-
-
-class GatedReader(ReaderClient):
-    """Counts the statements of a page, and starts them when the test opens the gate."""
-
-    def __init__(self, settings: Config) -> None:
-        super().__init__(settings.clickhouse, settings.dashboards, now)
-        self.gate = asyncio.Event()
-        self.statements: list[str] = []
-
-    async def rows(self, sql: str, parameters: Mapping[str, Any], limit: int) -> Table:
-        self.statements.append(sql)
-        await self.gate.wait()
-        return await super().rows(sql, parameters, limit)
-
-
-def test_equal_requests_at_the_same_time_are_one_statement(engine: Server) -> None:
-    settings = config(engine.url, DATABASE)
-    with Site(settings, BOARDS) as site, ThreadPoolExecutor(8) as pool:
-        reader = GatedReader(settings)
-        site.page.reader = reader
-        replies = [pool.submit(site.get, "/api/panels/k-sent", **WEEK) for _ in range(8)]
-        assert came_true(lambda: site.requests() == 8)
-        started = len(reader.statements)
-        site.call(reader.gate.set)
-        assert {reply.result().status for reply in replies} == {200}
-    assert started == 1
-    assert reader.statements.count(KINDS.panels[0].sql) == 1
-
-
-def test_the_command_starts_and_stops(engine: Server, tmp_path: Path) -> None:
-    """The command with the real dashboards: it becomes ready and ends on SIGTERM."""
-    port = free_ports(1)[0]
-    (tmp_path / "ackstream.toml").write_text(
-        f'[clickhouse]\nurl = "{engine.url}"\ndatabase = "{DATABASE}"\nreader_user = "viewer"\n'
-        f'reader_password = {{ env = "TEST_PAGE_READER" }}\n[dashboards]\nport = {port}\n'
-    )
-    env = {**os.environ, "ACKSTREAM_CONFIG": str(tmp_path / "ackstream.toml")}
-    command = [sys.executable, "-m", "deploy.cli", "dashboards"]
-    first = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
-    try:
-
-        def ready() -> bool:
-            try:
-                return bool(urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200)
-            except OSError:
-                return False
-
-        assert came_true(ready)
-        second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-        assert second.returncode == 1
-        assert f"port {port} on 127.0.0.1 is taken by another program" in second.stderr
-        first.terminate()
-        assert first.wait(20) == 0
-    finally:
-        first.kill()
