@@ -1,4 +1,4 @@
-"""The reference pages that are made from code: `python -m deploy.reference_docs` writes them into deploy/docs."""
+"""The reference pages that are generated from code: `python -m deploy.reference_docs` writes them to deploy/docs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ FOLDER = Path(__file__).parent / "docs"
 _SETTINGS = """\
 # Settings
 
-`make up` writes this file, `ackstream.toml`, with fresh random secrets. This page is made from the same text by
-`python -m deploy.reference_docs`.
+`make up` writes this file, `ackstream.toml`, with fresh random secrets. `.venv/bin/python -m
+deploy.reference_docs` generates this page from the same text.
 
 ```toml
 {text}```
@@ -21,9 +21,9 @@ _SETTINGS = """\
 _METRICS = """\
 # Metrics
 
-`GET /metrics` of ingest, in the format of Prometheus, added up over all ingest processes of one data folder. Label
+`GET /metrics` of ingest, in the format of Prometheus: the sums over all ingest processes of one data folder. Label
 values come from closed lists (sources of the settings, providers, outcomes, classes of errors), never from a client.
-`python -m deploy.reference_docs` makes this page from `schemas/metrics.py`.
+`.venv/bin/python -m deploy.reference_docs` generates this page from `schemas/metrics.py`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|

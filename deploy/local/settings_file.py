@@ -43,12 +43,12 @@ data_dir = "{data_dir}"
 # port = 8000
 # Number of processes.
 # processes = 1
-# The address that providers post to, needed for signatures over the address (Twilio): "https://hooks.example.com".
+# The address that providers post to, needed where the signature covers the address (Twilio): "https://hooks.example.com".
 # public_url = ""
 # Proxies whose X-Forwarded-For is trusted: addresses or networks, such as "10.0.0.0/8".
 # trusted_proxies = []
-# Rate limit of a source, in requests per second and process (0 = no limit); above it 429. A source may have a limit of
-# its own, per_second.
+# Rate limit of a source, in requests per second and process (0 = no limit); above it 429. The key per_second of a
+# source replaces it for that source.
 # source_per_second = 0.0
 # Rate limit of failed requests per minute (0 = no limit) for an address without an accepted request in the last hour;
 # above it 429.
@@ -101,24 +101,24 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 # A worker without a heartbeat for this time loses its partitions to the other workers.
 # session_seconds = 12.0
 # false: texts, captions, answers to buttons and forms, and file names stay in Kafka (until retention_days) and never
-# reach ClickHouse. No number changes. What ClickHouse already has is kept: `make clean` removes it.
+# reach ClickHouse. No number changes. Texts that are already in ClickHouse stay there until `make clean`.
 # store_text = true
-# Circuit breaker of the normalise workers: they stop and report it when, for more than half of the sources, at least
-# this part of the last bodies (200, at least 100) could not be understood for a reason that may be a bug of ours.
-# Bodies stay in Kafka meanwhile. Only authenticated bodies count, so nobody can stop the workers by knowing an address.
-# With 0 they never stop.
+# Circuit breaker of the normalise workers: they stop and log the reason when more than half of the sources fail. A
+# source fails when at least this part of its last 200 bodies (at least 100) could not be parsed and a bug in Ackstream
+# may be the reason. Bodies stay in Kafka until the workers run again. Only authenticated bodies count: forged requests
+# cannot stop the workers. 0 = never stop.
 # dead_share_limit = 0.5
 # Number of worker processes.
 # normalise_workers = 1
 # load_workers = 1
 
 [costs]
-# The price of one delivered message by your contract, and the currency. No price is built in: messages without a price
-# are shown by volume alone.
+# The prices of delivered messages in your contract, and their currency. No price is built in: for messages without a
+# price only the number is shown.
 # currency = "USD"
 # rates = []
-# One block per price, instead of the line above. A price is valid from its day on (UTC, the day of sending) until a
-# newer one of the same category and country; country = "*" is for all countries without a price of their own.
+# One block per price, instead of the line above. A price is valid for messages sent from its day on (UTC), until a
+# newer price of the same category and country; country = "*" is for countries without a price of their own.
 #   [[costs.rates]]
 #   from = 2026-10-01
 #   category = "marketing"
@@ -126,16 +126,16 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 #   price = 0.0625
 
 [dashboards]
-# The web page. It has no login: everybody who reaches it sees everything that it shows. To open it beyond this machine,
-# put a reverse proxy with a login in front of it and list that proxy's host names in hosts.
+# The web page. It has no login: everybody who can reach it sees everything. To make it available to other machines, put
+# a reverse proxy with a login in front of it and list that proxy's host names in hosts.
 # host = "127.0.0.1"
 # port = 8080
 # hosts = []
-# false: phone numbers are shown in full, here and in the files of `ackstream grafana`.
+# false: phone numbers are shown in full, on the page and in the files of `ackstream grafana`.
 # mask_phones = true
-# How often an open page loads new numbers.
+# Seconds after which an open page loads new numbers.
 # refresh_seconds = 30
-# Maximum of concurrent queries to ClickHouse, of all viewers together, and the time limit of one query.
+# Maximum of concurrent ClickHouse queries of all viewers together, and the time limit of one query.
 # max_concurrent_queries = 4
 # query_seconds = 30.0
 # Maximum of rows of a table on the page, and of a CSV file.
@@ -143,39 +143,39 @@ reader_password = {{ file = "{secrets}/clickhouse-reader-password" }}
 # max_csv_rows = 100000
 
 [alerts]
-# Alert rules about delivery, senders and this pipeline, evaluated by the process of the page. `ackstream alerts` lists
-# them.
+# Alert rules about delivery, senders and this pipeline; the process of the page evaluates them. `ackstream alerts`
+# lists them.
 # enabled = true
-# The address that alerts are posted to. Addresses of chats contain a key, so it is given in a file or in an environment
-# variable. Without a webhook, which is the default, alerts are shown on the page only.
+# The URL that alerts are posted to. Such URLs of chats contain a secret key, so it is read from a file or from an
+# environment variable. Without a webhook, which is the default, alerts are shown only on the page.
 # webhook = {{ env = "ACKSTREAM_ALERTS_WEBHOOK" }}
-# "full": Alertmanager's format and a text. "text": {{"text": ...}} alone, for chats that refuse other fields.
+# "full": Alertmanager's format and a text. "text": only {{"text": ...}}, for chats that reject other fields.
 # form = "full"
-# How often rules are evaluated, and how long to wait for further alerts of the same kind to send them in one message.
+# How often rules are evaluated, and how long an alert waits to go into one message with others of the same kind.
 # check_seconds = 30.0
 # group_seconds = 30.0
-# An alert that still fires is sent again after this time; 0 = never.
+# An alert that is still firing is sent again after this time; 0 = never.
 # repeat_hours = 12.0
 # Time limit of one post to the webhook.
 # timeout_seconds = 10.0
-# The address of the page in alert messages; empty = the address above.
+# The address of the page in alert messages; empty = its host and port above.
 # page_url = ""
 # Ids of rules to switch off.
 # disabled_rules = []
 
 # One section per webhook endpoint: POST /webhooks/<name>. A list may hold several secrets while one replaces another.
-#   secrets         what the provider signs with, or sends along: write the provider's own value into the file
-#   verify_tokens   what you type into Meta's webhook form
+#   secrets         what the provider signs with, or sends with each request: write the provider's value into the file
+#   verify_tokens   what you enter in Meta's webhook form
 #   sent_tokens     bearer tokens of your own requests to POST /sent/<name>
 #
-# Further checks of a source, or the only ones where it has no secrets. All that are set have to hold.
+# Further checks of a source, or its only checks if it has no secrets. A request must pass all of them.
 #   auth.hmac = {{ header = "X-Sign", algorithm = "sha256", encoding = "hex", prefix = "sha256=", secrets = [...] }}
 #   auth.header = {{ name = "X-Token", secrets = [...] }}
 #   auth.basic = {{ user = "hooks", secrets = [...] }}
 #   auth.jwt = {{ algorithm = "HS256", issuer = "", audience = "", secrets = [...] }}   RS256, ES256: public keys in PEM
 #   auth.path = {{ secrets = [...] }}                  the address is then POST /webhooks/<name>/<secret>
 #   auth.addresses = ["203.0.113.0/24"]              behind a proxy also set ingest.trusted_proxies
-# A source of the provider "generic" reads any JSON by its table [sources.<name>.mapping]: see
+# A source of the provider "generic" reads any JSON by the table [sources.<name>.mapping]: see
 # schemas/providers/README.md.
 """
 
