@@ -1,1 +1,1 @@
-"""Runs the parts together: the command line, the local stack and the demo."""
+"""Command line, local stack, administration of Kafka topics, simulator and demo."""

@@ -1,1 +1,1 @@
-"""The edge: verifies webhooks over their raw bytes and stores them in Kafka before it answers 200."""
+"""The HTTP service that receives webhooks (the edge): verifies the raw bytes and stores them before it answers 200."""

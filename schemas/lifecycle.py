@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Rule(Enum):
-    """How two values of a field join: the aggregate and the type of its column in `lifecycle_log`, and what wins.
+    """How two values of a field join: the aggregate and the type of its column in `lifecycle_log`, and what value wins.
 
     schemas/clickhouse/0002_lifecycle.sql describes the encodings.
     """

@@ -21,14 +21,14 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "Provider",              # what a module defines as PROVIDER
     # Results: what `parse` yields for each element of a body.
     "Parsed",                # an event: its kind and its fields
-    "Rejected",              # an element that could not be understood, with its reason
+    "Rejected",              # an element that could not be parsed, with its reason
     "Reason",                # the closed list of reasons
     # Bodies.
     "read_each",             # decodes a JSON body, a list or one value, and calls a function for each value
     "read_named",            # the same for objects that name their event in one of their keys
     "elements_of",           # decodes a JSON body and calls a function once
     "loads",                 # decodes JSON, tolerant of what providers really send
-    "InvalidJSON",           # what `loads` raises, and nothing else
+    "InvalidJSON",           # the only exception that `loads` raises
     # JSON values of any shape: these take any value and never raise.
     "as_object",             # the object, else {}
     "as_list",               # the list, else a list of the one value

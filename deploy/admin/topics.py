@@ -56,7 +56,7 @@ def ensure_topics_sync(bootstrap: str, partitions: int, replication: int, retent
 async def ensure_topics(
     bootstrap: str, partitions: int, replication: int, retention_days: int, topics: Iterable[Topic] = TOPICS
 ) -> Changes:
-    """Creates missing topics and aligns the settings of the others; keys that are not ours keep their values.
+    """Creates missing topics and aligns the settings of the others; keys that Ackstream does not set keep their values.
 
     Returns when every topic has leaders and consumer groups can be joined. Raises Failure when a topic has another
     number of partitions (keys would move between them) or Kafka refuses.
@@ -149,7 +149,7 @@ async def _align(
         present, set_here = _configs(response)
         want = settings(topic, replication, retention_days)
         if any(present.get(key) != value for key, value in want.items()):
-            # Kafka replaces the whole set: what was set by hand is sent again.
+            # Kafka replaces the whole set, so values that users have set are sent again.
             changes.append(ConfigResource(ConfigResourceType.TOPIC, topic.name, {**set_here, **want}))
     if changes:
         for response in await client.alter_configs(changes):

@@ -69,7 +69,7 @@ def in_transit(report: Report) -> list[str]:
 
 
 def hints(report: Report) -> list[str]:
-    """Which commands repair what was found."""
+    """The commands that repair the differences."""
     kinds = {kind for kind, count in report.findings.by_kind().items() if count}
     lines = []
     if kinds & {"body_lost", "lost", "dead_lost", "event_lost", "unit_lost"}:

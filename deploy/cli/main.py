@@ -1,4 +1,4 @@
-"""`ackstream`: the command line. A command's module is imported only when it is asked for."""
+"""`ackstream`: the command line. A command's module is imported only when the command is used."""
 
 import logging
 import sys

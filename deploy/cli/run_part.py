@@ -1,4 +1,4 @@
-"""`python -m deploy.cli.run_part FILE WORDS` starts a part with the secrets of the environment of `up`. IO.
+"""`python -m deploy.cli.run_part FILE WORDS` starts a part with the secrets from the environment of `up`.
 
 They are in a file that only the owner can read: neither a command line nor the environment shows them, a changed one
 restarts the parts that read it and no other, and a process that comes back after a crash finds them again.

@@ -1,4 +1,4 @@
-"""The one sentence that a person reads for what the clients of Kafka and ClickHouse raise."""
+"""Turns errors of the Kafka and ClickHouse clients into one sentence for the user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

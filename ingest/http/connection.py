@@ -16,8 +16,7 @@ log = get_logger("ingest.http")
 # An idle connection, also one that never sends its first request. Longer than the usual proxies' 60 s, so that the
 # proxy ends a connection, and never this side while the next request is on its way.
 KEEPALIVE_SECONDS = 75.0
-# For this long the rest of a refused body is read and thrown away, so that a client that is still sending gets the
-# answer.
+# How long the rest of a refused body is read and discarded, so that a client that is still sending gets the answer.
 LINGERING_SECONDS = 5.0
 # From the first byte of a request to the end of its headers: a client that sends them a byte at a time occupies a
 # connection no longer than this.

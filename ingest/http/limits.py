@@ -1,6 +1,6 @@
-"""How fast requests may come: a limit for each source, and one for each client that has proven nothing.
+"""Rate limits: one for each source, and one for each client without a recently accepted request.
 
-The limits are throttled-py's GCRA, a token bucket without steps (8 us a request). They are kept per process: with
+The limits are throttled-py's GCRA, a continuous token bucket (8 us per request). They are kept per process: with
 several processes each has its own.
 """
 
@@ -101,7 +101,7 @@ def client_address(peer: str | None, forwarded: str | None, trusted: tuple[Netwo
 def sender_address(peer: str | None, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
     """The sender's own address: the peer's, or the last one in the header that is not a trusted proxy's.
 
-    `forwarded` is the X-Forwarded-For header, believed only as far as trusted proxies wrote it.
+    `forwarded` is the X-Forwarded-For header, of which only what trusted proxies wrote is used.
     """
     address = peer
     hops = [hop.strip() for hop in (forwarded or "").split(",") if hop.strip()]

@@ -18,7 +18,7 @@ def _wrong_method(request: web.Request) -> web.Response | None:
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
-    """200 while the process answers at all."""
+    """200 as long as the process answers."""
     return _wrong_method(request) or json_answer(200, dumps({"status": "ok"}))
 
 

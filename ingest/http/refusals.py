@@ -58,5 +58,5 @@ def too_many(seconds: int) -> HttpError:
 
 
 def too_large(max_body_bytes: int) -> HttpError:
-    """413 with the limit in force."""
+    """413 with the present limit."""
     return HttpError(413, "too_large", f"A body may have at most {max_body_bytes} bytes; send it in smaller parts.")

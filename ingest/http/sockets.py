@@ -1,4 +1,4 @@
-"""The port of the edge, shared by the processes of one data folder and nobody else.
+"""The port of the edge, shared only by the processes of one data folder.
 
 SO_REUSEPORT lets any process of the same user share a port, so that two checkouts with the same port would silently
 share their traffic. So each process locks a file in the data folder, and only one that finds a running sibling there

@@ -1,4 +1,4 @@
-"""Stores records in `wa.raw` for as long as the process lives, whatever Kafka does meanwhile.
+"""Stores records in `wa.raw` while the process lives, through all restarts and failures of Kafka.
 
 Owns the connection to Kafka: connects when Kafka appears, replaces a producer that failed or got stuck, and knows
 whether a record could be stored right now.

@@ -28,7 +28,7 @@ log = get_logger("ingest.spool")
 TICK_SECONDS = 0.5
 # One transaction: all queued bodies, up to this many bytes. A flush costs 1 to 10 ms whatever it holds.
 GROUP_BYTES = 16 * 1024 * 1024
-# After an error of the disk it is not used for this long, longer when it repeats: bodies are answered 503 meanwhile.
+# Pause in the use of the disk after an error, longer after repeated ones; until then bodies are answered 503.
 DISK_RETRY_SECONDS = 1.0
 LONGEST_DISK_RETRY_SECONDS = 5.0
 

@@ -103,7 +103,7 @@ def _adopt(path: Path) -> OwnedFile | None:
 
 
 def set_aside(path: Path, error: BaseException) -> None:
-    """Renames a corrupt file and its log: it is kept for a rescue by hand, and not used. Raises OSError."""
+    """Renames a corrupt file and its log: not used any more, kept for a recovery. Raises OSError."""
     broken_path = path.with_name(path.name + _BROKEN)
     for suffix in ("-wal", "-shm", ""):
         part = path.with_name(path.name + suffix)

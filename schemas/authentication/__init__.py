@@ -1,10 +1,10 @@
-"""Who sent a request: the proofs of providers, and what a source requires besides.
+"""Authentication of requests: the proofs of providers, and the further checks of a source.
 
 request            a request and the verdict on it
 secrets            a source's live secrets, compared in constant time
 static_secret      a secret that the sender includes in the request
 tokens             JSON Web Tokens
 standard_webhooks  signatures of Standard Webhooks
-checks             what a source may require besides its provider's proof
-policy             all of it together, for one source
+checks             the kinds of further checks
+policy             all checks of one source
 """

@@ -1,6 +1,7 @@
-"""Whether a source accepts a request: the provider's own proof, and what the source requires besides.
+"""Whether a source accepts a request: the provider's own proof, and the further checks of the source.
 
-All of it has to hold. Every check runs, also after one has failed, so that the time of an answer reveals nothing.
+A request must pass all of them. Every check runs, also after one has failed, so that the time of an answer
+reveals nothing.
 """
 
 from collections.abc import Callable, Sequence

@@ -3,6 +3,6 @@
 raw_topic     a record of wa.raw: a webhook body, or a body of /sent
 sent_topic    a record of wa.sent
 sent_records  what a sent record must look like
-dead_letters  dead letters, and what they may show of a body
+dead_letters  dead letters, and the excerpt of a body that they contain
 explain       the same for one HTTP request, authentication included
 """

@@ -1,4 +1,4 @@
-"""Dead letters: where an element that could not be understood is, why, and its structure without its content.
+"""Dead letters: the position of an element that could not be parsed, the reason, and its structure without content.
 
 `{event:text,data:{from:text,sent:[number,...]}}`: names of fields that look like names, and kinds of values. No digits,
 which could be a phone number; no values, which could be a message or a secret.
@@ -47,7 +47,7 @@ def dead_letter(arrival: Arrival, index: int, rejected: Rejected) -> DeadLetter:
 
 
 def resolved_letter(arrival: Arrival, index: int) -> DeadLetter:
-    """The record that takes back the dead letter of an element that was understood later."""
+    """The record that cancels the dead letter of an element that was parsed later."""
     return dead_letter(arrival, index, Rejected(Reason.RESOLVED, ""))
 
 

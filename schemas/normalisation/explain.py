@@ -1,4 +1,4 @@
-"""What becomes of one HTTP request, authentication included, without any service.
+"""The result of one HTTP request: authentication, events and dead letters, without any service.
 
 Facts that only the edge knows get placeholders: the request_id is "explain", and a request without a source of the
 settings has its provider's name as the source.

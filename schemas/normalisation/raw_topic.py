@@ -1,6 +1,6 @@
 """One record of wa.raw to canonical events and dead letters; the same in the streams, in `explain` and in a replay.
 
-Nothing that a body, a header or a parser does leaves this module as an exception: an element that cannot be understood
+Nothing that a body, a header or a parser does leaves this module as an exception: an element that cannot be parsed
 becomes a dead letter, and the elements beside it become events.
 """
 
@@ -80,7 +80,7 @@ def add_outcome(
 def resolved_letters(
     headers: Mapping[str, str], position: Mapping[str, Any], indexes: Iterable[int]
 ) -> list[DeadLetter]:
-    """The records that take back dead letters of these elements; headers and position as for `normalise`."""
+    """The records that cancel the dead letters of these elements; headers and position as for `normalise`."""
     arrival, _ = _arrival(headers, position)
     return [resolved_letter(arrival, index) for index in indexes]
 
@@ -116,7 +116,7 @@ def _reject_response(_: bytes) -> Iterable[Parsed | Rejected]:
 
 
 def _event(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
-    """The canonical event, or why there can be none. Never raises."""
+    """The canonical event, or the reason why it cannot be made. Never raises."""
     try:
         fields = finish(parsed, arrival, index)
         value = dumps(fields)

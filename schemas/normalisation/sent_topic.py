@@ -1,7 +1,7 @@
 """One record of wa.sent to canonical events and dead letters.
 
-The topic is for the user's own producers: key, partition and schema are theirs, and a value holds the same as a body of
-/sent. Nothing in it proves who wrote it: whoever may write to Kafka may write sent records.
+The topic is for the user's own producers: key, partition and schema are theirs, and a value has the form of a body of
+/sent. Records are not authenticated: everybody who can write to Kafka can write sent records.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ def normalise_record(record: SentRecord, config: Config) -> tuple[list[Event], l
 
 
 def resolved_letters(record: SentRecord, config: Config, indexes: Iterable[int]) -> list[DeadLetter]:
-    """The records that take back the dead letters of these elements."""
+    """The records that cancel the dead letters of these elements."""
     arrivals = [arrival for arrival, _ in _elements(record, config)]
     return [resolved_letter(arrivals[min(index, len(arrivals) - 1)], index) for index in indexes]
 

@@ -20,7 +20,7 @@ _LARGE = 64 * 1024
 
 
 class InvalidJSON(ValueError):  # noqa: N818 - reads as what the bytes are
-    """The bytes are not JSON; the text says why without quoting them."""
+    """The bytes are not JSON; the text is the reason, without a quotation of them."""
 
 
 def loads(data: bytes) -> Any:

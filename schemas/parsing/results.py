@@ -12,7 +12,7 @@ Fields: TypeAlias = dict[str, object]  # of a canonical event, by the names of s
 
 @dataclass(slots=True)
 class Parsed:
-    """An element that was understood.
+    """An element that was parsed.
 
     `fields` has the names of `schemas.events.FIELDS`; absent facts are left out or None. `element` is the provider's
     own JSON value of the element, with the facts of the envelope that distinguish it: it identifies an event that has
@@ -26,7 +26,7 @@ class Parsed:
 
 @dataclass(slots=True)
 class Rejected:
-    """An element, or a whole body, that could not be understood. `detail` quotes nothing of it."""
+    """An element, or a whole body, that could not be parsed. `detail` quotes nothing of it."""
 
     reason: Reason
     detail: str = ""

@@ -1,4 +1,4 @@
-"""A provider's response to the call that sends a message, as the sent record that it amounts to.
+"""A provider's response to the call that sends a message, as a sent record.
 
 A provider whose responses are documented defines `send_response(body)`, which yields what `sent_record` yields for each
 message of the response.

@@ -1,6 +1,6 @@
 """The settings `auth.*` of a source: what it requires of a request besides its provider's own proof.
 
-Everything that is set has to hold. Each list of secrets may hold two while one replaces the other.
+A request must pass every check that is set. Each list of secrets may hold two while one replaces the other.
 """
 
 from typing import Annotated, Literal, Self

@@ -129,7 +129,7 @@ def _make_paths_absolute(value: Any, folder: Path, key: str = "") -> Any:
 
 
 def _line(path: Path, overrides: Overrides, problem: ErrorDetails) -> str:
-    """One problem: where the value stands, what is wrong with it, what to do."""
+    """One problem: the place of the value, what is wrong with it, what to do."""
     keys = tuple(str(part) for part in problem["loc"])
     text = sentence(problem, Config)
     if keys[:2] in overrides:

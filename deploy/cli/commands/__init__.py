@@ -1,1 +1,1 @@
-"""One file a command: each defines `command`, a click command; `deploy/cli/main.py` finds it by the file's name."""
+"""One file per command: each defines `command`, a click command; `deploy/cli/main.py` finds it by the file's name."""

@@ -32,7 +32,7 @@ QUERY_SECONDS = 3600  # a query over a billion rows takes a while
 @click.option("--from", "start", metavar="TIME", help="Bodies received at or after: an ISO time (UTC by default).")
 @click.option("--to", "end", metavar="TIME", help="Bodies received before this time.")
 @click.option("--source", help="Only what this source received.")
-@click.option("--fast", is_flag=True, help="Only compare how many bodies there are and which, without parsing them.")
+@click.option("--fast", is_flag=True, help="Compare only which bodies exist and how many, without parsing them.")
 @click.option("--wait", is_flag=True, help="First wait until everything received so far has reached ClickHouse.")
 @click.option("--repair", is_flag=True, help="Publish again the rows of wa.messages that differ from ClickHouse.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -43,7 +43,7 @@ def command(
 ) -> None:  # fmt: skip
     """Prove that nothing is lost and nothing counted twice.
 
-    Parses every body in wa.raw again and compares the result with what ClickHouse holds: deliveries and dead letters
+    Parses every body in wa.raw again and compares the result with ClickHouse: deliveries and dead letters
     one by one, events, units, what the dashboards show, and the rows of wa.messages. --from and --to limit the bodies;
     the tables are always compared with one another as a whole. Records that the workers have not processed yet are
     reported and are not residuals.
@@ -51,7 +51,7 @@ def command(
     \b
     Exit codes:
       0  everything is right
-      1  something is not; it is named
+      1  something differs; it is named
       2  the comparison could not be made
     """
     if fast and repair:

@@ -1,4 +1,4 @@
-"""`ackstream clean`: deletes what the local stack has stored."""
+"""`ackstream clean`: deletes the data of the local stack."""
 
 import os
 import shutil
@@ -55,4 +55,4 @@ def _delete(root: Path) -> None:
             else:
                 entry.unlink()
     except OSError as error:
-        raise Failure(f"{error.filename}: cannot be deleted ({error.strerror}): delete it by hand") from None
+        raise Failure(f"{error.filename}: cannot be deleted ({error.strerror}): delete it yourself") from None

@@ -1,4 +1,4 @@
-"""`ackstream dead`: dead letters, and another try at parsing them."""
+"""`ackstream dead`: lists, shows and retries dead letters."""
 
 import asyncio
 import sys
@@ -32,7 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 @dataclass(slots=True, frozen=True)
 class Selection:
-    """Which dead letters are meant: a condition and its parameters, so that no value is part of a statement."""
+    """A selection of dead letters: an SQL condition and its bound parameters."""
 
     where: str
     parameters: dict[str, object]
@@ -55,7 +55,7 @@ def filters(function: Function) -> Function:
 
 
 def selection(source: str | None, reason: str | None, start: str | None, end: str | None) -> Selection:
-    """The dead letters that a set of filters means. Raises click.UsageError for a malformed time."""
+    """The selection that these filters make. Raises click.UsageError for a malformed time."""
     given = {
         "source": (source, "source = {source:String}"),
         "reason": (reason, "reason = {reason:String}"),
@@ -79,7 +79,7 @@ def command() -> None:
 def list_(
     source: str | None, reason: str | None, start: str | None, end: str | None, limit: int, as_json: bool
 ) -> None:
-    """Print the newest dead letters, and how many there are by source and reason."""
+    """Print the newest dead letters, and their number by source and reason."""
     selected = selection(source, reason, start, end)
     with connect(load().clickhouse, reader=True) as client:
         rows = _rows(client, selected.where, {**selected.parameters, "limit": limit})
@@ -108,7 +108,7 @@ def list_(
 def show(element: str, body: bool) -> None:
     """Print one dead letter in full.
 
-    Its body, which holds phone numbers and texts, is printed with --body only.
+    The body contains phone numbers and texts, so it is printed only with --body.
     """
     position, config = _position(element), load()
     if body:
@@ -138,7 +138,7 @@ def retry_(
     tried = asyncio.run(_retry(config, positions))
     click.echo(f"tried {tried.done:,}: {tried.resolved:,} parsed now, {tried.dead:,} still dead")
     if tried.gone:
-        click.echo(f"{tried.gone:,} cannot be tried: Kafka has deleted their bodies (kafka.retention_days)")
+        click.echo(f"{tried.gone:,} cannot be retried: Kafka has deleted their bodies (kafka.retention_days)")
 
 
 async def _retry(config: Config, positions: Sequence[ElementPosition]) -> retry.RetryCounts:

@@ -1,4 +1,4 @@
-"""`ackstream replay`: processes again what Kafka holds."""
+"""`ackstream replay`: processes the records in Kafka again."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from streams.replay.run import begin, finish_swap, remove, unfinished
 from streams.replay.saved_state import SavedReplay
 from streams.replay.shadow.database import database_of
 
-_REPAIR: Final = "wa.messages still holds the rows of before: `ackstream check --repair` publishes those that differ"
+_REPAIR: Final = "wa.messages still has the previous rows: `ackstream check --repair` publishes those that differ"
 
 
 class _Offset(click.ParamType):
@@ -54,15 +54,15 @@ _OFFSET = _Offset()
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many records a second.")
 @click.option("--into", type=ShadowName(), help="Fill a shadow set of tables instead of the live ones.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the load workers have taken the events.")
-@click.option("--resume", is_flag=True, help="Continue the interrupted replay; the same arguments do it, too.")
-@click.option("--restart", is_flag=True, help="Begin anew even if such a replay was interrupted.")
-@click.option("--swap", type=ShadowName(), help="Put the tables of --into NAME in the place of the live ones.")
+@click.option("--resume", is_flag=True, help="Continue the interrupted replay, as the same arguments would.")
+@click.option("--restart", is_flag=True, help="Start from the beginning even if such a replay was interrupted.")
+@click.option("--swap", type=ShadowName(), help="Replace the live tables by those of --into NAME.")
 @click.option("--drop", type=ShadowName(), help="Remove the tables of --into NAME; after a swap, the previous ones.")
 def command(swap: str | None, drop: str | None, **given: Any) -> None:
-    """Process again what Kafka holds. All numbers stay the same, unless this version can parse more.
+    """Process the records in Kafka again. All numbers stay the same, unless this version can parse more.
 
-    A replay has no other effects: nothing is downloaded, answered or forwarded. An interrupted replay continues where
-    it was when it is started again with the same arguments.
+    A replay has no other effects: nothing is downloaded, answered or forwarded. To continue an interrupted
+    replay, start it again with the same arguments.
 
     With --into NAME the live tables and topics are not touched: `ackstream diff NAME` shows what would change, --swap
     NAME makes the change. Readers see each table change at once.
@@ -70,8 +70,10 @@ def command(swap: str | None, drop: str | None, **given: Any) -> None:
     alone = [bool(swap), bool(drop), given["resume"]]
     asked = any(given[name] for name in ("start", "starts", "ends"))
     if sum(alone) + asked != 1 or (any(alone) and any(given[name] for name in ("end", "into", "topic", "source"))):
-        raise click.UsageError("give --from or an offset, with what narrows it, or one of --resume, --swap, --drop")
-    logs.configure()  # what is tried again is logged
+        raise click.UsageError(
+            "give --from or an offset (other filters are optional), or one of --resume, --swap, --drop"
+        )
+    logs.configure()  # retries are logged
     config = load()
     if drop:
         remove(config, drop)

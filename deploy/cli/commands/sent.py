@@ -79,7 +79,11 @@ class Batches:
 
 
 @click.command()
-@click.option("--source", "-s", help="Source of rows without a column or field `source`; default: the only one.")
+@click.option(
+    "--source",
+    "-s",
+    help="Source of rows without a column or field `source`; default: the only source in the settings.",
+)
 @click.option("--format", "kind", type=click.Choice(KINDS), help="Format of FILE; default: detected.")
 @click.option("--url", help="URL of the edge, such as https://hooks.example.com; default: from the settings.")
 @click.option("--check", is_flag=True, help="Only report which rows would be refused; send nothing.")

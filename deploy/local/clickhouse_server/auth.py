@@ -1,4 +1,4 @@
-"""Users of the server: the users file and who is asking."""
+"""Users of the server: reads the users file and authenticates requests."""
 
 from __future__ import annotations
 

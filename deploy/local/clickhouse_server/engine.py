@@ -1,4 +1,4 @@
-"""The chDB engine of this process: opening, sessions, one-off questions, cancelling.
+"""The chDB engine of this process: opening, sessions, single queries, cancelling.
 
 A session here is a chDB connection: opening one on an open engine costs about 0.4 ms, so every request gets its own
 and no setting outlives the request.
@@ -30,7 +30,7 @@ class DataDirBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the engine says of itself; it does not change while the process lives."""
+    """Facts about the engine, constant while the process lives."""
 
     version: str
     display_name: str

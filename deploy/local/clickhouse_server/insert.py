@@ -1,7 +1,7 @@
 """Feeds an INSERT from a request body through a pipe, FROM INFILE.
 
 The engine has a streaming insert of its own, but that one answers success although a constraint, a view or the
-storage refused the block (chDB 4.4), so it may not be used for data somebody relies on. An INSERT from a file reports
+storage refused the block (chDB 4.4), so it is not reliable. An INSERT from a file reports
 every error, reads every format, and a pipe is a file that is never whole in memory.
 """
 
@@ -49,7 +49,7 @@ class _Feeder(threading.Thread):
         try:
             self._copy()
         except BrokenPipeError:
-            return  # the engine has given up and says why itself
+            return  # the engine has stopped reading and raises its own error
         except QueryError as error:
             self._abort(error)
         except Exception as error:
@@ -77,8 +77,8 @@ def run_insert(
 ) -> Counts:
     """Run an INSERT whose data come from `blocks`; committed when this returns.
 
-    `kill` ends this session's query and says whether it was there. An error raised by `blocks` is raised again here,
-    and nothing of the unfinished block is kept.
+    `kill` ends this session's query and returns whether it was running. An error of `blocks` is raised again here, and
+    nothing of the unfinished block is kept.
     """
     read_end, write_end = os.pipe()
     widen(write_end)

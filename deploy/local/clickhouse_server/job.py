@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A request after its URL and headers were understood; `sql` is the part that was not in the body."""
+    """A request with its URL and headers parsed; `sql` is the part of the statement that was not in the body."""
 
     user: User
     sql: bytes

@@ -1,7 +1,7 @@
 """One block in the Native layout of newer protocol revisions.
 
 clickhouse-go reads its first query in the layout of the revision it asked for, and takes the server's own revision
-from that answer. The engine writes the layout of revision 0, so the greeting is written here and says revision 0:
+from that answer. The engine writes the layout of revision 0, so this first answer is written here, with revision 0:
 from then on the client reads what the engine writes.
 """
 
@@ -20,7 +20,7 @@ _GREETING = re.compile(
 
 
 def is_greeting(sql: bytes, revision: int) -> bool:
-    """Is this the first query of clickhouse-go, asked in a layout that the engine does not write?"""
+    """Is this the first query of clickhouse-go, in a layout that the engine does not write?"""
     return revision >= GREETING_REVISION and _GREETING.match(sql) is not None
 
 

@@ -1,4 +1,4 @@
-"""Runs jobs in a bounded thread pool and ends them when nobody waits for them any more."""
+"""Runs jobs in a bounded thread pool and ends them when their client is gone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.local.clickhouse_server.errors import TOO_MANY_SIMULTANEOUS_QUERIES,
 from deploy.local.clickhouse_server.insert import widen
 from deploy.local.clickhouse_server.job import Limits, QueryJob, QueryRequest
 
-_KILL_EVERY_S = 0.5  # a query can be killed only once the engine lists it, so the wish is repeated
+_KILL_EVERY_S = 0.5  # a query can be killed only once the engine lists it, so the kill is repeated
 _KILL_WAIT_S = 10.0
 
 

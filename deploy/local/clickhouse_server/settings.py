@@ -17,7 +17,7 @@ RESERVED: Final = frozenset({
     "compress", "decompress", "close_session", "log_comment",
 })  # fmt: skip
 
-# What clients say about the transport; this server decides that itself, so a read-only user's wish is passed over.
+# Settings of the transport that clients send; this server decides them itself and ignores those of read-only users.
 _TRANSPORT: Final = frozenset({
     "enable_http_compression", "http_zlib_compression_level", "send_progress_in_http_headers",
     "http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close", "http_wait_end_of_query",
@@ -65,7 +65,7 @@ def bound_parameters(url: Mapping[str, str]) -> dict[str, str]:
 
 
 def readonly_settings(wanted: Mapping[str, str], max_seconds: float, max_bytes: int) -> dict[str, str]:
-    """What a read-only user's settings come to: harmless ones kept, limits only tightened, the rest READONLY."""
+    """The settings that a read-only user gets: harmless ones as given, limits only tightened; READONLY for others."""
     kept: dict[str, str] = {}
     for name, value in wanted.items():
         if name in _HARMLESS:
@@ -82,7 +82,7 @@ def readonly_settings(wanted: Mapping[str, str], max_seconds: float, max_bytes: 
 
 
 def _tighter(name: str, value: str, limit: float) -> float:
-    """The smaller of wish and limit, where 0 means no limit on either side."""
+    """The smaller of the requested value and the limit; 0 means no limit in either."""
     if not _NUMBER.match(value):
         raise QueryError(BAD_ARGUMENTS, f"Setting {name} needs a number that is not negative.")
     return min(float(value) or math.inf, limit or math.inf) if float(value) or limit else 0.0
