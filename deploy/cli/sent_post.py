@@ -18,7 +18,7 @@ _MAX_ANSWER = 4 * 1024 * 1024
 
 
 class SendError(Failure):
-    """The edge does not accept the records; the text is one sentence that says what to do."""
+    """The edge does not accept the records; the text is one sentence with the remedy."""
 
 
 class SourceError(SendError):

@@ -18,7 +18,7 @@ _NOT_UTF8 = "This row is not UTF-8; save the file as UTF-8."
 
 
 class RowsError(Exception):
-    """The file as a whole cannot be read; the text says what to do."""
+    """The file as a whole cannot be read; the text has the remedy."""
 
 
 class Row(NamedTuple):

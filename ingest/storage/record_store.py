@@ -122,7 +122,7 @@ class RecordStore:
 
     @property
     def flowing(self) -> bool:
-        """Whether Kafka takes records, as far as is known without asking it."""
+        """Whether Kafka takes records, by the last known state; sends no request."""
         return self._session is not None and not self._session.broken and self._batches.stalled_seconds < SLOW_SECONDS
 
     async def _ask(self) -> None:

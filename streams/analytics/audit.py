@@ -1,7 +1,7 @@
 """The audit: compares the copy with the truth at the start and once a day, and repairs what differs.
 
-The copy cannot become wrong by itself. The audit is for changes that no counter records: a part that was lost with a
-disk, a table that somebody emptied or restored from a backup, rows that somebody wrote.
+The copy cannot become wrong by itself. The audit finds changes that no counter records: a part that was lost
+with a disk, a table that was truncated or restored from a backup, rows that another program wrote.
 """
 
 from typing import TYPE_CHECKING, Any, Final

@@ -1,7 +1,7 @@
 """The copy of the units in the order of source and day: what has to be copied, in which portions, how often.
 
 Only the speed of dashboards depends on this process. Every INSERT is a function of one reading of the truth, so a copy
-may be cut off anywhere, repeat itself, and run twice at once; the views `messages` and `delivery_rates` read everything
+may be interrupted anywhere, repeated, and run twice at once; the views `messages` and `delivery_rates` read everything
 that is not marked as copied from the truth.
 """
 
@@ -40,14 +40,14 @@ _COPIES: Final = ("cohort_log", "recent_log", "failure_log")
 class Limits:
     """How much a copy does at a time."""
 
-    # A block must have been visible for so long before it is copied. A reader decides what is not copied and opens the
+    # A block is copied once it has been visible for this time. A reader decides what is not copied and opens the
     # copy milliseconds later: a message that arrives in between, and moves to another month, is not copied by then.
     settle_seconds: float = 1.0
     # Rows of touched_log in one INSERT, and rows of the truth in one slice of a rebuild: some 100 MB, a second or two.
     portion_rows: int = 50_000
     # Blocks that one pass handles; the workers make two a second.
     blocks: int = 2_000
-    # A pass ends after so long, so that a stop does not have to wait for it.
+    # The longest duration of a pass, so that a stop does not have to wait for it.
     pass_seconds: float = 5.0
 
 
@@ -94,7 +94,7 @@ class Copy:
         """Copies touched messages, then a part of a rebuild if one is due, for some seconds at most.
 
         Returns how many rows of touched_log and of the truth were copied; 0 when there was nothing to do. Raises what
-        the client raises; the next pass goes on where this one ended.
+        the client raises; the next pass continues where this one ended.
         """
         began = time.monotonic()
         state = self._state()
@@ -114,7 +114,7 @@ class Copy:
         return _State(*row)
 
     def _ready(self, state: _State, now: float) -> dict[int, int]:
-        """Rows by block, of the blocks that have settled; remembers the others."""
+        """Rows by block, of the blocks that have settled; the others wait for a later pass."""
         most = self._limits.blocks
         waiting: list[Any] = list(self._client.query(sql.BLOCKS, parameters={"limit": most}).result_rows)
         self._seen = {block: self._seen.get(block) or _Seen(rows, now) for block, rows in waiting}
@@ -154,7 +154,7 @@ class Copy:
         return state, rows
 
     def _move_window(self, state: _State) -> None:
-        """Lets readers count from the oldest block that is not copied or can still gain rows."""
+        """Moves the start of the readers' window to the oldest block that is not copied or can still gain rows."""
         now = time.monotonic()
         if self._window_at is None or now - self._window_at >= _MOVE_SECONDS:
             oldest = min((*self._seen, self._looked_before, state.closed_before))

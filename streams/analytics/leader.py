@@ -1,7 +1,7 @@
 """The lease of the analytics processes: the owner of the first partition of wa.events in a consumer group works.
 
-Kafka exists anyway, notices within a session that a process is dead or stalled, and leaves nothing to be unlocked by
-hand. The lease saves work and keeps samples from being taken twice. The results of the copy and the rollups are right
+Kafka exists anyway, notices within a session that a process is dead or stalled, and leaves no lock that somebody
+must remove. The lease saves work and prevents duplicate samples. The results of the copy and the rollups are right
 even while two processes work, as in the seconds until a lost connection is noticed.
 """
 
@@ -35,7 +35,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._retries = Retries(report)
         self._consumer: AIOKafkaConsumer | None = None
         self._working: asyncio.Future[None] | None = None
-        # Whether the group has assigned this process its part: to work or to stand by.
+        # Whether the group has assigned this process its role: active or standby.
         self.is_placed = False
 
     @property
@@ -87,7 +87,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             self._working = asyncio.ensure_future(self._work())
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
-        """Called by the client before a rebalance, whoever gets the lease then."""
+        """Called by the client before each rebalance."""
         await self._end_work()
 
     async def _end_work(self) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = get_logger("analytics")
 
 NAME: Final = "analytics"
-# For a statement that is running when the lease or the process ends.
+# How long to wait for a running statement when the lease or the process ends.
 _LAST_SECONDS: Final = 4.0
 
 T = TypeVar("T")
@@ -160,7 +160,7 @@ class Analytics:
 
 async def _run(config: Config, instance: int) -> None:
     await Analytics(config, instance).run()
-    # asyncio would wait for a thread whose statement ClickHouse has not answered; it holds nothing that must be saved.
+    # asyncio would wait for a thread whose statement ClickHouse has not answered; it has nothing that must be saved.
     os._exit(0)
 
 

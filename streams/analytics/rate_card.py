@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _COLUMNS = ("currency", "valid_from", "category", "country", "price")
-# A writing without prices is one row without a category.
+# A version without prices is one row without a category.
 _NOTHING = (date(1970, 1, 1), "", "", Decimal(0))
 
 
 def publish(client: "Client", costs: Costs) -> bool:
-    """Makes `costs` the card in force; False when it was already. Raises CLICKHOUSE_ERRORS."""
+    """Makes `costs` the valid rate card; False when it was already. Raises CLICKHOUSE_ERRORS."""
     card = ((rate.valid_from, rate.category, rate.country, rate.price) for rate in costs.rates)
     tables = {RATE_LOG: card, RATE_STEP_LOG: expand(costs.rates, ("", *country_codes()))}
     changes = [
@@ -28,13 +28,13 @@ def publish(client: "Client", costs: Costs) -> bool:
 
 
 def _write(client: "Client", table: str, wanted: set[tuple[Any, ...]]) -> bool:
-    """Makes `wanted` the newest writing of the table; False when it was already."""
+    """Makes `wanted` the newest version in the table; False when it was already."""
     newest = f"written_at = (SELECT max(written_at) FROM {table})"  # noqa: S608
     stored = client.query(f"SELECT {', '.join(_COLUMNS)}, written_at FROM {table} WHERE {newest}").result_rows  # noqa: S608
     if {tuple(row[:-1]) for row in stored} == wanted:
         return False
     at = datetime.now(UTC)
-    if stored:  # a clock that was set back must not leave an old card in force
+    if stored:  # a clock that was set back must not leave an old card valid
         at = max(at, stored[0][-1].replace(tzinfo=UTC) + timedelta(microseconds=1))
     client.insert(table, [(at, *row) for row in wanted], column_names=["written_at", *_COLUMNS])
     return True

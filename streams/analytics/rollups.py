@@ -1,7 +1,7 @@
 """The rollups: which days are due, in which order, how often.
 
-The view `rebuild_days` finds the due days by the counters of `changed_log` and `rebuilt_log`. The process remembers
-nothing: a pass may be cut off anywhere, be repeated, or run twice at once.
+The view `rebuild_days` finds the due days by the counters of `changed_log` and `rebuilt_log`. The process has no
+state: a pass may be interrupted anywhere, repeated, or run twice at once.
 """
 
 import time

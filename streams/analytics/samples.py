@@ -80,7 +80,7 @@ def store(client: "Client", samples: list[Sample]) -> None:
 
 
 class Sampler:
-    """Measures Kafka and ingest; remembers the counters of ingest at the last stored samples."""
+    """Measures Kafka and ingest; keeps the counters of ingest at the last stored samples."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

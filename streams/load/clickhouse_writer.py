@@ -1,6 +1,6 @@
 """Inserts rows into ClickHouse in blocks, and retries each block until it is stored.
 
-Rows are the JSON bytes of the topic, unchanged. No row is given up: while the server is unreachable or out of memory
+Rows are the JSON bytes of the topic, unchanged. No row is lost: while the server is unreachable or out of memory
 the INSERT is repeated; a row that ClickHouse cannot read is found by bisecting the block and handed back.
 """
 

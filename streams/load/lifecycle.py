@@ -103,7 +103,7 @@ def member_prefix(key: Key) -> bytes:
 
 
 def join(one: State, other: State) -> State:
-    """The state that knows what either of two states knows."""
+    """The join of two states."""
     return list(map(min, one, other))
 
 

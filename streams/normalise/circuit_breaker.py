@@ -1,7 +1,7 @@
 """The circuit breaker of the normalise workers: it opens when the failure rate shows that the fault is ours.
 
-The supervisor restarts whatever ends. If the open circuit were not saved, each start would turn as many bodies into
-dead letters as it takes to find the fault again. With the saved file a worker reports the reason and ends, until
+The supervisor restarts every process that ends. If the open circuit were not saved, each start would turn as many
+bodies into dead letters as it needs to detect the fault again. With the file a worker reports the reason and ends until
 something changes on which parsing depends. Dead letters made before the stop are kept and can be retried; nothing of
 the batch that opened the circuit is sent or committed.
 """

@@ -1,7 +1,7 @@
 """The failure rate of parsing, source by source, and the decision whether the fault is ours.
 
 Anybody may post garbage, and one source may be configured with the wrong provider; the worker must not stop for either:
-- Only bodies of authenticated senders count. Whoever merely knows an address changes nothing.
+- Only bodies of authenticated senders count. Knowing the address of a source is not enough.
 - Only reasons count that can be our fault: a parser that raised, a provider that this version does not have, and, when
   a body gave no event at all, an unknown shape or an unknown element. Broken JSON and oversized events are the
   sender's fault; so are mistakes of a user's own programs in sent records.

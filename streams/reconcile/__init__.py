@@ -1,1 +1,1 @@
-"""`ackstream check`: what Kafka holds against what ClickHouse made of it, and against the truth of a simulation."""
+"""`ackstream check`: compares Kafka with ClickHouse, and ClickHouse with the truth file of a simulation."""

@@ -1,7 +1,7 @@
 """Compares wa.raw and wa.sent with the deliveries and dead letters in ClickHouse.
 
-Sums are compared first, then hashes where the sums differ, then what differs is named: a check of millions of bodies
-that finds nothing moves only a few numbers. What the workers have not processed yet is no residual.
+Sums are compared first, then hashes where the sums differ, then each difference is named: a check of millions of bodies
+without a difference transfers only a few numbers. What the workers have not processed yet is no residual.
 """
 
 import asyncio

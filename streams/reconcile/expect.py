@@ -1,4 +1,4 @@
-"""What each record of Kafka must have become in ClickHouse, and where a missing element is."""
+"""What ClickHouse must have for each record of Kafka, and the position of a missing element."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """What ClickHouse must hold, as hashes by source and hour, and where a table differs from that.
 
-Eight bytes for each thing; names are looked up only for what differs.
+Eight bytes for each delivery, body or dead letter; their names are looked up only where a table differs.
 """
 
 from array import array

@@ -1,4 +1,4 @@
-"""How far every stage is when a check begins, waiting for it, and what retention has left to compare."""
+"""The offsets of every stage at the start of a check, waiting for the stages, and the limit that retention sets."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ class StageOffsets:
 
 @dataclass(slots=True, frozen=True)
 class InTransit:
-    """What has not arrived yet, and so is in no residual: bodies in the spool, records that workers have to take."""
+    """What is still in transit, and so in no residual: bodies in the spool, records that workers have not processed."""
 
     spooled: int = 0
     normalise: int = 0
@@ -92,7 +92,7 @@ async def wait_for_all_stages(topics: TopicReader, spooled: Callable[[], int], p
 async def within_retention(
     topics: TopicReader, offsets: StageOffsets, asked: Window, retention_days: int
 ) -> tuple[Window, str | None]:
-    """The window without what retention has deleted, and a sentence about that, None when nothing was cut."""
+    """The window without what retention has deleted, and a sentence about the cut; None when nothing was cut."""
     cut = {tp: first for tp, first in offsets.raw_start.items() if first > 0}
     if not cut:
         return asked, None

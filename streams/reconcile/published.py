@@ -29,7 +29,7 @@ class PublishedRow(NamedTuple):
 
 
 def key_of(record: KafkaRecord) -> UnitKey | None:
-    """The unit of a record of wa.messages, None when its key is none."""
+    """The unit of a record of wa.messages, None when its key is not that of a unit."""
     try:
         key = orjson.loads(record.key or b"")
     except orjson.JSONDecodeError:

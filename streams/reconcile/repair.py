@@ -6,9 +6,9 @@ Safe while workers run, because of two rules:
    stored). The worker that owns the partition joins them into its state (a join removes nothing, and known events
    change nothing) and publishes the row itself. So a row still has one writer, which never writes an older row over a
    newer one.
-2. Rows that differ even then are written from here, because the worker's state knows more than tables that were
-   swapped, or because no event belongs to the row; but only while ClickHouse lacks nothing. A worker may publish in
-   between, and our row would be the older one on top. So it is compared again once the workers have processed every
+2. Rows that differ even then are written from here, because the worker has more events than tables that
+   were swapped, or because no event belongs to the row; but only while ClickHouse lacks nothing. A worker may publish
+   in between, and our row would be the older one on top. So it is compared again once the workers have processed every
    event that was there after our row: rows that differ are written again, from ClickHouse's rows of that moment, until
    none does. If this process dies before, the row differs, and the next check finds it.
 """

@@ -93,7 +93,7 @@ async def replay(
     """Replays the selected records among those there at the start of the run, at most `rate` a second (0: no limit).
 
     Yields the run, once before anything is read and then whenever the sink has stored durably all that comes before
-    its positions: a run that was kept and is given again continues there. Raises KafkaError and OSError when Kafka
+    its positions: a saved run that is passed again continues there. Raises KafkaError and OSError when Kafka
     does not answer.
     """
     run = Run() if run is None else run

@@ -35,7 +35,7 @@ class RetryCounts:
 
 
 async def retry(config: Config, positions: Iterable[ElementPosition]) -> AsyncGenerator[RetryCounts, None]:
-    """Retries the elements; yields the counts after each body, once Kafka has stored what became of it.
+    """Retries the elements; yields the counts after each body, once Kafka has stored its events and dead letters.
 
     Raises KafkaError and OSError when Kafka does not answer.
     """

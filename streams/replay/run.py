@@ -1,4 +1,4 @@
-"""The course of a replay: begun or continued, completed, swapped, dropped."""
+"""The steps of a replay: start or continue, complete, swap, drop."""
 
 from collections.abc import Callable
 
@@ -68,7 +68,7 @@ def _forget(config: Config, replay: SavedReplay) -> None:
 
 
 def unfinished(config: Config) -> tuple[Selection, str]:
-    """The one replay that was interrupted: what was asked for and the name of its shadow. Raises Failure."""
+    """The interrupted replay, if there is exactly one: its arguments and the name of its shadow. Raises Failure."""
     found = [state for state in saved_state.all_saved(config) if state.step in (READING, READ)]
     if not found:
         raise Failure("no replay was interrupted: begin one with --from")

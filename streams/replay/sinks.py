@@ -180,7 +180,7 @@ class ToTables:
         raise AssertionError(f"ClickHouse cannot read one of our own rows: code {code}, {len(row)} bytes")
 
     async def flush(self) -> None:
-        """Returns when ClickHouse has everything. Raises Failure when it stays away."""
+        """Returns when ClickHouse has everything. Raises Failure when it stays unavailable."""
         rows, self._rows, self._size = self._rows, [], 0
         await self._insert(EVENT_LOG, rows, self._reject)
         dead_letters, self._dead_letters = self._dead_letters, []

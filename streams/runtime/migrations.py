@@ -16,7 +16,7 @@ COUNT_APPLIED = "SELECT uniqExact(number) FROM schema_migrations"
 
 
 class MigrationError(Failure):
-    """The database and the files disagree; the text is one sentence that says what to do."""
+    """The database and the files disagree; the text is one sentence with the remedy."""
 
 
 async def wait_for_migrations(count_applied: Callable[[], Awaitable[int]], report: Report) -> None:

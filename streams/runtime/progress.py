@@ -1,4 +1,4 @@
-"""How far a command is, as what does the work reports it; `deploy.cli.progress_bar` draws it."""
+"""The interface for reporting a command's progress; `deploy.cli.progress_bar` draws it."""
 
 from typing import Protocol
 

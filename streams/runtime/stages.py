@@ -1,4 +1,4 @@
-"""Waits until the workers of a stage have processed what Kafka holds."""
+"""Waits until the workers of a stage have processed everything in Kafka."""
 
 from collections.abc import Awaitable, Callable
 

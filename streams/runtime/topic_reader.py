@@ -1,7 +1,7 @@
-"""Reads topics for commands: what they hold, how far the workers are, every record of a range.
+"""Reads topics for commands: their offsets, those of the workers, every record of a range.
 
 Kafka's client retries without end. Here every operation ends: within KAFKA_SECONDS without progress it raises
-KafkaError or TimeoutError, so that a command never waits for a broker that is gone.
+KafkaError or TimeoutError, so that a command never waits forever for a broker.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def started_producer(bootstrap: str, client_id: str) -> AsyncIterator[AIOK
 
 
 async def _stop(stop: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Stops a client within STOP_SECONDS; its errors are of no interest any more.
+    """Stops a client within STOP_SECONDS; its errors are ignored.
 
     A task of its own, because the client can raise the CancelledError of a task that it ends itself.
     """

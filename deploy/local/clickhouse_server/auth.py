@@ -20,7 +20,7 @@ log = get_logger("clickhouse")
 
 
 class UsersFileError(Exception):
-    """The users file cannot be used; the text is one sentence that says what to do."""
+    """The users file cannot be used; the text is one sentence with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
