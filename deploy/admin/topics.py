@@ -70,7 +70,7 @@ async def ensure_topics(
         aligned = await _align(client, wanted, replication, retention_days)
         await _wait_groups(client)
     except (KafkaError, OSError) as error:
-        raise Failure(f"Kafka at {bootstrap} could not make the topics ready: {error}") from None
+        raise Failure(f"the topics could not be created or changed in Kafka at {bootstrap}: {error}") from None
     finally:
         await client.close()
     return Changes(created, aligned)
@@ -105,7 +105,9 @@ async def _create(
     response = await client.create_topics(missing)
     for name, code, *rest in response.topic_errors:
         if code == _INVALID_REPLICATION:
-            raise Failure(f"Kafka has fewer brokers than kafka.replication = {replication}: lower it or add brokers")
+            raise Failure(
+                f"Kafka has fewer brokers than kafka.replication = {replication}: lower this setting or add brokers"
+            )
         if code not in (0, _ALREADY_EXISTS):
             raise for_code(code)(f"{name}: {rest[0] if rest and rest[0] else for_code(code).description}")
     await _wait_visible(client, {topic.name for topic in wanted})
@@ -116,7 +118,7 @@ async def _create(
 async def _wait_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
     if not await wait_for_async(lambda: _all_led(client, names), _VISIBLE_SECONDS, every=0.05):
         raise Failure(
-            f"Kafka created the topics but they have no leader after {_VISIBLE_SECONDS:.0f} s: look at its log"
+            f"Kafka created the topics, but they have no leader after {_VISIBLE_SECONDS:.0f} s: see Kafka's log"
         )
 
 

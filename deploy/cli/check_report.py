@@ -21,7 +21,7 @@ _COLUMNS: Final = (
     "stored", "spooled", "understood", "dead_bodies", "split", "loaded", "events", "duplicates", "dead", "joined",
     "orphan", "waiting", "residual",
 )  # fmt: skip
-_TITLES: Final = {"understood": "underst.", "dead_bodies": "dead b.", "duplicates": "dupl.", "dead": "letters"}
+_TITLES: Final = {"understood": "parsed", "dead_bodies": "dead b.", "duplicates": "dupl.", "dead": "dead el."}
 
 
 def hour_name(hour: int) -> str:

@@ -94,7 +94,7 @@ class Layout:
                 folder.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise Failure(
-                f"{self.root}: cannot be written ({error.strerror}): set data_dir to a folder of yours"
+                f"{self.root}: cannot be written ({error.strerror}): set data_dir to a folder that you may write to"
             ) from None
 
     def _adopt(self) -> None:

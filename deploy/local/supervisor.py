@@ -144,7 +144,7 @@ class Supervisor:
         pid = self._call("supervisor.getPID")
         self._call("supervisor.shutdown")
         if not wait_for(lambda: not _exists(pid), sum(STOP_SECONDS.values()) + _START_SECONDS):
-            raise Failure(f"the supervisor (pid {pid}) does not end: see {shown(self._layout.log('supervisor'))}")
+            raise Failure(f"the supervisor (pid {pid}) does not stop: see {shown(self._layout.log('supervisor'))}")
 
     def _call(self, method: str, *arguments: Any) -> Any:
         socket, password = self._known

@@ -44,7 +44,9 @@ def claim(data_dir: Path, instance: int, host: str, port: int) -> Iterator[Claim
         folder.mkdir(parents=True, exist_ok=True)
         gate = os.open(folder / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StartError(f"{folder} cannot be written ({error.strerror}): give data_dir a folder of yours") from None
+        raise StartError(
+            f"{folder} cannot be written ({error.strerror}): set data_dir to a folder that you may write to"
+        ) from None
     try:
         fcntl.flock(gate, fcntl.LOCK_EX)
         yield _claim(folder, instance, f"{host} {port}")
@@ -112,7 +114,7 @@ def _addresses(host: str, port: int) -> list[tuple[int, Address]]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StartError(
-            f"ingest.host = {host!r} is no address of this machine ({error.strerror}): correct it"
+            f"ingest.host = {host!r} is not an address of this machine ({error.strerror}): correct it"
         ) from None
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 

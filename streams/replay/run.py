@@ -74,7 +74,7 @@ def unfinished(config: Config) -> tuple[Selection, str]:
         raise Failure("no replay was interrupted: begin one with --from")
     if len(found) > 1:
         begun = ", ".join(f"{state.started_at}{f' into {state.into}' if state.into else ''}" for state in found)
-        raise Failure(f"several replays were interrupted (begun {begun}): start the one you mean with its arguments")
+        raise Failure(f"several replays were interrupted (begun {begun}): start one of them again with its arguments")
     return found[0].selection, found[0].into
 
 
@@ -119,10 +119,10 @@ def _known(config: Config, new: SavedReplay, say: Print) -> SavedReplay | None:
     state = saved_state.find(config, new.id)
     if state is None:
         if new.into and new.into in database.names(config):
-            raise Failure(f"the shadow {new.into} exists, but its saved state does not: --restart begins it anew")
+            raise Failure(f"the shadow {new.into} exists, but its saved state does not: --restart makes it again")
         return None
     if state.selection != new.selection:
-        raise Failure(f"the shadow {new.into} was begun with other arguments: take another name, or --restart")
+        raise Failure(f"the shadow {new.into} was begun with other arguments: use another name, or --restart")
     if state.step == SWAPPED:
         raise Failure(f"the shadow {new.into} has been swapped: remove it with `ackstream replay --drop {new.into}`")
     if state.step == READING:

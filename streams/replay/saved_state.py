@@ -65,7 +65,7 @@ def find(config: Config, state_id: str) -> SavedReplay | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Failure(f"{path} is not the state of a replay: remove it, and begin anew with --restart") from None
+        raise Failure(f"{path} is not the state of a replay: remove it, then start again with --restart") from None
 
 
 def all_saved(config: Config) -> list[SavedReplay]:

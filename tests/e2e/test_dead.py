@@ -74,7 +74,7 @@ async def test_after_a_fix_a_retry_makes_each_body_an_event_once(stack: Stack, m
 def test_wrong_arguments_are_answered_by_one_sentence(bare_kafka: Stack) -> None:
     for arguments, sentence in (
         (("retry",), "give an ID, a filter, or --all"),
-        (("show", "nonsense"), "'nonsense' is no ID"),
+        (("show", "nonsense"), "'nonsense' is not an ID"),
         (("list", "--from", "yesterday-ish"), "--from 'yesterday-ish'"),
     ):
         done = bare_kafka.run("dead", *arguments, check=False)

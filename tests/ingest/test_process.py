@@ -184,7 +184,7 @@ def test_a_source_that_cannot_work_is_one_sentence(sources: str, sentence: str, 
 def test_an_unwritable_data_folder_is_one_sentence(start_edge: StartEdge) -> None:
     edge = start_edge()
     (edge.folder / ".ackstream").write_text("a file where the folder should be")
-    assert "give data_dir a folder of yours" in edge.failed_start()
+    assert "set data_dir to a folder that you may write to" in edge.failed_start()
 
 
 async def test_secrets_and_phones_stay_out_of_logs_and_errors(

@@ -176,7 +176,7 @@ def _iso(moment: object) -> str | None:
 def _position(element: str) -> ElementPosition:
     found = ElementPosition.from_id(element)
     if found is None:
-        raise click.UsageError(f"{element!r} is no ID: take one from `ackstream dead list`, such as 3:1207:0")
+        raise click.UsageError(f"{element!r} is not an ID: take one from `ackstream dead list`, such as 3:1207:0")
     return found
 
 

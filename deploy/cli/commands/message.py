@@ -40,7 +40,7 @@ def command(key: str) -> None:
             found = _of_phone(client, "+" + re.sub(r"\D", "", key))
         if not found:
             raise Failure(
-                f"nothing is known of {key!r}: give a message id as the provider writes it, or a phone as +digits"
+                f"there is no message of {key!r}: give a message id as the provider writes it, or a phone as +digits"
             )
         console = Console(width=None if sys.stdout.isatty() else 200)
         for source, message_id in found:

@@ -94,7 +94,7 @@ def _replay(config: Config, given: dict[str, Any]) -> None:
     with progress_bar() as progress:
         state = asyncio.run(begin(config, new, progress, click.echo, rate=rate, restart=restart, wait=wait))
     if state is None:
-        click.echo(f"the shadow {into} is complete: `ackstream diff {into}` compares it; --restart begins it anew")
+        click.echo(f"the shadow {into} is complete: `ackstream diff {into}` compares it; --restart makes it again")
     else:
         _print(state)
 

@@ -36,7 +36,7 @@ def ensure(java: Java, env: Mapping[str, str] = os.environ) -> Path:
         jars.parent.mkdir(parents=True, exist_ok=True)
         _fetch(maven, java, env, jars)
     except OSError as error:
-        raise Failure(f"{jars} cannot be written ({error.strerror}): make room or set XDG_CACHE_HOME") from None
+        raise Failure(f"{jars} cannot be written ({error.strerror}): free disk space or set XDG_CACHE_HOME") from None
     return jars
 
 

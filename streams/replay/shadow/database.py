@@ -63,7 +63,7 @@ def make(config: Config, name: str) -> None:
         if name not in names(config) and client.command(
             "SELECT count() FROM system.tables WHERE database = {name:String}", {"name": database}
         ):
-            raise Failure(f"ClickHouse has a database {database} that is no shadow: choose another name")
+            raise Failure(f"ClickHouse has a database {database} that is not a shadow: choose another name")
         client.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
         for table, columns in _OWN.items():  # first, because they identify a shadow
             client.command(f"CREATE TABLE IF NOT EXISTS `{database}`.`{table}` {columns}")

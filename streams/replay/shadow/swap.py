@@ -187,7 +187,7 @@ async def _inserts_end(client: "Client") -> None:
         return not running
 
     if not await wait_for_async(ended, _INSERT_SECONDS):
-        raise Failure("an INSERT that began before the exchange does not end: run the same command again")
+        raise Failure("an INSERT that began before the exchange has not ended yet: run the same command again")
 
 
 @asynccontextmanager
@@ -206,7 +206,9 @@ async def _lease(config: Config) -> AsyncIterator[Leader]:
     try:
         await asyncio.wait([running, waiting], timeout=_LEASE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not held.is_set():
-            raise Failure("the analytics process keeps its lease: see `make status`, then run this command again")
+            raise Failure(
+                "the analytics process did not release its lease: see `make status`, then run this command again"
+            )
         yield leader
     finally:
         for task in (running, waiting):
