@@ -1,17 +1,17 @@
-# The list of commands. `make` alone shows it. Variables reach a command through the environment, never through the
-# text of a shell command: quotes, $ and % in them stay what they are.
+# The list of commands; `make` alone prints it. Variables reach a command through the environment, never through the
+# text of a shell command, so quotes, $ and % in them need no escaping.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Set-up is done when the stamp of the present state is there: content of the lock files and of pyproject.toml, and the
-# place of the checkout, which the environment remembers.
+# The stamp file of a finished set-up. Its name is a checksum of the lock files, pyproject.toml and the path of the
+# checkout, because .venv contains absolute paths.
 stamp = $(BIN)/.$(1)-$(shell { pwd; cat deploy/local/setup.sh pyproject.toml $(2); } | cksum | tr -d ' ')
 RUNTIME := $(call stamp,runtime,deploy/requirements.lock)
 DEV := $(call stamp,dev,deploy/requirements.lock deploy/requirements-dev.lock)
 
-# $(call pass,NAME): hands the variable on as it was typed. $(call option,NAME,--name): --name "value" if it is given.
+# $(call pass,NAME): exports the variable as it was typed. $(call option,NAME,--name): --name "value" if it is given.
 define pass
 ifneq ($(origin $(1)),undefined)
 override $(1) := $$(value $(1))
@@ -33,16 +33,16 @@ setup: packages-up $(RUNTIME) ## Create .venv with the pinned packages (every co
 up: packages-up $(RUNTIME) ## Start everything and wait until it is healthy
 	@$(BIN)/ackstream up
 
-status: $(RUNTIME) ## Show each part: address, health, records waiting, last error (JSON=1)
+status: $(RUNTIME) ## Show each part: address, health, unprocessed records, last error (JSON=1)
 	@$(BIN)/ackstream status $${JSON:+--json}
 
-down: $(RUNTIME) ## Stop everything; what is stored stays
+down: $(RUNTIME) ## Stop everything; stored data is kept
 	@$(BIN)/ackstream down
 
 clean: $(RUNTIME) ## Stop everything and delete all stored messages (YES=1: do not ask)
 	@$(BIN)/ackstream clean $${YES:+--yes}
 
-demo: $(RUNTIME) ## Send made-up traffic and check every number (MESSAGES=20000 RATE= SEED= TRUTH=file)
+demo: $(RUNTIME) ## Post invented traffic and check every number (MESSAGES=20000 RATE= SEED= TRUTH=file)
 	@$(BIN)/ackstream demo $(call option,MESSAGES,--messages) $(call option,RATE,--rate) $(call option,SEED,--seed) \
 		$(call option,TRUTH,--truth)
 
@@ -65,7 +65,7 @@ replay: $(RUNTIME) ## Read stored bodies again (FROM=2026-11-01 TO= SOURCE= TOPI
 		$(call option,TOPIC,--topic) $(call option,RATE,--rate) $(call option,INTO,--into) $(call option,SWAP,--swap) \
 		$(call option,DROP,--drop) $${RESUME:+--resume} $${RESTART:+--restart}
 
-diff: $(RUNTIME) ## Show which numbers a replay into tables of its own would change (INTO=name JSON=1)
+diff: $(RUNTIME) ## Show which numbers a replay into separate tables would change (INTO=name JSON=1)
 	@$(BIN)/ackstream diff $${JSON:+--json} -- $${INTO:+"$$INTO"}
 
 sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjson, SOURCE=)
@@ -77,13 +77,13 @@ test: packages-test $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
 test-fast: $(DEV) ## Run the tests that need no service, in less than a minute (ARGS=tests/schemas)
 	@$(BIN)/python -m pytest --numprocesses 2 -m 'not service and not fuzz' $$ARGS
 
-fuzz: packages-test $(DEV) ## Search with random inputs until one fails (MINUTES=5 ARGS=tests/schemas)
+fuzz: packages-test $(DEV) ## Test with random inputs until one fails or the time is over (MINUTES=5 ARGS=tests/schemas)
 	@$(BIN)/python -m tests.support.fuzz $(call option,MINUTES,--minutes) $$ARGS
 
 chaos: $(DEV) ## Break every part under load and prove that nothing is lost (FAULTS=60 MINUTES=10 SEED=1)
 	@$(BIN)/python -m tests.faults $(call option,FAULTS,--faults) $(call option,MINUTES,--minutes) $(call option,SEED,--seed)
 
-lint: $(DEV) ## Check style and types
+lint: $(DEV) ## Check style, complexity, docstrings and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -95,16 +95,16 @@ bench: $(DEV) ## Measure speed against a reference in the same run
 bench-panels: $(DEV) ## Time every panel over many messages (MESSAGES=10000000, KEEP=folder to fill once)
 	@$(BIN)/python -m tests.bench.panels $(call option,MESSAGES,--messages) $(call option,KEEP,--keep)
 
-screenshots: packages-test $(DEV) ## Take the pictures of this README from the running stack
+screenshots: packages-test $(DEV) ## Take the pictures of README.md from the running stack
 	@$(BIN)/python -m tests.support.screenshots
 
-grafana: $(DEV) ## Build the Grafana dashboards and alert rules anew from the panels
+grafana: $(DEV) ## Build the Grafana dashboards and alert rules from the panels
 	@$(BIN)/python -m dashboards.grafana.build
 
-lock: $(DEV) ## Write the lock files anew from pyproject.toml (UPGRADE=1: newest versions allowed)
+lock: $(DEV) ## Write the lock files from pyproject.toml (UPGRADE=1: with the newest versions)
 	@sh deploy/local/lock.sh
 
-# System packages that a target needs: installed where that is allowed, else named. Only the page's tests need a browser.
+# Installs the system packages that a target needs, or prints the command. Only the tests of dashboards need a browser.
 packages-up:
 	@sh deploy/local/setup.sh packages up
 

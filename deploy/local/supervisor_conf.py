@@ -116,7 +116,7 @@ environment={",".join(f"{key}={_value(value)}" for key, value in variables.items
 
 def _plain(text: str) -> str:
     """`text` as a value: % starts a substitution, and a ; or # after a space starts a comment."""
-    if any(odd in text for odd in ("\n", " ;", " #", "%(here)s")):
+    if any(mark in text for mark in ("\n", " ;", " #", "%(here)s")):
         raise Failure(f"{text!r} cannot be used: choose one without line breaks, ' ;', ' #' and '%(here)s'")
     return text.replace("%", "%%")
 

@@ -81,9 +81,9 @@ class Copy:
     def __init__(self, client: "Client", limits: Limits | None = None) -> None:
         self._client = client
         self._limits = limits or Limits()
-        # Blocks that are not copied yet, among those older than `_looked_before`.
+        # Blocks that are not copied yet, among those older than `_seen_before` (ns).
         self._seen: dict[int, _Seen] = {}
-        self._looked_before = 0
+        self._seen_before = 0
         self._window_at: float | None = None
         # Whether everything that was stored when the last pass began has been copied.
         self.is_complete = False
@@ -105,7 +105,7 @@ class Copy:
                 copied += sum(portion.values())
         state, rebuilt = self._rebuild(state, began)
         self._move_window(state)
-        self.is_complete = bool(state.complete) and not self._seen and self._looked_before == state.now
+        self.is_complete = bool(state.complete) and not self._seen and self._seen_before == state.now
         self._choose_pause(began, copied + rebuilt)
         return copied + rebuilt
 
@@ -118,7 +118,7 @@ class Copy:
         most = self._limits.blocks
         waiting: list[Any] = list(self._client.query(sql.BLOCKS, parameters={"limit": most}).result_rows)
         self._seen = {block: self._seen.get(block) or _Seen(rows, now) for block, rows in waiting}
-        self._looked_before = state.now if len(waiting) < most else waiting[-1][0]
+        self._seen_before = state.now if len(waiting) < most else waiting[-1][0]
         settled_before = max(state.settled_before, state.now - _LONGEST_INSERT)
         return {
             block: seen.rows
@@ -157,7 +157,7 @@ class Copy:
         """Moves the start of the readers' window to the oldest block that is not copied or can still gain rows."""
         now = time.monotonic()
         if self._window_at is None or now - self._window_at >= _MOVE_SECONDS:
-            oldest = min((*self._seen, self._looked_before, state.closed_before))
+            oldest = min((*self._seen, self._seen_before, state.closed_before))
             self._set(state, touched_before=max(state.touched_before, oldest - 1))
             self._window_at = now
 

@@ -31,7 +31,7 @@ Print = Callable[[str], None]
 
 
 async def begin(
-    config: Config, new: SavedReplay, progress: Progress, say: Print, *, rate: float, restart: bool, wait: bool
+    config: Config, new: SavedReplay, progress: Progress, echo: Print, *, rate: float, restart: bool, wait: bool
 ) -> SavedReplay | None:
     """Begins a replay, or continues the one of the same arguments, and brings it to its end.
 
@@ -43,7 +43,7 @@ async def begin(
             refuse_half_swap(config, new.into)
         if restart:
             _forget(config, new)
-        state = _known(config, new, say) or new
+        state = _known(config, new, echo) or new
         if state.step == READY:
             return None
         if state.into:
@@ -95,7 +95,7 @@ def remove(config: Config, name: str) -> None:
         saved_state.forget(config, shadow_id(name))
 
 
-async def finish_swap(config: Config, name: str, progress: Progress, say: Print) -> None:
+async def finish_swap(config: Config, name: str, progress: Progress, echo: Print) -> None:
     """Swaps, or finishes a swap that was interrupted. Raises Failure, KafkaError, OSError and ClickHouseError."""
     with exclusive(config, "swap"), exclusive(config, shadow_id(name)):
         refuse_half_swap(config, name)
@@ -109,12 +109,12 @@ async def finish_swap(config: Config, name: str, progress: Progress, say: Print)
         if state.step == SWAPPED:
             raise Failure(f"the shadow {name} has been swapped and holds the previous tables: --drop {name} removes it")
         if state.step in (SWAPPING, EXCHANGED):
-            say("continuing the swap that was interrupted")
+            echo("continuing the swap that was interrupted")
         async for _ in swap(config, state, progress):
             pass
 
 
-def _known(config: Config, new: SavedReplay, say: Print) -> SavedReplay | None:
+def _known(config: Config, new: SavedReplay, echo: Print) -> SavedReplay | None:
     """The saved state of this very replay. Raises Failure when it cannot be continued."""
     state = saved_state.find(config, new.id)
     if state is None:
@@ -127,7 +127,7 @@ def _known(config: Config, new: SavedReplay, say: Print) -> SavedReplay | None:
         raise Failure(f"the shadow {new.into} has been swapped: remove it with `ackstream replay --drop {new.into}`")
     if state.step == READING:
         done, total = state.run.done, state.run.total
-        say(f"continuing the replay begun {state.started_at}: {done:,} of {total:,} records are done")
+        echo(f"continuing the replay begun {state.started_at}: {done:,} of {total:,} records are done")
     return state
 
 

@@ -107,7 +107,9 @@ def _each_line(source: Any, setups: Setups) -> None:
         raise click.UsageError(f"{wrong} of the cases are malformed, see their answers")
 
 
-def _asked(setups: Setups, provider: str | None, source: str | None, mapping: Path | None) -> tuple[str, Setup]:
+def _selected_setup(
+    setups: Setups, provider: str | None, source: str | None, mapping: Path | None
+) -> tuple[str, Setup]:
     """The provider's name and the set-up that the options select."""
     if source is not None:
         if provider or mapping:
@@ -152,7 +154,7 @@ def command(
             with click.open_file(str(file), "rb") as lines:
                 _each_line(lines, setups)
             return
-        name, setup = _asked(setups, provider, source, mapping)
+        name, setup = _selected_setup(setups, provider, source, mapping)
         handshake = method.upper() == "GET"
         body = b"" if handshake else click.open_file(str(file), "rb").read()
         answer = explain(

@@ -32,12 +32,12 @@ Post = Callable[[str, list[bytes]], dict[int, str]]
 
 
 class Batches:
-    """Collects rows by source and posts them; counts them, and reports each refused row with `say`."""
+    """Collects rows by source and posts them; counts them, and reports each refused row with `report`."""
 
-    def __init__(self, post: Post, source: str | None, say: Callable[[str], None]) -> None:
+    def __init__(self, post: Post, source: str | None, report: Callable[[str], None]) -> None:
         self._post = post
         self._source = source
-        self._say = say
+        self._report = report
         self._open: dict[str, list[tuple[Row, bytes]]] = {}
         self._size = 0
         self.accepted = 0
@@ -75,7 +75,7 @@ class Batches:
     def _refuse(self, row: Row, reason: str) -> None:
         self.refused += 1
         printable = "".join(one if one.isprintable() else "?" for one in row.message_id or "")
-        self._say(f"line {row.line}{printable and f', {printable}'}: {reason}")
+        self._report(f"line {row.line}{printable and f', {printable}'}: {reason}")
 
 
 @click.command()
@@ -106,7 +106,7 @@ def command(source: str | None, kind: str | None, url: str | None, check: bool, 
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
     except RowsError as error:
         raise Failure(f"{file}: {error}") from None
-    click.echo(f"{batches.accepted:,} rows {'can be taken' if check else 'are stored'}, {batches.refused:,} refused")
+    click.echo(f"{batches.accepted:,} rows {'can be accepted' if check else 'are stored'}, {batches.refused:,} refused")
     if batches.refused:
         raise Failure("rows were refused, see above: correct them and run this again, nothing is counted twice")
 

@@ -27,15 +27,15 @@ _COLOURS = {"ok": "green", "starting": "yellow", "down": "red"}
 def command(as_json: bool) -> None:
     """Show each part: address, health, unprocessed records, last error. Exit 1 when one is not healthy."""
     found = Local(load(), find_file(), os.environ).status()
-    sick = [part for part in found.parts if part.health != "ok"]
+    unhealthy = [part for part in found.parts if part.health != "ok"]
     if as_json:
-        click.echo(_json(found, healthy=not sick and found.trouble is None))
+        click.echo(_json(found, healthy=not unhealthy and found.trouble is None))
     else:
         _print(found)
     if found.trouble:
         raise Failure(found.trouble)
-    if sick:
-        raise Failure(_sentence(sick, all_down=len(sick) == len(found.parts)))
+    if unhealthy:
+        raise Failure(_sentence(unhealthy, all_down=len(unhealthy) == len(found.parts)))
 
 
 def _json(found: StackStatus, *, healthy: bool) -> str:
@@ -105,11 +105,11 @@ def _table(found: Iterable[PartStatus]) -> Table:
     return table
 
 
-def _sentence(sick: list[PartStatus], *, all_down: bool) -> str:
-    if all_down and all(part.health == "down" for part in sick):
+def _sentence(unhealthy: list[PartStatus], *, all_down: bool) -> str:
+    if all_down and all(part.health == "down" for part in unhealthy):
         return "nothing runs: `make up` starts it"
-    names = ", ".join(f"{part.name} ({part.health})" for part in sick)
-    logs = sorted({shown(Path(part.log)) for part in sick if part.log})
+    names = ", ".join(f"{part.name} ({part.health})" for part in unhealthy)
+    logs = sorted({shown(Path(part.log)) for part in unhealthy if part.log})
     return f"not healthy: {names}; `make up` starts what is down" + (
         f", the logs are {', '.join(logs)}" if logs else ""
     )

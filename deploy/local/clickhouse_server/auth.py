@@ -37,14 +37,14 @@ class Users:
 
     def __init__(self, users: Mapping[str, User]) -> None:
         self._users = dict(users)
-        self._nobody = User("", secrets.token_hex(16), True)
+        self._unknown_user = User("", secrets.token_hex(16), True)
 
     def login(self, name: str, password: str) -> User:
         """The user, or AUTHENTICATION_FAILED; an unknown name costs as much time as a wrong password."""
-        user = self._users.get(name, self._nobody)
+        user = self._users.get(name, self._unknown_user)
         given = hashlib.sha256(password.encode("utf-8", "surrogateescape")).digest()
         wanted = hashlib.sha256(user.password.encode("utf-8", "surrogateescape")).digest()
-        if not hmac.compare_digest(given, wanted) or user is self._nobody:
+        if not hmac.compare_digest(given, wanted) or user is self._unknown_user:
             raise _refused(name)
         return user
 
