@@ -23,7 +23,7 @@ def type_fields(known: str | None, word: str | None) -> Fields:
 
 
 def reaction_fields(emoji: str | None, target: str | None) -> Fields:
-    """The content of a reaction to the message `target`; no emoji takes an earlier reaction back."""
+    """The content of a reaction to the message `target`; without an emoji it removes an earlier reaction."""
     return {"text": emoji, "target_message_id": target, "reaction_removed": True if emoji is None else None}
 
 

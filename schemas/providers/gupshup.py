@@ -2,7 +2,7 @@
 
 A message has two ids: `gsId`, which the response to the send call has, and WhatsApp's. The events of a message are
 joined by `gsId`; where it is missing because WhatsApp has not accepted the message yet, `id` is the same id. Events of
-messages older than a week come without it, so a read receipt that late stands alone under WhatsApp's id.
+messages older than a week come without it, so such a late read receipt is a message of its own under WhatsApp's id.
 """
 
 from schemas.authentication.static_secret import verify_static_secret

@@ -1,4 +1,4 @@
-"""Message keys and statuses of Baileys: who sent a message, to whom, in which chat, and what became of it."""
+"""Message keys and statuses of Baileys: sender, recipient, chat and status of a message."""
 
 from schemas.parsing.identity import chat_id, group_member, is_broadcast, is_group, is_lid, phone, without_device
 from schemas.parsing.json_types import Json, JsonObject

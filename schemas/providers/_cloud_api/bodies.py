@@ -73,7 +73,7 @@ def _messages(change: Change) -> Elements:
     error_used = False
     for raw in as_list(value.get("messages")):
         element = read_inbound(raw, change)
-        # An interactive reply can arrive without its content; the error that explains it stands beside the messages.
+        # An interactive reply can arrive without its content; the error that explains it is beside the messages.
         if "errors" in value and isinstance(element, Parsed) and is_emptied(as_object(raw)):
             element.fields.update(error_fields(value["errors"]))
             error_used = True

@@ -8,14 +8,14 @@ from schemas.parsing.json_values import as_id, as_list, as_object, first_id, fir
 from schemas.parsing.results import Fields
 from schemas.parsing.times import parse_time
 
-# Meta's longest details have two or three sentences. The same error may stand in every element of a body, so its length
+# Meta's longest details have two or three sentences. The same error may be in every element of a body, so its length
 # is limited.
 _ERROR_CHARACTERS = 1_000
 
 
 @dataclass(slots=True)  # not frozen: one is made for every body, and freezing costs a microsecond
 class Change:
-    """The shared facts of a change. `people`: the contacts by each of their ids, since their order says nothing."""
+    """The shared facts of a change. `people`: the contacts by each of their ids, since their order has no meaning."""
 
     field: str
     value: JsonObject

@@ -37,7 +37,7 @@ def read_past(item: Json, envelope: Envelope) -> Elements:
 
 
 def read_updated(item: Json, envelope: Envelope) -> Elements:
-    """`messages.update`: the fields of the key stand beside the status; the id is `keyId` (version 2) or `id` (1)."""
+    """`messages.update`: the fields of the key are beside the status; the id is `keyId` (version 2) or `id` (1)."""
     if not isinstance(item, dict):
         yield Rejected(Reason.BAD_ELEMENT, "an update does not name the message", item)
         return

@@ -1,4 +1,4 @@
-"""Evolution API, versions 1 and 2: Baileys messages, proven by a JWT or by a header that its user sets.
+"""Evolution API, versions 1 and 2: Baileys messages, authenticated by a JWT or by a header that its user sets.
 
 `date_time` is the local time of its host written as if it were UTC, so it is not used as a time. `apikey` and the codes
 that log in stay in the raw body.

@@ -1,6 +1,6 @@
 """Reads bodies by a mapping.
 
-Nothing is guessed: a word without a meaning becomes `unknown` and is kept as it is; an event that matches no rule, or
+Nothing is guessed: a value without a meaning becomes `unknown` and is kept unchanged; an event that matches no rule, or
 lacks a field that its rule needs, is rejected with the reason.
 """
 

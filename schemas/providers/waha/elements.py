@@ -19,7 +19,7 @@ from schemas.providers._fields import reaction_fields, status_fields
 from schemas.providers.waha.content import content
 from schemas.reasons import Reason
 
-# The chat ends with its server. After the id stands a member of a group, or `out` for a message to oneself.
+# The chat ends with its server. The part after the id is a group member, or `out` for a message to oneself.
 _ID = re.compile(r"(?P<mine>true|false)_(?P<chat>.+?@[a-z.]+)_(?P<id>[^_]+)(?:_(?P<author>.+))?", re.DOTALL)
 _ACKS = ("failed", "pending", "sent", "delivered", "read", "played")  # numbered from -1
 _ACK_NAMES = dict(zip(("error", "pending", "server", "device", "read", "played"), _ACKS, strict=True))
