@@ -35,10 +35,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     `arguments`: those of the command line, None = the process's own.
     """
-    for library in ("aiokafka", "clickhouse_connect"):  # they report what becomes our one sentence a second time
+    for library in ("aiokafka", "clickhouse_connect"):  # their own reports would repeat our error sentence
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         sys.exit(cli(arguments, prog_name="ackstream", standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without a command: its text is the help
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else "ackstream"
         click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)

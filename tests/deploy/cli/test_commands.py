@@ -60,3 +60,11 @@ def test_a_missing_file_is_named() -> None:
     done = run("explain", "--provider", "meta", "nowhere.json")
     assert done.returncode == 2
     assert b"nowhere.json cannot be read: No such file" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("dead",)])
+def test_a_group_without_a_command_prints_its_help_alone(arguments: tuple[str, ...]) -> None:
+    done = cli.run(*arguments)
+    assert done.code == 2
+    assert done.stderr.startswith("Usage: ackstream")
+    assert "see `" not in done.stderr
