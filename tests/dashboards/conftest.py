@@ -1,21 +1,9 @@
-"""One ClickHouse for all tests of dashboards that run in a process, and the product's tables in it."""
-
-from collections.abc import Iterator
+"""The product's tables for all tests of dashboards that run in a process."""
 
 import pytest
 
 from tests.dashboards.panels.tables import Tables
 from tests.support.clickhouse import Server
-
-
-@pytest.fixture(scope="session")
-def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without any database."""
-    server = Server(tmp_path_factory.mktemp("dashboards") / "data")
-    try:
-        yield server
-    finally:
-        server.kill()
 
 
 @pytest.fixture(scope="session")

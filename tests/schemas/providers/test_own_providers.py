@@ -129,8 +129,8 @@ def test_explain_with_a_mapping_a_secret_path_and_several_cases(folder: Path) ->
 
 def test_explain_refuses_wrong_options_in_one_sentence(folder: Path) -> None:
     for arguments, sentence in (
-        ((), b"say whose format it is with --provider, or which source it came to with --source"),
-        (("--source", "shop", "-p", "acme"), b"--source brings its own provider and mapping"),
+        ((), b"give the provider with --provider, or the source that received it with --source"),
+        (("--source", "shop", "-p", "acme"), b"--source has its own provider and mapping"),
         (("-p", "generic", "--mapping", "absent.toml"), b"absent.toml cannot be read"),
     ):
         done = explained(folder, *arguments, "-")

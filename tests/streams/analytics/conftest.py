@@ -1,16 +1,14 @@
 """Tables of the rollups, shared by all tests of the process."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.streams.analytics.rollup_tables import Tables, started
+from tests.streams.analytics.rollup_tables import Tables
+from tests.support.clickhouse import Server
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
-    with started(tmp_path_factory.mktemp("rollups")) as tables:
-        yield tables
+def shared(clickhouse: Server) -> Tables:
+    return Tables(clickhouse)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 # ruff: noqa: S608  (names of tables and columns that are in this file)
 """The tables of the rollups on the real engine: units are inserted as the copy writes them, views are read."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 
 import orjson
 from clickhouse_connect.driver import Client
@@ -112,13 +110,3 @@ _MS = "toUnixTimestamp64Milli(toDateTime64({}, 3, 'UTC'))"
 def _seconds(ms: int | None) -> str | None:
     """A moment as ClickHouse reads it from JSON."""
     return None if ms is None else f"{ms / 1000:.3f}"
-
-
-@contextmanager
-def started(folder: Path) -> Iterator[Tables]:
-    """Tables of a server of their own."""
-    server = Server(folder / "data")
-    try:
-        yield Tables(server)
-    finally:
-        server.kill()
