@@ -74,7 +74,7 @@ sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjs
 test: packages-test $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $$ARGS
 
-test-fast: $(DEV) ## Run the tests that need no service, in less than a minute (ARGS=tests/schemas)
+test-fast: $(DEV) ## Run the tests that need no service (ARGS=tests/schemas)
 	@$(BIN)/python -m pytest --numprocesses 2 -m 'not service and not fuzz' $$ARGS
 
 fuzz: packages-test $(DEV) ## Test with random inputs until one fails or the time is over (MINUTES=5 ARGS=tests/schemas)
