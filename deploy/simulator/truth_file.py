@@ -85,7 +85,7 @@ class Deliveries:
 
 @dataclass(slots=True, frozen=True)
 class DeadLetters:
-    """DeadLetters letters of one source and reason."""
+    """The number of dead letters of one source and reason."""
 
     source: str
     reason: str
