@@ -1,22 +1,37 @@
 """One broker for all stacks of a test process: each stack finds it as empty as a new one."""
 
 import asyncio
+import time
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 
 from deploy.local.kafka.broker import Broker
 
 INTERNAL_TOPICS = {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}
+_READY_SECONDS = 60.0
 
 
 def make_empty(broker: Broker) -> None:
     """Starts the broker if it does not run, and removes every consumer group and every topic with its records."""
     if not broker.running:
         broker.start()
-    asyncio.run(_remove_all(broker.bootstrap))
+    asyncio.run(_until_empty(broker.bootstrap))
+
+
+async def _until_empty(bootstrap: str) -> None:
+    """A broker that was just started answers with errors until it has loaded its groups."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            return await _remove_all(bootstrap)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
 
 
 async def _remove_all(bootstrap: str) -> None:
