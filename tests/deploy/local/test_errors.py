@@ -18,7 +18,7 @@ from tests.deploy.local.installation import environment, run
 def refused(env: dict[str, str], *arguments: str) -> str:
     """The one line on stderr of a command that fails."""
     done = run(env, *arguments)
-    assert done.returncode == 1, done.stdout
+    assert done.code == 1, done.stdout
     [line] = done.stderr.splitlines()
     assert line.startswith("ackstream: ")
     return line
@@ -105,7 +105,7 @@ def test_a_foreign_service_that_does_not_answer_is_named(tmp_path: Path) -> None
     try:
         line = refused(env, "up")
     finally:
-        assert run(env, "down").returncode == 0
+        assert run(env, "down").code == 0
     assert f"kafka at {env['ACKSTREAM_KAFKA_BOOTSTRAP']} does not answer" in line
 
 

@@ -25,6 +25,7 @@ from tests.deploy.local.installation import Installation, run
 from tests.support.waiting import came_true
 
 SHOP = '\n[sources.shop]\nprovider = "meta"\nsent_tokens = [{ env = "SHOP_TOKEN" }]\n'
+PASSWORD = 'password = { env = "ACKSTREAM_CLICKHOUSE_PASSWORD" }'
 HOOK = 'webhook = { env = "ALERTS_HOOK" }'
 PARTS = {"ingest", "kafka", "normalise", "load", "clickhouse", "analytics", "dashboards"}
 
@@ -114,7 +115,7 @@ def test_status_says_what_is_not_healthy(running: Installation) -> None:
     try:
         assert came_true(lambda: running.status()["normalise"]["health"] == "starting")
         said = run(running.env, "status")
-        assert said.returncode == 1
+        assert said.code == 1
         assert said.stderr.startswith("ackstream: not healthy: normalise (starting)")
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -125,7 +126,7 @@ async def test_what_is_stored_survives_down_and_up(running: Installation) -> Non
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         sent = await producer.send_and_wait("wa.raw", b"not json", partition=0)
     running.down()
-    assert run(running.env, "status").returncode == 1
+    assert run(running.env, "status").code == 1
     assert leftovers.find(mark(Layout(running.data))) == []
     running.up()
     place = TopicPartition("wa.raw", 0)
@@ -144,7 +145,7 @@ def test_processes_of_a_killed_supervisor_are_ended_and_replaced(running: Instal
     os.kill(running.supervisor_pid(), signal.SIGKILL)
     said = run(running.env, "status", "--json")
     status = json.loads(said.stdout)
-    assert said.returncode == 1
+    assert said.code == 1
     assert said.stderr.startswith("ackstream: the supervisor is gone, ")
     assert not status["healthy"]
     assert {part["name"]: part["pids"] for part in status["parts"]} == before
@@ -160,7 +161,7 @@ def test_another_installation_that_wants_the_same_port_is_told_who_has_it(
     other = Installation(tmp_path)
     port = running.env["ACKSTREAM_INGEST_PORT"]
     said = run({**other.env, "ACKSTREAM_INGEST_PORT": port}, "up")
-    assert said.returncode == 1
+    assert said.code == 1
     [line] = said.stderr.splitlines()
     assert f"port {port} is taken" in line
     assert "ingest.port" in line
@@ -187,58 +188,51 @@ def test_an_up_that_cannot_work_stops_nothing(running: Installation) -> None:
     assert {part["health"] for part in running.status().values()} == {"ok"}
 
 
-def test_secrets_of_the_environment_concern_the_parts_that_read_them_alone(running: Installation) -> None:
+def test_secrets_of_the_environment_reach_the_parts_that_read_them_alone(running: Installation) -> None:
     before, supervisor = running.pids(), running.supervisor_pid()
-    token = """it's "odd" ;#, 100 %(x)s"""
-    with running.settings(lambda text: text + SHOP):
-        running.up(SHOP_TOKEN=token)
+    secrets = {
+        "SHOP_TOKEN": """it's "odd" ;#, 100 %(x)s""",
+        "ACKSTREAM_CLICKHOUSE_PASSWORD": """'both' "quotes\"""",
+        "ALERTS_HOOK": "http://127.0.0.1:9/hook-of-a-chat",
+    }
+
+    def change(text: str) -> str:
+        text = re.sub(r"^password = .*", PASSWORD, text, flags=re.MULTILINE)
+        return text.replace("[alerts]\n", f"[alerts]\n{HOOK}\n") + SHOP
+
+    with running.settings(change):
+        running.up(**secrets)
         during = running.pids()
-        # Ingest takes it, normalise reads its format, analytics counts it under its own name, and the page names it.
-        changed = {name for name in PARTS if during[name] != before[name]}
-        assert changed == {"ingest", "normalise", "analytics", "dashboards"}
+        assert {name for name in PARTS if during[name] == before[name]} == {"kafka"}
+        given = {
+            name: {file.stem for file in running.data.glob("run/secrets-*.json") if secret in _values(file)}
+            for name, secret in secrets.items()
+        }
+        assert given == {
+            "SHOP_TOKEN": {"secrets-ingest"},
+            "ACKSTREAM_CLICKHOUSE_PASSWORD": {"secrets-normalise", "secrets-load", "secrets-analytics"},
+            "ALERTS_HOOK": {"secrets-dashboards"},
+        }
         request = urllib.request.Request(
             f"http://127.0.0.1:{running.env['ACKSTREAM_INGEST_PORT']}/sent/shop",
             b'{"message_id": "m", "to": "+5511955554444", "sent_at": "2026-11-20T12:00:00Z"}',
-            {"Authorization": f"Bearer {token}"},
+            {"Authorization": f"Bearer {secrets['SHOP_TOKEN']}"},
         )
         with urllib.request.urlopen(request) as answer:  # noqa: S310  (loopback)
             assert answer.status == 200
-        running.up(SHOP_TOKEN=token)
-        # This shell does not know the secret.
+        running.up(**secrets)
+        # This shell does not know the secrets.
         assert {part["health"] for part in running.status().values()} == {"ok"}
         assert running.pids() == during
-        for pid in (*during["ingest"], supervisor):
+        for pid in (supervisor, *(pid for pids in during.values() for pid in pids)):
             shown = subprocess.run(["ps", "eww", "-o", "args=", str(pid)], capture_output=True, text=True, check=True)
-            assert "odd" not in shown.stdout
-    running.up()
+            assert not [word for word in ("odd", "quotes", "hook-of-a-chat") if word in shown.stdout]
     assert running.supervisor_pid() == supervisor
 
 
-def test_a_password_of_the_environment_concerns_clickhouse_and_the_workers(running: Installation) -> None:
-    before, supervisor = running.pids(), running.supervisor_pid()
-    place = 'password = { env = "ACKSTREAM_CLICKHOUSE_PASSWORD" }'
-    with running.settings(lambda text: re.sub(r"^password = .*", place, text, flags=re.MULTILINE)):
-        running.up(ACKSTREAM_CLICKHOUSE_PASSWORD="""'both' "quotes" """.strip())
-        during = running.pids()
-        changed = {name for name in PARTS if during[name] != before[name]}
-        assert changed == {"clickhouse", "normalise", "load", "analytics"}
-        assert {part["health"] for part in running.status().values()} == {"ok"}
-    assert running.supervisor_pid() == supervisor
-
-
-def test_the_page_alone_is_given_the_address_of_alerts(running: Installation) -> None:
-    before = running.pids()
-    address = "http://127.0.0.1:9/hook-of-a-chat"
-    with running.settings(lambda text: text.replace("[alerts]\n", f"[alerts]\n{HOOK}\n")):
-        running.up(ALERTS_HOOK=address)
-        during = running.pids()
-        assert {name for name in PARTS if during[name] != before[name]} == {"dashboards"}
-        given = {file.name for file in running.data.glob("run/secrets-*.json") if address in file.read_text()}
-        assert given == {"secrets-dashboards.json"}
-        shown = subprocess.run(
-            ["ps", "eww", "-o", "args=", str(during["dashboards"][0])], capture_output=True, text=True, check=True
-        )
-        assert "hook-of-a-chat" not in shown.stdout
+def _values(file: Path) -> list[str]:
+    """The values of a JSON object of texts."""
+    return list(json.loads(file.read_text()).values())
 
 
 def test_a_part_that_cannot_start_is_named_and_the_others_run_on(running: Installation) -> None:
@@ -277,11 +271,11 @@ def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installat
 def test_clean_asks_and_then_forgets_all_but_settings_and_secrets(running: Installation) -> None:
     secret = (running.data / "secrets" / "meta-secret").read_text()
     refused = run(running.env, "clean")
-    assert refused.returncode == 1
+    assert refused.code == 1
     assert "YES=1" in refused.stderr
     assert {part["health"] for part in running.status().values()} == {"ok"}
     with running.settings(lambda text: text + SHOP):  # whose secret this shell does not know
-        assert run(running.env, "down").returncode == 0
-        assert run(running.env, "clean", "--yes").returncode == 0
+        assert run(running.env, "down").code == 0
+        assert run(running.env, "clean", "--yes").code == 0
     assert {entry.name for entry in running.data.iterdir()} == {"secrets", ".ackstream-data"}
     assert (running.data / "secrets" / "meta-secret").read_text() == secret
