@@ -72,7 +72,7 @@ sent: $(RUNTIME) ## Report what your own program sent (FILE=records.csv or .ndjs
 	@$(BIN)/ackstream sent $(call option,SOURCE,--source) -- $${FILE:+"$$FILE"}
 
 test: packages-test $(DEV) ## Run the tests (ARGS='tests/deploy/local -k name')
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $$ARGS
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $$ARGS
 
 test-fast: $(DEV) ## Run the tests that need no service (ARGS=tests/schemas)
 	@$(BIN)/python -m pytest --numprocesses 2 -m 'not service and not fuzz' $$ARGS

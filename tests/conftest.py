@@ -5,10 +5,11 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.support.environment import remove_settings
+from tests.support.environment import remove_settings, use_memory
 
 # Before the fixtures are imported: the metrics library reads its variables at import.
 remove_settings(os.environ)
+use_memory(os.environ)
 
 pytest_plugins = ["tests.support.fixtures"]
 
@@ -23,7 +24,7 @@ settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 SERVICE_FIXTURES = {"bare_kafka", "clickhouse", "engine", "kafka", "server", "stack", "start", "tables", "watched"}
 SERVICE_CLASSES = {"Broker", "Browser", "EdgeProcess", "Engine", "Installation", "Server", "Site", "Stack", "StartEdge"}
 # The longest files, in this order: xdist hands out whole files, and one begun last leaves the other processes idle.
-LONGEST_FIRST = ("e2e", "simulator", "analytics", "reconcile", "local", "page")
+LONGEST_FIRST = ("local", "faults", "e2e", "analytics", "simulator", "page", "reconcile", "ingest", "panels")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects by marker

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environment import remove_settings
+from tests.support.environment import remove_settings, use_memory
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {
@@ -35,3 +35,12 @@ def test_only_settings_are_removed_and_loopback_is_reached_without_a_proxy() -> 
     remove_settings(env)
     assert set(env) == {"PATH", "no_proxy", "NO_PROXY", "JAVA_TOOL_OPTIONS"}
     assert env["no_proxy"] == "example.com,127.0.0.1,localhost"
+
+
+def test_temporary_files_are_in_memory_where_there_is_room(tmp_path: Path) -> None:
+    env: dict[str, str] = {}
+    use_memory(env, tmp_path / "missing")
+    use_memory(env, tmp_path, least=2**62)
+    assert env == {}
+    use_memory(env, tmp_path, least=0)
+    assert env == {"PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
