@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dashboards.alerts.notifications import Group, GroupKey, Notice
 from dashboards.alerts.transitions import Alert, Labels
+from schemas.parsing.json_text import dumps_indented
 
 _VERSION: Final = 1
 
@@ -50,7 +51,7 @@ def dump(state: SavedState) -> bytes:
         "alerts": [asdict(alert) for alerts in state.alerts.values() for alert in alerts.values()],
         "groups": groups,
     }
-    return json.dumps(stored, ensure_ascii=False, indent=1).encode()
+    return dumps_indented(stored)
 
 
 def parse(data: bytes) -> SavedState:

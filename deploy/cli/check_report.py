@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
-import orjson
 from rich.console import Console
 
 from dashboards.terminal import console, table
 from deploy.simulator.table_check import Verdict
+from schemas.parsing.json_text import dumps_indented
 from schemas.parsing.times import to_iso
 from streams.reconcile import ledger
 from streams.reconcile.ledger import LedgerLine
@@ -97,7 +97,7 @@ def verdict(report: Report) -> str:
     return f"{line.stored:,} bodies, {compared}: residual 0, nothing lost and nothing counted twice"
 
 
-def as_json(report: Report) -> str:
+def as_json(report: Report) -> bytes:
     """Everything as one JSON object."""
     window = {"from": report.window.from_ms, "to": report.window.to_ms}
     result = {
@@ -112,7 +112,7 @@ def as_json(report: Report) -> str:
         "total": asdict(ledger.total(report.ledger.values())),
         "ledger": [_place(where) | asdict(line) for where, line in sorted(report.ledger.items())],
     }
-    return orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()
+    return dumps_indented(result)
 
 
 def _named(residual: Residual) -> dict[str, Any]:
@@ -140,8 +140,8 @@ def show_verdict(verdict: Verdict, screen: Console | None = None) -> None:
     )
 
 
-def verdict_json(verdict: Verdict) -> str:
+def verdict_json(verdict: Verdict) -> bytes:
     """The result of such a comparison as one JSON object."""
     named = [asdict(one) for one in verdict.mismatches]
     result = {"run": verdict.run, "units": verdict.units, **verdict.by_kind(), "named": named}
-    return orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()
+    return dumps_indented(result)

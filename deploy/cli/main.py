@@ -3,6 +3,7 @@
 import logging
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pkgutil import iter_modules
 from typing import NoReturn
 
@@ -35,6 +36,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     `arguments`: those of the command line, None = the process's own.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # as on stderr: no character may end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     for library in ("aiokafka", "clickhouse_connect"):  # their own reports would repeat our error sentence
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:

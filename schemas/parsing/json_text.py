@@ -7,6 +7,9 @@ bits) is read by the latter, so that one such character does not cost a body of 
 import gc
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -35,19 +38,28 @@ def loads(data: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """The value as JSON; lone surrogates, which UTF-8 cannot carry, become U+FFFD. Never raises on a JSON value."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return orjson.dumps(_encodable(value))
+    """The value as JSON. Never raises.
+
+    Lone surrogates, which UTF-8 cannot carry, become U+FFFD; a value that has no form in JSON becomes its text.
+    """
+    return _encoded(value)
+
+
+def dumps_indented(value: Any) -> bytes:
+    """As `dumps`, indented by two: the form for people."""
+    return _encoded(value, orjson.OPT_INDENT_2)
 
 
 def dumps_sorted(value: Any) -> bytes:
     """As `dumps`, with sorted keys: the form that is hashed."""
+    return _encoded(value, orjson.OPT_SORT_KEYS)
+
+
+def _encoded(value: Any, option: int = 0) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, option=option)
     except TypeError:
-        return orjson.dumps(_encodable(value), option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(_encodable(value), option=option)
 
 
 def _decoded(data: bytes) -> Any:
@@ -69,12 +81,20 @@ def _encodable(value: Any, depth: int = 0) -> Any:
     """The value with everything replaced that orjson cannot write."""
     if isinstance(value, str):
         return _SURROGATE.sub("�", value)
-    if isinstance(value, dict | list) and depth >= _MAX_DEPTH:
+    if value is None or isinstance(value, bool | float | datetime | date):
+        return value
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, Mapping | list | tuple) and depth >= _MAX_DEPTH:
         return "nested too deeply"
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, Mapping):
+        return {_name(key): _encodable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [_encodable(item, depth + 1) for item in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _encodable(getattr(value, each.name), depth + 1) for each in fields(value)}
+    return _SURROGATE.sub("�", str(value))
+
+
+def _name(key: Any) -> str:
+    return _SURROGATE.sub("�", key if isinstance(key, str) else str(key))

@@ -1,8 +1,6 @@
 """`ackstream alerts`: the state of each alert rule, and a test notification."""
 
 import asyncio
-import json
-from datetime import datetime
 
 import click
 from rich.console import Console
@@ -15,6 +13,7 @@ from dashboards.alerts.notify import DeliveryError, Webhook
 from dashboards.alerts.runner import evaluator_for, page_url
 from dashboards.alerts.state_file import StateFile
 from schemas.errors import Failure
+from schemas.parsing.json_text import dumps_indented
 from schemas.settings.config import Config, load
 
 _COLOURS = {"ok": "green", "pending": "yellow", "firing": "red", "unknown": "dim"}
@@ -35,7 +34,7 @@ def command(as_json: bool, test: bool) -> None:
         return
     entries = evaluator_for(config, StateFile(config.data_dir / "state").load()).entries()
     if as_json:
-        click.echo(json.dumps(entries, default=_iso, indent=2, ensure_ascii=False))
+        click.echo(dumps_indented(entries))
         return
     Console().print(_table(entries))
     last = max((entry["evaluated_at"] for entry in entries if entry["evaluated_at"]), default=None)
@@ -58,10 +57,6 @@ async def _send(config: Config) -> None:
         ) from None
     finally:
         await webhook.close()
-
-
-def _iso(value: datetime) -> str:
-    return value.isoformat()
 
 
 def _table(entries: list[Entry]) -> Table:

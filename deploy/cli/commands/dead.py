@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-import orjson
 
 from dashboards.terminal import console, table
 from deploy.cli.options import moment_of
 from deploy.cli.progress_bar import progress_bar
 from schemas.errors import Failure
+from schemas.parsing.json_text import dumps
 from schemas.parsing.json_types import JsonObject
 from schemas.parsing.times import to_iso
 from schemas.reasons import Reason
@@ -85,7 +85,7 @@ def list_(
         rows = _rows(client, selected.where, {**selected.parameters, "limit": limit})
         if as_json:
             for row in rows:
-                click.echo(orjson.dumps({**row, "received_at": _iso(row["received_at"])}))
+                click.echo(dumps({**row, "received_at": _iso(row["received_at"])}))
             return
         counted = client.query(
             "SELECT source, reason, count() AS letters, min(received_at) AS oldest, max(received_at) AS newest "  # noqa: S608

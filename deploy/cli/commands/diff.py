@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
-import orjson
 
 from dashboards.terminal import console, table
 from deploy.cli.options import ShadowName
 from deploy.cli.progress_bar import progress_bar
 from deploy.cli.service_errors import comparing
 from schemas.errors import Failure
+from schemas.parsing.json_text import dumps
 from schemas.settings.config import Config, load
 from streams.replay import saved_state
 from streams.replay.run import refuse_half_swap
@@ -34,7 +34,7 @@ def command(name: str, as_json: bool, samples: int) -> None:
     with comparing():
         found = _compare(load(), name, samples)
     if as_json:
-        click.echo(orjson.dumps(found.as_json()))
+        click.echo(dumps(found.as_json()))
     else:
         _print(name, found)
     raise SystemExit(0 if found.is_empty else 1)

@@ -1,7 +1,6 @@
 """`ackstream explain`: what becomes of a webhook body; needs no services."""
 
 import base64
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,11 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import click
-import orjson
 
 from deploy.cli.explain_setup import Setups, mapping_in
 from schemas.errors import ConfigError
 from schemas.normalisation.explain import Setup, explain
+from schemas.parsing.json_text import InvalidJSON, dumps, dumps_indented, loads
 from schemas.parsing.times import parse_time
 
 
@@ -57,8 +56,8 @@ def _setup(case: dict[str, Any], setups: Setups) -> tuple[str, Setup]:
 def _case(line: bytes, setups: Setups) -> dict[str, Any]:
     """The answer to one line of `--jsonl`."""
     try:
-        case = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        case = loads(line)
+    except InvalidJSON:
         case = None
     if not isinstance(case, dict):
         raise _BadCaseError("a case is a JSON object")
@@ -102,7 +101,7 @@ def _each_line(source: Any, setups: Setups) -> None:
         except _BadCaseError as error:
             wrong += 1
             answer = {"error": f"line {number}: {error}"}
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+        click.echo(dumps(answer))
     if wrong:
         raise click.UsageError(f"{wrong} of the cases are malformed, see their answers")
 
@@ -165,4 +164,4 @@ def command(
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
     except (_BadCaseError, ConfigError, ValueError) as error:
         raise click.UsageError("; ".join(str(error).splitlines())) from None
-    sys.stdout.buffer.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n")
+    click.echo(dumps_indented(answer))

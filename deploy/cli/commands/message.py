@@ -5,7 +5,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.table import Table
 from dashboards.terminal import cell, table
 from deploy.cli.timeline import Step, steps
 from schemas.errors import Failure
+from schemas.parsing.json_text import loads
 from schemas.settings.config import load
 from streams.runtime.clickhouse import connect
 
@@ -64,9 +64,7 @@ def _events(client: "Client", where: str, parameters: dict[str, Any]) -> list[di
         parameters=parameters,
         fmt="JSONEachRow",
     )
-    rows = [
-        {name: value for name, value in orjson.loads(line).items() if value is not None} for line in text.splitlines()
-    ]
+    rows = [{name: value for name, value in loads(line).items() if value is not None} for line in text.splitlines()]
     for row in rows:
         for name in TIMES & row.keys():
             row[name] = row[name].replace(" ", "T") + "Z"

@@ -1,6 +1,5 @@
 """`ackstream status`: the state of each part of the local stack."""
 
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from deploy.local.interface import PartStatus, StackStatus
 from deploy.local.layout import shown
 from deploy.local.stack import Local
 from schemas.errors import Failure
+from schemas.parsing.json_text import dumps_indented
 from schemas.parsing.times import to_iso
 from schemas.settings.config import find_file, load
 
@@ -38,7 +38,7 @@ def command(as_json: bool) -> None:
         raise Failure(_sentence(unhealthy, all_down=len(unhealthy) == len(found.parts)))
 
 
-def _json(found: StackStatus, *, healthy: bool) -> str:
+def _json(found: StackStatus, *, healthy: bool) -> bytes:
     parts = [asdict(part) for part in found.parts]
     for part in parts:
         at = part["last_error_at"]
@@ -46,7 +46,7 @@ def _json(found: StackStatus, *, healthy: bool) -> str:
     records, size, oldest_ms = found.spooled
     oldest = None if oldest_ms is None else to_iso(oldest_ms)
     spool = {"records": records, "bytes": size, "oldest_received_at": oldest, "broken_files": found.broken_spools}
-    return json.dumps({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": parts}, indent=2)
+    return dumps_indented({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": parts})
 
 
 def _print(found: StackStatus) -> None:

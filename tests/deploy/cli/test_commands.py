@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,27 @@ def test_jsonl_answers_every_line_in_order_and_names_the_wrong_ones() -> None:
     assert [answer["error"][:7] for answer in answers[1:4]] == ["line 2:", "line 3:", "line 4:"]
     assert done.returncode == 2
     assert b"object has no attribute" not in done.stdout + done.stderr
+
+
+def test_a_value_that_json_writers_refuse_costs_no_answer() -> None:
+    texts = (b'"\\ud800"', b'"\\udfffx"', b"99999999999999999999999999", b"NaN", b"[" * 300 + b"]" * 300)
+    template = b'{"event":"message.received","data":{"id":"A","from":"+5511988887777","type":%s,"message":%s}}'
+    bodies = [template % (text, text) for text in texts]
+    lines = [
+        case(body_base64=base64.b64encode(body).decode(), headers={"a": "\ud800"}, secret="\udfff") for body in bodies
+    ]
+    done = run("explain", "--jsonl", given=b"\n".join([*lines, case(body_base64="e30=")]))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(bodies) + 1
+    assert all("outcome" in json.loads(line) for line in done.stdout.splitlines())
+    alone = run("explain", "--provider", "zapini", given=bodies[0])
+    assert alone.returncode == 0
+    assert json.loads(alone.stdout)["events"][0]["text"] == "�"
+
+
+def test_no_command_writes_json_but_by_the_one_writer() -> None:
+    for path in (*(ROOT / "deploy" / "cli").rglob("*.py"), *(ROOT / "dashboards" / "page").rglob("*.py")):
+        assert not re.search(r"\b(or)?json\.dumps", path.read_text()), f"{path}: use schemas.parsing.json_text"
 
 
 def test_a_missing_file_is_named() -> None:

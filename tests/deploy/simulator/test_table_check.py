@@ -72,7 +72,7 @@ def verdict(client: Client, path: Path, *lines: Line) -> Verdict:
 def test_tables_equal_to_the_truth_have_no_mismatch(client: Client, tmp_path: Path) -> None:
     found = verdict(client, tmp_path / "truth", *UNITS, *SUMS)
     assert (found.units, found.mismatches, found.run) == (3, [], "r")
-    assert '"lost": 0' in check_report.verdict_json(found)
+    assert b'"lost": 0' in check_report.verdict_json(found)
 
 
 def test_every_allowed_row_and_an_allowed_absence_are_no_mismatch(client: Client, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """Decoding and encoding of JSON as providers really send it."""
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.parsing.json_text import InvalidJSON, dumps, dumps_sorted, loads
+from schemas.parsing.json_text import InvalidJSON, dumps, dumps_indented, dumps_sorted, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
@@ -69,3 +72,39 @@ def test_values_that_are_nested_too_deeply_are_cut() -> None:
     assert dumps(value) == dumps_sorted(value)
     assert b"nested too deeply" in dumps(value)
     assert json.loads(dumps([{"a": 10**30}])) == [{"a": str(10**30)}]
+
+
+class Odd(NamedTuple):
+    """A row of a table."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of a report."""
+
+    name: str
+    counts: dict[int, Decimal]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (("\ud800", 1), ["�", 1]),
+        ({1: "\ud800", None: 2}, {"1": "�", "None": 2}),
+        (Odd("\ud800", datetime(2026, 11, 20, tzinfo=UTC)), ["�", "2026-11-20T00:00:00+00:00"]),
+        (Line("a\udfff", {2**70: Decimal("1.50")}), {"name": "a�", "counts": {str(2**70): "1.50"}}),
+        ({"at": date(2026, 11, 20), "raw": b"a", "kinds": {"x"}}, {"at": "2026-11-20", "raw": "b'a'", "kinds": ["x"]}),
+        ([float("nan"), "\ud800"], [None, "�"]),
+        (ValueError("\ud800"), "�"),
+    ],
+)
+def test_values_of_any_kind_are_written_in_every_form(value: Any, expected: Any) -> None:
+    for write in (dumps, dumps_indented, dumps_sorted):
+        assert json.loads(write(value)) == expected
+
+
+def test_the_form_for_people_is_indented() -> None:
+    assert dumps_indented({"a": ["\ud800"]}) == '{\n  "a": [\n    "�"\n  ]\n}'.encode()
