@@ -1,8 +1,8 @@
 """Authenticates a request: from source and request to the headers of its record, or to a refusal.
 
 A webhook's body is never parsed here: it is verified over its bytes as sent and stored as they are, so that no change
-of a provider's format can cost a delivery. Bodies are not decompressed either: signatures are made over the bytes on
-the wire; a Content-Encoding other than identity is kept as the record header `content-encoding`.
+of a provider's format can cost a delivery. Compressed bodies are stored as they came, with the record header
+`content-encoding`; the streams inflate them.
 """
 
 from collections.abc import Mapping

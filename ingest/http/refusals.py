@@ -17,6 +17,9 @@ NO_RAW_ANSWERS = HttpError(
     "no_raw_answers",
     "The format of this provider's answers to a send is not known; post the record itself, without raw.",
 )
+NOT_INFLATED = HttpError(
+    400, "bad_encoding", "The body cannot be inflated; send it plain, or with a Content-Encoding of gzip or deflate."
+)
 RAW_IS_1 = bad_parameter("Use raw=1 when the body is the provider's own answer; otherwise leave raw out.")
 BAD_SIGNATURE = HttpError(
     401,

@@ -8,11 +8,12 @@ from aiohttp import web
 from ingest.http import authenticate, bodies
 from ingest.http.context import json_answer
 from ingest.http.handler import Handler
-from ingest.http.refusals import NOT_STORED, NOTHING_USABLE, too_large
+from ingest.http.refusals import NOT_INFLATED, NOT_STORED, NOTHING_USABLE, OVERLOADED, too_large
 from ingest.http.request_ids import request_id as new_id
 from ingest.http.sent_bodies import SentBody, read_sent_body
 from ingest.storage.memory_budget import Charge
 from schemas.http_errors import HttpError, method_not_allowed
+from schemas.parsing.content_coding import NotInflated, inflated
 from schemas.parsing.json_text import dumps
 from schemas.providers.base import Provider
 from schemas.topics import RAW
@@ -44,7 +45,8 @@ class SentHandler(Handler):
         body = await bodies.read(request, charge, context.max_body_bytes, context.body_seconds)
         if isinstance(body, HttpError):
             return self._refuse(body)
-        sent = await _read(body, request.query, self._source.provider)
+        encoding = request.headers.get("Content-Encoding", "")
+        sent = await _read(body, encoding, request.query, self._source.provider)
         if isinstance(sent, HttpError):
             return self._refuse(sent)
         report = sent.report()
@@ -54,6 +56,8 @@ class SentHandler(Handler):
             return json_answer(NOTHING_USABLE.status, dumps({**report, **error}))
         if len(sent.value) > _RECORD_BYTES:
             return self._refuse(too_large(context.max_body_bytes))
+        if not charge.add(max(len(sent.value) - len(body), 0)):  # it came compressed
+            return self._refuse(OVERLOADED)
         received_ms = context.clock()
         request_id = new_id(received_ms)
         headers = authenticate.sent_headers(self._source, token, received_ms, request_id, sent.headers)
@@ -64,7 +68,15 @@ class SentHandler(Handler):
         return json_answer(200, dumps(report), (("X-Request-Id", request_id),))
 
 
-async def _read(body: bytes, query: Mapping[str, str], provider: Provider) -> SentBody | HttpError:
-    if len(body) <= THREAD_BYTES:
-        return read_sent_body(body, query, provider)
-    return await asyncio.to_thread(read_sent_body, body, query, provider)
+async def _read(body: bytes, encoding: str, query: Mapping[str, str], provider: Provider) -> SentBody | HttpError:
+    if len(body) <= THREAD_BYTES and not encoding:
+        return _inflate_and_read(body, encoding, query, provider)
+    return await asyncio.to_thread(_inflate_and_read, body, encoding, query, provider)
+
+
+def _inflate_and_read(body: bytes, encoding: str, query: Mapping[str, str], provider: Provider) -> SentBody | HttpError:
+    try:
+        plain = inflated(body, encoding)
+    except NotInflated:
+        return NOT_INFLATED
+    return read_sent_body(plain, query, provider)

@@ -5,12 +5,13 @@ reveals nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from re import Pattern
 
 from schemas.authentication import checks
 from schemas.authentication.checks import Check
 from schemas.authentication.request import REJECT, Request, Verdict
+from schemas.parsing.content_coding import NotInflated, inflated
 from schemas.settings.authentication import Auth
 
 # A provider's own proof: the request and the source's secrets in, the verdict out.
@@ -38,10 +39,16 @@ class Policy:
         return secret if not rest or (subpath is not None and subpath.fullmatch(rest)) else None
 
     def verify(self, request: Request, provider_verify: ProviderVerify, secrets: Sequence[str]) -> Verdict:
-        """The verdict on a POST. With checks, the provider's own proof is required only if there are `secrets`.
+        """The verdict on a request. With checks, the provider's own proof is required only if there are `secrets`.
 
-        Never raises.
+        A signature over a compressed body may cover the bytes on the wire, or the plain ones if a proxy compressed
+        them. Never raises.
         """
+        verdict = self._verify(request, provider_verify, secrets)
+        plain = _plain(request) if verdict.auth == "reject" else None
+        return verdict if plain is None else self._verify(plain, provider_verify, secrets)
+
+    def _verify(self, request: Request, provider_verify: ProviderVerify, secrets: Sequence[str]) -> Verdict:
         if not self.checks:
             return provider_verify(request, secrets)
         verdicts = [provider_verify(request, secrets)] if secrets else []
@@ -86,6 +93,15 @@ def load(auth: Auth) -> Policy:
         ),
         in_path=auth.path is not None,
     )
+
+
+def _plain(request: Request) -> Request | None:
+    """The request with its body inflated; None if the body is not compressed."""
+    try:
+        body = inflated(request.body, request.headers.get("content-encoding", ""))
+    except NotInflated:
+        return None
+    return None if body is request.body else replace(request, body=body)
 
 
 def _all_of(verdicts: Sequence[Verdict]) -> Verdict:

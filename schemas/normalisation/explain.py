@@ -67,6 +67,7 @@ def explain(
     if auth == "reject":
         return _result(auth, "reject")
     record = {"source": source, "provider": provider.name, "received_at": to_iso(now), "request_id": "explain"}
+    record |= {name: value for name, value in lowered.items() if name == "content-encoding"}
     return _normalised(auth, *normalise(record, body, _POSITION, setup.formats))
 
 

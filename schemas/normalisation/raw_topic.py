@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from schemas.events import Arrival, finish
 from schemas.normalisation import sent_records
 from schemas.normalisation.dead_letters import DeadLetter, dead_letter, resolved_letter
+from schemas.parsing.content_coding import NotInflated, inflated
 from schemas.parsing.json_text import InvalidJSON, dumps, loads
 from schemas.parsing.results import Parsed, Rejected
 from schemas.parsing.times import parse_iso
@@ -41,7 +42,8 @@ def normalise(
 ) -> tuple[list[Event], list[DeadLetter]]:
     """Events and dead letters of a record. Never raises.
 
-    headers: source, provider, received_at (ISO), request_id; for a body of /sent `kind` = "sent" or "send_response".
+    headers: source, provider, received_at (ISO), request_id; content-encoding if the
+    body is compressed; for a body of /sent `kind` = "sent" or "send_response".
     position: topic, partition and offset of the record in wa.raw. formats: those of the settings
     (schemas.providers.registry.load); without them sources with a mapping are not read. The index of an element counts
     the rejected ones too.
@@ -57,8 +59,11 @@ def normalise(
     parse = _parser(headers, provider)
     index = 0
     try:
-        for index, element in enumerate(parse(body), 1):
+        for index, element in enumerate(parse(inflated(body, headers.get("content-encoding", ""))), 1):
             add_outcome(element, arrival, index - 1, events, dead)
+    except NotInflated as error:
+        reason = Reason.TOO_LARGE if error.too_large else Reason.INVALID_JSON
+        dead.append(dead_letter(arrival, index, Rejected(reason, str(error))))
     except Exception as error:  # raised by the parser: the rest of the loop never raises
         dead.append(dead_letter(arrival, index, Rejected(Reason.PARSER_ERROR, type(error).__name__)))
     if not events and not dead:

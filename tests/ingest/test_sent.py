@@ -1,5 +1,6 @@
 """POST /sent: records of the user's own send API."""
 
+import gzip
 import json
 from typing import Any
 
@@ -36,6 +37,19 @@ async def test_every_form_of_body_is_stored_as_one_record_a_line(
     assert found.pop("received_at")
     assert found == {"source": "meta", "provider": "meta", "request_id": request_id, "kind": "sent"}
     assert SENT_TOKEN not in str(record)
+
+
+async def test_a_compressed_body_is_read_and_stored_plain(
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
+    packed = TOKEN | {"Content-Encoding": "gzip"}
+    body = gzip.compress(json.dumps([ONE, TWO]).encode())
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body, headers=packed) as answer:
+        assert (answer.status, await answer.json()) == (200, {"accepted": 2, "refused": []})
+    [record] = await raw.records()
+    assert [json.loads(line) for line in record.value.splitlines()] == [ONE, TWO]
+    async with http.post(f"{shared_edge.url}/sent/meta", data=body[:-9], headers=packed) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (400, "bad_encoding")
 
 
 async def test_good_records_are_stored_beside_refused_ones(

@@ -1,6 +1,11 @@
 """`explain`: authentication, handshakes and events of one request, without services."""
 
+import gzip
+import hmac
 import json
+import zlib
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -79,3 +84,20 @@ def test_without_a_query_that_of_the_url_is_used() -> None:
     assert explain("zapini", {}, b"{}", ["invented"], "http://[", NOW)["auth"] == "reject"
     handshake = "https://shop.example/webhooks/meta?hub.mode=subscribe&hub.challenge=7&hub.verify_token=t"
     assert explain("meta", {}, b"", [], handshake, NOW, "GET", verify_token="t")["response"] == "7"
+
+
+@pytest.mark.parametrize("signed", ["wire", "plain"])
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+def test_a_compressed_body_may_be_signed_on_the_wire_or_plain(pack: Callable[[bytes], bytes], signed: str) -> None:
+    change = {"field": "messages", "value": {"messages": [TEXT]}}
+    plain = json.dumps({"entry": [{"id": "1", "changes": [change]}]}).encode()
+    wire = pack(plain)
+    digest = hmac.digest(b"s", wire if signed == "wire" else plain, sha256).hex()
+    headers = {
+        "X-Hub-Signature-256": f"sha256={digest}",
+        "Content-Encoding": "gzip" if wire[:1] == b"\x1f" else "deflate",
+    }
+    answer = explain("meta", headers, wire, ["s"], "", NOW)
+    assert (answer["auth"], answer["outcome"]) == ("ok", "accepted")
+    assert answer["events"][0]["message_id"] == "wamid.A"
+    assert explain("meta", headers, pack(plain + b" "), ["s"], "", NOW)["auth"] == "reject"

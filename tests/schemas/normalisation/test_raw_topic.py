@@ -1,6 +1,8 @@
 """Records of wa.raw: their events and keys, and the dead letters of what cannot be understood."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +71,22 @@ def test_the_event_of_a_body_of_four_megabytes_is_below_the_limit() -> None:
     message = {"id": "wamid.A", "type": "text", "text": {"body": "\x01" * 650_000}}  # six bytes each in JSON
     events, dead = normalise(HEADERS, meta_body(message), POSITION)
     assert (len(events), dead) == (1, [])
+
+
+def test_a_compressed_body_has_the_events_of_the_plain_one() -> None:
+    plain = meta_body({"id": "wamid.A", "type": "text", "text": {"body": "oi"}})
+    for encoding, body in (("gzip", gzip.compress(plain)), ("deflate", zlib.compress(plain))):
+        assert normalise(HEADERS | {"content-encoding": encoding}, body, POSITION) == normalise(
+            HEADERS, plain, POSITION
+        )
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(gzip.compress(b"{}")[:-9], "invalid_json"), (gzip.compress(b" " * (9 << 20)), "too_large")]
+)
+def test_a_body_that_cannot_be_inflated_is_a_dead_letter(body: bytes, reason: str) -> None:
+    events, [letter] = normalise(HEADERS | {"content-encoding": "gzip"}, body, POSITION)
+    assert (events, letter["reason"], letter["raw"]["index"]) == ([], reason, 0)
 
 
 @given(
