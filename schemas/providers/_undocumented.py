@@ -4,6 +4,8 @@ Shared by zapini and standard-webhooks. A fact that is missing is left out, and 
 word that is unknown is kept as it is.
 """
 
+import re
+
 from schemas.events import TYPES
 from schemas.parsing.identity import chat_id, group_member, is_bsuid, is_group, is_lid, phone_or_id
 from schemas.parsing.json_types import JsonObject
@@ -15,6 +17,11 @@ from schemas.reasons import Reason
 
 Names = tuple[str, ...]
 
+# Words in the names of events about a person.
+_ACTS = frozenset({
+    "call", "calls", "contact", "contacts", "customer", "number", "opt", "optin", "optout", "opted", "preference",
+    "preferences", "subscribed", "unsubscribed", "user",
+})  # fmt: skip
 STATUS_EVENTS = frozenset({"status", "status_update", "status_updated", "updated", "update"})
 _TYPES = {
     "chat": "text", "conversation": "text", "extendedtext": "text",
@@ -66,6 +73,22 @@ def read_message(
         return Parsed("sent", {**fields, "origin": "echo"}, raw)
     fields["sender_name"] = first_id(data.get("sender_name"), data.get("name"), data.get("push_name"))
     return Parsed("inbound", fields, raw)
+
+
+def person_fields(event: str, data: JsonObject) -> Fields:
+    """Whom a system event is about: its sender, or its contact if the name of the event is that of a person's act."""
+    contact = as_object(data.get("contact"))
+    person = as_id(data.get("from"))
+    if person is None and not _ACTS.isdisjoint(re.split("[^a-z]+", event.lower())):
+        named = (holder.get(name) for holder in (data, contact) for name in ("phone", "wa_id", "user_id"))
+        person = first_id(*named)
+    return {
+        "from": phone_or_id(person),
+        "to": phone_or_id(first_id(data.get("to"), data.get("new_phone"), data.get("new_wa_id"))),
+        "sender_lid": person if is_lid(person) else None,
+        "sender_bsuid": first_id(*(one for one in (data.get("user_id"), person) if is_bsuid(one))),
+        "username": first_id(data.get("username"), contact.get("username")),
+    }
 
 
 def _content(data: JsonObject, nested: JsonObject, word: str | None) -> Fields:

@@ -87,6 +87,7 @@ def _read_message(payload: JsonObject, raw: JsonObject) -> Parsed | Rejected:
         "from": phone(payload.get("source")) or phone(sender.get("phone")) or first_id(bsuid, payload.get("source")),
         "sender_name": as_id(sender.get("name")),
         "sender_bsuid": bsuid,
+        "username": as_id(sender.get("username")),
         "reply_to": first_id(context.get("gsId"), context.get("id")),
         "forwarded": True if context.get("forwarded") is True or context.get("frequentlyForwarded") is True else None,
     }
@@ -137,10 +138,13 @@ def _read_status(payload: JsonObject, raw: JsonObject) -> Parsed | Rejected:
 
 
 def _system(word: str, payload: JsonObject, raw: JsonObject) -> Parsed:
+    user_id = as_id(payload.get("userId")) if word == "user-event" else None
     fields: Fields = {
         "account": as_id(raw.get("app")),
         "occurred_at": parse_time(raw.get("timestamp")),
         "event": word,
+        "from": first_id(phone(payload.get("phone")), user_id, payload.get("phone")) if word == "user-event" else None,
+        "sender_bsuid": user_id,
         "raw_state": first_id(payload.get("status"), payload.get("type")),
     }
     return Parsed("system", fields, raw)

@@ -9,7 +9,7 @@ from itertools import chain
 
 from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, read_each
-from schemas.parsing.identity import phone_or_id
+from schemas.parsing.identity import is_bsuid, phone, phone_or_id
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Fields, Parsed, Rejected
@@ -80,15 +80,19 @@ def _read_message(message: JsonObject, raw: JsonObject) -> Parsed | Rejected:
     if word is None and as_id(raw.get("messageId")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message has neither id nor type", raw)
     known = _TYPES.get((word or "").lower())
+    contact = as_object(raw.get("contact"))
+    bsuid = first_id(contact.get("userId"), raw.get("from") if is_bsuid(raw.get("from")) else None)
     context = as_object(message.get("context")) or as_object(raw.get("context"))
     fields = {
         **_content(known, message),
         **type_fields(known, word),
         "message_id": as_id(raw.get("messageId")),
         "occurred_at": parse_time(raw.get("receivedAt")),
-        "from": phone_or_id(raw.get("from")),
+        "from": phone(raw.get("from")) or phone(contact.get("phoneNumber")) or first_id(raw.get("from"), bsuid),
         "to": phone_or_id(raw.get("to")),
-        "sender_name": as_id(as_object(raw.get("contact")).get("name")),
+        "sender_name": as_id(contact.get("name")),
+        "sender_bsuid": bsuid,
+        "username": as_id(contact.get("username")),
         "reply_to": as_id(context.get("id")),
         "forwarded": True if context.get("forwarded") is True else None,
     }

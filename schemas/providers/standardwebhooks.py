@@ -14,7 +14,7 @@ from schemas.parsing.json_values import as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.providers._cloud_api.bodies import read, read_change
 from schemas.providers._fields import KNOWN_STATUSES
-from schemas.providers._undocumented import STATUS_EVENTS, moment, read_message, read_status
+from schemas.providers._undocumented import STATUS_EVENTS, moment, person_fields, read_message, read_status
 from schemas.providers.base import Provider
 
 _IDS = ("message_id", "messageId", "id", "uuid", "external_id")
@@ -52,6 +52,7 @@ def _by_type(word: str, data: JsonObject, raw: JsonObject) -> Parsed | Rejected:
         "account": account,
         "occurred_at": moment(data, raw, "timestamp", "occurred_at", "created_at", "updated_at"),
         "event": word,
+        **person_fields(word, data),
         "raw_state": first_id(data.get("status"), data.get("state")),
     }
     return Parsed("system", fields, raw)

@@ -11,7 +11,7 @@ from schemas.authentication.request import UNSIGNED, Request, Verdict
 from schemas.authentication.secrets import matching_hmac, matching_secret, verdict_for
 from schemas.parsing.bodies import Elements, read_each, read_named
 from schemas.parsing.json_types import Json, JsonObject
-from schemas.parsing.json_values import as_object, first_id
+from schemas.parsing.json_values import as_list, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import recipient_fields, sent_record
 from schemas.parsing.times import parse_epoch, parse_time
@@ -24,7 +24,7 @@ from schemas.providers._baileys.elements import (
     read_receipt,
     read_update,
 )
-from schemas.providers._baileys.keys import outbound_fields, status_of
+from schemas.providers._baileys.keys import caller_fields, outbound_fields, status_of
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
@@ -92,16 +92,20 @@ def _read_event(event: str, raw: JsonObject) -> Elements:
 def _system(raw: JsonObject, data: Json, envelope: Envelope) -> Parsed:
     facts = as_object(data)
     name, state, word = envelope.event.lower(), None, None
+    caller: Fields = {}
     if name == "qrcode.updated":
         state = "qr"
     elif name == "session.status":
         word = first_id(facts.get("status"), data)
         state = _STATES.get((word or "").lower(), "unknown")
     elif name in ("call", "call.received"):
-        word = first_id(as_object(facts.get("call")).get("status"), facts.get("status"))
+        calls = as_list(facts.get("call")) or as_list(data)  # an object, or a list as in Baileys
+        call = as_object(calls[0]) if calls else facts
+        word, caller = first_id(call.get("status"), facts.get("status")), caller_fields({**facts, **call})
     fields: Fields = {
         "occurred_at": envelope.occurred_at,
         "event": envelope.event,
+        **caller,
         "state": state,
         "raw_state": word,
         "reason_code": first_id(facts.get("reason"), as_object(facts.get("reason")).get("code")),

@@ -15,7 +15,7 @@ from schemas.parsing.json_values import as_id, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import recipient_fields, sent_record
 from schemas.providers._fields import KNOWN_STATUSES
-from schemas.providers._undocumented import STATUS_EVENTS, moment, read_message, read_status
+from schemas.providers._undocumented import STATUS_EVENTS, moment, person_fields, read_message, read_status
 from schemas.providers.base import Provider
 
 # The response to a send call has a uuid, while the documentation mentions a message identifier: a status belongs to the
@@ -80,6 +80,7 @@ def _system(event: str, area: str, what: str, data: JsonObject, raw: JsonObject)
         "account": as_id(raw.get("instance_id")),
         "occurred_at": moment(data, raw, "timestamp", "updated_at", "received_at", "created_at"),
         "event": event,
+        **person_fields(event, data),
         "reason_code": first_id(data.get("reason_code"), data.get("reason")),
     }
     if area == "instance":

@@ -6,7 +6,7 @@ WasenderApi and Evolution API pass these on with small changes of their own; the
 from dataclasses import dataclass
 
 from schemas.parsing.bodies import Elements
-from schemas.parsing.identity import group_member, is_group
+from schemas.parsing.identity import group_member, is_group, phone
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
 from schemas.parsing.results import Fields, Parsed, Rejected
@@ -16,6 +16,7 @@ from schemas.providers._baileys.keys import (
     about_fields,
     deletion_fields,
     from_me,
+    inbound_fields,
     message_fields,
     receiver_of,
     status_of,
@@ -24,6 +25,11 @@ from schemas.reasons import Reason
 
 _UNDECRYPTED = (None, 0, 2, "UNKNOWN", "CIPHERTEXT")  # messageStubType of a message that could not be decrypted
 _REVOKED = (1, "REVOKE")
+_CHANGED_NUMBER = frozenset({"33", "GROUP_PARTICIPANT_CHANGE_NUMBER", "42", "INDIVIDUAL_CHANGE_NUMBER"})
+_ABOUT_PEOPLE = _CHANGED_NUMBER | {
+    "40", "41", "45", "46",
+    "CALL_MISSED_VOICE", "CALL_MISSED_VIDEO", "CALL_MISSED_GROUP_VOICE", "CALL_MISSED_GROUP_VIDEO",
+}  # fmt: skip
 _RECEIPTS = (("receiptTimestamp", "delivered"), ("readTimestamp", "read"), ("playedTimestamp", "played"))
 
 
@@ -173,6 +179,13 @@ def _notice(message: JsonObject, envelope: Envelope, occurred_at: int | None) ->
     """A notice without content: somebody joined a group, a setting changed, keys were exchanged."""
     stub = as_id(message.get("messageStubType"))
     fields: Fields = {"event": envelope.event, "reason_code": stub, "occurred_at": occurred_at}
+    key = as_object(message.get("key"))
+    if stub in _ABOUT_PEOPLE and from_me(key) is not True:
+        author = inbound_fields(key)
+        fields |= {name: author.get(name) for name in ("from", "sender_lid")}
+        if stub in _CHANGED_NUMBER:
+            numbers = map(phone, as_list(message.get("messageStubParameters")))
+            fields["to"] = next((number for number in numbers if number not in (None, author["from"])), None)
     return Parsed("system", fields, envelope.element(message))
 
 

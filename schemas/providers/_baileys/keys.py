@@ -111,6 +111,15 @@ def author_of(key: JsonObject) -> str | None:
     )
 
 
+def caller_fields(call: JsonObject) -> Fields:
+    """Who called: their phone if the call has it, else their lid."""
+    spellings = [call.get(name) for name in ("callerPn", "from", "chatId", "remoteJid")]
+    return {
+        "from": group_member(*spellings[:2]) or group_member(*spellings[2:]),
+        "sender_lid": next((without_device(one) for one in (call.get("callerLid"), *spellings) if is_lid(one)), None),
+    }
+
+
 def _chat(chat: Json) -> Fields:
     return {"chat_id": chat_id(chat), "is_group": True if is_group(chat) else None}
 

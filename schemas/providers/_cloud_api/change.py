@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.parsing.identity import phone
+from schemas.parsing.identity import is_bsuid, phone
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id, first_text
 from schemas.parsing.results import Fields
@@ -66,6 +66,17 @@ def address_and_contact(change: Change, number: Json, user_id: Json) -> tuple[st
     contact = change.people.get(as_id(number) or "") or change.people.get(as_id(user_id) or "") or {}
     known = known or phone(contact.get("wa_id")) or phone(user_id)
     return known or first_id(user_id, number, contact.get("user_id")), contact
+
+
+def person_fields(change: Change, number: Json, user_id: Json) -> Fields:
+    """Whom a system event is about: address, business-scoped id and username, as given."""
+    address, contact = address_and_contact(change, number, user_id)
+    profile = as_object(contact.get("profile"))
+    return {
+        "from": address,
+        "sender_bsuid": first_id(user_id, contact.get("user_id"), address if is_bsuid(address) else None),
+        "username": first_id(profile.get("username"), contact.get("username")),
+    }
 
 
 def error_fields(errors: Json) -> Fields:

@@ -7,7 +7,7 @@ from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
-from schemas.providers._cloud_api.change import Change, address_and_contact, error_fields
+from schemas.providers._cloud_api.change import Change, address_and_contact, error_fields, person_fields
 from schemas.providers._cloud_api.content import content
 from schemas.providers._cloud_api.statuses import stated_status
 from schemas.reasons import Reason
@@ -130,12 +130,25 @@ def _revoked(raw: JsonObject, fields: Fields, from_me: bool) -> Parsed | Rejecte
 
 
 def _system(raw: JsonObject, change: Change) -> Parsed:
-    """WhatsApp's notice that the customer changed their number, id or device."""
+    """WhatsApp's notice that the customer changed their number, id or device; `to` is the new address."""
     notice = as_object(raw.get("system"))
+    event = as_id(notice.get("type")) or "system"
+    number, user_id = first_id(notice.get("new_wa_id"), notice.get("wa_id")), as_id(notice.get("user_id"))
+    old_number, old_id = (
+        first_id(raw.get("from"), notice.get("customer")),
+        first_id(raw.get("from_user_id"), notice.get("previous_user_id")),
+    )
+    new = None
+    if event.endswith("_changed_user_id"):
+        new, old_number = user_id, first_id(old_number, number)
+    elif event.endswith("_changed_number"):
+        new = phone_or_id(first_id(number, user_id))
     fields: Fields = {
         "account": change.account,
         "occurred_at": parse_time(raw.get("timestamp")),
-        "event": as_id(notice.get("type")) or "system",
+        "event": event,
+        **person_fields(change, first_id(old_number, number), first_id(old_id, user_id)),
+        "to": new,
     }
     return Parsed("system", {**fields, **error_fields(raw.get("errors"))}, change.element(raw))
 

@@ -58,6 +58,8 @@ def _foreign_status(raw: JsonObject, change: Change, event: str, word: str) -> P
     fields = {
         "account": change.account,
         "occurred_at": parse_time(raw.get("timestamp")),
+        "from": change.business,
+        "to": address_and_contact(change, raw.get("recipient_id"), raw.get("recipient_user_id"))[0],
         "event": "calls" if event == "call" else event,
         "raw_state": word,
         "state": "unknown",

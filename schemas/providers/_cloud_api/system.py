@@ -1,10 +1,11 @@
 """Cloud API notices about accounts, numbers, templates and people's preferences: system events."""
 
+from schemas.parsing.identity import phone_or_id
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
-from schemas.providers._cloud_api.change import Change, error_fields
+from schemas.providers._cloud_api.change import Change, error_fields, person_fields
 from schemas.reasons import Reason
 
 # Meta's word -> state, for words with one meaning only. A template is never `banned`: that state is for accounts, which
@@ -74,6 +75,10 @@ def read_item(raw: Json, change: Change) -> Parsed | Rejected:
         "account": change.account,
         "occurred_at": parse_time(raw.get("timestamp")) or change.occurred_at,
         "event": change.field,
+        **person_fields(
+            change, first_id(raw.get("wa_id"), raw.get("from")), first_id(raw.get("user_id"), raw.get("from_user_id"))
+        ),
+        "to": phone_or_id(first_id(raw.get("to"), raw.get("to_user_id"))),
         "reason_code": as_id(raw.get("category")),
         **error_fields(raw.get("errors")),
     }

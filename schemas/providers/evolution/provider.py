@@ -15,12 +15,12 @@ from schemas.authentication.tokens import token_signer
 from schemas.parsing.bodies import Elements, read_each, read_named
 from schemas.parsing.identity import phone
 from schemas.parsing.json_types import Json, JsonObject
-from schemas.parsing.json_values import as_object, first_id
+from schemas.parsing.json_values import as_list, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.elements import Envelope, listed, read_deletion
-from schemas.providers._baileys.keys import outbound_fields, status_of
+from schemas.providers._baileys.keys import caller_fields, outbound_fields, status_of
 from schemas.providers.base import Provider
 from schemas.providers.evolution.elements import read_edited, read_new, read_past, read_updated
 from schemas.reasons import Reason
@@ -105,6 +105,7 @@ def _system(name: str, event: str, raw: JsonObject) -> Parsed:
     fields: Fields = {
         "occurred_at": parse_time(facts.get("disconnectionAt")),
         "event": event,
+        **(caller_fields(as_object(next(iter(as_list(raw.get("data"))), None))) if name == "call" else {}),
         "state": state,
         "raw_state": word,
         "reason_code": reason,

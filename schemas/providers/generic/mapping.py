@@ -34,7 +34,9 @@ KIND_FIELDS: dict[Kind, frozenset[str]] = {
     "inbound": _OF_MESSAGES | _CONTENT | _SENDER | _ERROR,
     "status": _OF_MESSAGES | _CAMPAIGN | _PRICE | _ERROR | {"participant", "status", "from_me"},
     "sent": _OF_MESSAGES | _CONTENT | _CAMPAIGN | {"category"},
-    "system": _OF_ALL | _ERROR | {"event", "state", "reason_code"},
+    "system": _OF_ALL
+    | _ERROR
+    | {"from", "to", "sender_lid", "sender_bsuid", "username", "event", "state", "reason_code"},
 }
 # The fields that an event of each kind must have.
 NEEDED: dict[Kind, tuple[str, ...]] = {

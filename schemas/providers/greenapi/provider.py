@@ -24,6 +24,7 @@ from schemas.reasons import Reason
 _FAILURES = frozenset({"failed", "noaccount", "notingroup", "yellowcard", "noactivesession"})
 _STATUSES = frozenset({"sent", "delivered", "read"})
 _OTHER_MESSENGERS = frozenset({"telegram", "v3", "max"})
+_ABOUT_PEOPLE = frozenset({"incomingcall", "outgoingcall", "incomingblock"})
 _STATES = {
     "authorized": "connected", "online": "connected",
     "notauthorized": "disconnected", "sleepmode": "disconnected", "offline": "disconnected",
@@ -131,6 +132,13 @@ def _system(word: str, instance: JsonObject, raw: JsonObject) -> Parsed:
         fields["state"] = _STATES.get((state or "").lower(), "unknown")
     elif word.lower() == "quotaexceeded":
         fields["state"] = "limited"
+    elif word.lower() in _ABOUT_PEOPLE:
+        person = first_id(raw.get("from"), raw.get("chatId"))
+        fields |= {
+            "from": phone_or_id(person),
+            "to": phone_or_id(raw.get("to")),
+            "sender_lid": person if is_lid(person) else None,
+        }
     return Parsed("system", fields, raw)
 
 

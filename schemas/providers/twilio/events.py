@@ -166,15 +166,17 @@ def _without_channel(value: Json) -> str | None:
 def _notice(raw: JsonObject, kind: str | None) -> Parsed | Rejected:
     """A system event: an error of the Debugger, a CloudEvent of Event Streams, an event of Conversations."""
     event = first_id(kind, raw.get("type"))
-    level = as_id(raw.get("Level"))
+    level, data = as_id(raw.get("Level")), as_object(raw.get("data"))
     if event is None and level is not None and "Payload" in raw:
         event = "debugger"
     if event is None:
         return Rejected(Reason.UNKNOWN_SHAPE, "the body has neither a status nor a message nor an event", raw)
     fields: Fields = {
-        "account": first_id(raw.get("AccountSid"), as_object(raw.get("data")).get("accountSid")),
+        "account": first_id(raw.get("AccountSid"), data.get("accountSid")),
         "occurred_at": parse_time(raw.get("Timestamp")) or parse_time(raw.get("time")),
         "event": event,
+        "from": _address(first_id(raw.get("From"), data.get("from"))),
+        "to": _address(first_id(raw.get("To"), data.get("to"))),
         "raw_state": level,
         "state": "unknown" if level else None,
         "error_code": first_id(raw.get("ErrorCode"), id_in_json_text(raw.get("Payload"), "error_code")),

@@ -15,6 +15,7 @@ from schemas.parsing.bodies import Elements, read_each, read_named
 from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
+from schemas.providers._baileys.keys import caller_fields
 from schemas.providers.base import Provider
 from schemas.providers.waha.elements import (
     Event,
@@ -75,6 +76,8 @@ def _read_event(name: str, raw: JsonObject) -> Elements:
 def _system(event: Event) -> Parsed:
     payload = as_object(event.payload)
     fields: Fields = {"account": event.account, "occurred_at": event.occurred_at, "event": event.name}
+    if event.name.lower().startswith("call."):
+        fields |= caller_fields(payload)
     if event.name.lower() in ("session.status", "state.change"):
         word = first_id(payload.get("status"), payload.get("state"))
         limit = _limit(as_object(payload.get("data")))

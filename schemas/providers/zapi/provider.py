@@ -48,7 +48,7 @@ def _received(raw: JsonObject) -> Elements:
     """A message of either direction: our own arrive too when the user has switched them on."""
     notification = as_text(raw.get("notification"))
     if notification is not None:
-        yield _system(raw, raw_state=as_id(notification))
+        yield _system(raw, raw_state=as_id(notification), **_who(raw, notification))
         return
     fields = content(raw)
     message_id, edited = as_id(raw.get("messageId")), raw.get("isEdit") is True
@@ -131,6 +131,16 @@ def _disconnected(raw: JsonObject) -> Elements:
 
 def _other(raw: JsonObject) -> Elements:
     yield _system(raw, raw_state=as_id(raw.get("status")))
+
+
+def _who(raw: JsonObject, notification: str) -> dict[str, str | None]:
+    """Whom a notification is about, and the new number of somebody who changed it."""
+    parties = _parties(raw, outbound=raw.get("fromMe") is True)
+    who = {name: as_id(parties.get(name)) for name in ("from", "to", "sender_lid")}
+    if "CHANGE_NUMBER" in notification.upper() or "CHANGED_NUMBER" in notification.upper():
+        numbers = map(phone, as_list(raw.get("notificationParameters")))
+        who["to"] = next((number for number in numbers if number not in (None, who["from"])), None)
+    return who
 
 
 def _system(raw: JsonObject, **more: str | None) -> Parsed:
