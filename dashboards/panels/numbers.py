@@ -1,4 +1,4 @@
-"""Numbers: recipients that are probably unreachable, with the failed attempts behind that and a confidence."""
+"""Numbers: recipients that are probably unreachable, with the failed attempts behind that, a confidence; opt-outs."""
 
 # ruff: noqa: S608  (no value is ever part of these texts: all of them are bound)
 
@@ -192,9 +192,34 @@ LIMIT 300""",
     layer="rollup",
 )
 
+_OPT_OUTS: Final = Panel(
+    id="opt-outs",
+    title="Opt-outs",
+    kind="table",
+    sql=f"""SELECT {sql.masked("person")} AS number, category, since, last_change, source
+FROM opt_outs
+WHERE {sql.in_range("since")} AND {sql.SOURCES}
+ORDER BY since DESC, source, person, category
+LIMIT 10000""",
+    columns=(
+        columns.phone("number", "Number"),
+        columns.text("category", "Category"),
+        columns.time("since", "Opted out since"),
+        columns.time("last_change", "Last change"),
+        columns.SOURCE,
+    ),
+    meaning="People who are opted out now, by their own word to the provider (stop, opted-out) or because a message to "
+    "them failed for it (131050). An opt-in after that removes them. Category: the kind of messages, empty = all. The "
+    "range applies to the opt-out. Only the source filter applies. At most 10,000 numbers.",
+    remediation="Download the list as CSV for the whole time and remove these people from your recipients of that "
+    "category: what is sent to them fails and lowers the quality rating of your number.",
+    layer="live",
+    width=12,
+)
+
 DASHBOARD: Final = Dashboard(
     id="numbers",
     title="Numbers",
     purpose="Which numbers should we stop sending to, and how certain is that?",
-    panels=(*_COUNTS, _SHARE, _LIST, _BY_SOURCE, _BY_COUNTRY),
+    panels=(*_COUNTS, _SHARE, _LIST, _BY_SOURCE, _BY_COUNTRY, _OPT_OUTS),
 )

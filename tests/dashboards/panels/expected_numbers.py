@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.error_codes import NUMBER_PROBLEM
+from schemas.parsing.times import parse_iso
 from tests.dashboards.panels.expected import Answer, Question, Row, by, share
 from tests.dashboards.panels.model import Unit, utc
 
@@ -160,6 +161,40 @@ def by_key(found: Iterable[Number], name: str) -> dict[str, list[Number]]:
     for number in found:
         groups.setdefault(getattr(number, name), []).append(number)
     return groups
+
+
+def opt_outs(events: Iterable[Row], q: Question) -> list[Row]:
+    """The panel of opt-outs from single events: everybody whose newest word, by its time, is no opt-in."""
+    said: dict[tuple[str, str, str], list[tuple[int, bool]]] = {}
+    for event in events:
+        out, person, category = _word(event)
+        if out is not None and person and (not q.sources or event["source"] in q.sources):
+            at = parse_iso(event.get("occurred_at") or event["received_at"]) or 0
+            said.setdefault((event["source"], person, category), []).append((at, out))
+    rows = []
+    for (source, person, category), words in said.items():
+        back = max((at for at, out in words if not out), default=0)
+        outs = [at for at, out in words if out and at >= back]
+        if outs and q.start <= min(outs) < q.end:
+            change = max(at for at, _ in words)
+            rows.append((-min(outs), source, person, category, change))
+    return [
+        {
+            "number": _masked(person, q.mask), "category": category, "since": utc(-since), "last_change": utc(change),
+            "source": source,
+        }
+        for since, source, person, category, change in sorted(rows)
+    ]  # fmt: skip
+
+
+def _word(event: Row) -> tuple[bool | None, str | None, str]:
+    """Whether the event is an opt-out (None = neither), of whom, and of what."""
+    if event["kind"] == "status":
+        refused = event.get("status") == "failed" and event.get("error_code") == "131050"
+        return True if refused else None, event.get("participant") or event.get("to"), "marketing_messages"
+    words = {"stop": True, "opted-out": True, "resume": False, "opted-in": False}
+    out = words.get(event.get("raw_state", "")) if event["kind"] == "system" else None
+    return out, event.get("from"), event.get("reason_code", "")
 
 
 EXPECTED: dict[str, Answer] = {

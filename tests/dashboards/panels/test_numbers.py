@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dashboards import catalogue
 from dashboards.panels import numbers
 from tests.dashboards.panels.expected import Question
-from tests.dashboards.panels.expected_numbers import EXPECTED
+from tests.dashboards.panels.expected_numbers import EXPECTED, opt_outs
 from tests.dashboards.panels.model import QUARTER, units, utc
 from tests.dashboards.panels.random_data import random_search
 from tests.dashboards.panels.tables import Row, Tables
@@ -169,7 +169,7 @@ MOMENTS = [_MOMENT + days * DAY + rest for days in (0, 1, 4, 7, 8) for rest in (
 
 @st.composite
 def _events(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["sent", "status", "status", "status", "inbound"]))
+    kind = draw(st.sampled_from(["sent", "status", "status", "status", "inbound", "system"]))
     customer = draw(st.sampled_from([BRAZIL, BRAZIL, GERMANY, "99887766554433@lid", None]))
     facts: dict[str, Any] = {
         "message_id": f"{customer}{draw(st.integers(1, 6))}{'i' if kind == 'inbound' else ''}",
@@ -178,13 +178,18 @@ def _events(draw: st.DrawFn) -> dict[str, Any]:
         "is_group": draw(st.sampled_from([None, None, None, None, True])),
         "historical": draw(st.sampled_from([None, None, None, True])),
     }
-    facts["from" if kind == "inbound" else "to"] = customer
+    facts["to" if kind in ("sent", "status") else "from"] = customer
+    if kind == "system":
+        del facts["message_id"], facts["is_group"], facts["historical"]
+        facts["raw_state"] = draw(st.sampled_from(["stop", "opted-out", "resume", "opted-in", "other"]))
+        facts["reason_code"] = draw(st.sampled_from([None, "marketing_messages"]))
+        return event("system", event=draw(st.sampled_from(["user_preferences", "user-event"])), **facts)
     if kind == "inbound":
         return event("inbound", type="text", **facts)
     if kind == "status":
         facts["status"] = draw(st.sampled_from(["pending", "sent", "failed", "failed", "failed", "delivered", "read"]))
         if facts["status"] == "failed":
-            facts["error_code"] = draw(st.sampled_from(["131026", "131026", "131049", None]))
+            facts["error_code"] = draw(st.sampled_from(["131026", "131026", "131050", None]))
     return event(kind, **facts)
 
 
@@ -202,7 +207,7 @@ def _questions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def test_the_model_knows_every_panel() -> None:
-    assert EXPECTED.keys() == {panel.id for panel in numbers.DASHBOARD.panels}
+    assert {*EXPECTED, "opt-outs"} == {panel.id for panel in numbers.DASHBOARD.panels}
 
 
 @random_search(3)
@@ -216,6 +221,25 @@ def test_panels_answer_what_plain_python_counts(
     question = Question(now=tables.now(), **asked)
     for identifier, answer in EXPECTED.items():
         assert tables.rows(catalogue.panel(identifier), **asked) == answer(truth, question), identifier
+    assert tables.rows(catalogue.panel("opt-outs"), **asked) == opt_outs(events, question)
+
+
+def test_who_is_opted_out_is_listed_until_they_come_back(tables: Tables, old: int) -> None:
+    stop: dict[str, Any] = {"event": "user_preferences", "raw_state": "stop", "reason_code": "marketing_messages"}
+    tables.load([
+        event("system", at=old, **{"from": BRAZIL, **stop}),
+        event("system", at=old, **{"from": GERMANY, **stop}),
+        event("system", at=old + DAY, **{"from": GERMANY, **stop, "raw_state": "resume"}),
+        *failed("m1", old + DAY, "131050", to=TWICE),
+    ])  # fmt: skip
+    panel = catalogue.panel("opt-outs")
+    shared = {"category": "marketing_messages", "source": "shop"}
+    assert tables.rows(panel, mask=0) == [
+        {"number": TWICE, "since": utc(old + DAY), "last_change": utc(old + DAY), **shared},
+        {"number": BRAZIL, "since": utc(old), "last_change": utc(old), **shared},
+    ]
+    assert [row["number"] for row in tables.rows(panel, start=old, end=old + DAY)] == ["+55…001"]
+    assert tables.rows(panel, sources=["crm"]) == []
 
 
 @pytest.mark.parametrize("identifier", sorted(EXPECTED))
