@@ -1,7 +1,8 @@
 """Builds the aiohttp application of the edge from settings and sources.
 
 Each source has a fixed route of its own: finding it is one dictionary look-up, and its handler has everything about the
-source at hand. A method that an address does not take is answered by its handler, so that every error body is JSON.
+source at hand. Other spellings of its address are found by a second look-up. A method that an address does not take is
+answered by its handler, so that every error body is JSON.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from ingest.http.authenticate import Source
 from ingest.http.bodies import MAX_BODY_BYTES, expect_continue
 from ingest.http.context import APP_CONTEXT, AppContext, now_ms
 from ingest.http.limits import Limits
+from ingest.http.other_spellings import OtherSpellings
 from ingest.http.sent import SentHandler
 from ingest.http.webhooks import WebhookHandler
 from ingest.metrics import Metrics
@@ -20,6 +22,7 @@ from ingest.storage.memory_budget import MemoryBudget
 from ingest.storage.record_store import RecordStore
 from ingest.storage.spool import Bounds, Spool
 from ingest.storage.spool_folder import folder
+from schemas.addresses import Kind
 from schemas.process.tasks import Tasks
 from schemas.settings.config import Config
 
@@ -45,19 +48,16 @@ def create_app(
     app[APP_CONTEXT] = context
     app[MAX_BODY_BYTES] = config.ingest.max_body_bytes
     app.cleanup_ctx.append(_run_stores)
+    spellings = OtherSpellings()
     for name, source in sources.items():
-        webhooks = WebhookHandler(source, context).__call__
-        for path in (f"/webhooks/{name}", *([f"/webhooks/{name}/{{tail:.+}}"] if source.has_subpaths else [])):
-            app.router.add_route("*", path, webhooks, expect_handler=expect_continue)
-        app.router.add_route(
-            "*", f"/sent/{name}", SentHandler(source, context).__call__, expect_handler=expect_continue
-        )
+        for handler in (WebhookHandler(source, context), SentHandler(source, context)):
+            kind: Kind = "webhooks" if isinstance(handler, WebhookHandler) else "sent"
+            app.router.add_route("*", f"/{kind}/{name}", handler.__call__, expect_handler=expect_continue)
+            spellings.add(kind, name, handler, with_tail=kind == "webhooks" and source.has_subpaths)
     app.router.add_route("*", "/healthz", probes.healthz)
     app.router.add_route("*", "/readyz", probes.readyz)
     app.router.add_route("*", "/metrics", probes.metrics)
-    app.router.add_route("*", "/webhooks/{source}", probes.unknown_source, expect_handler=_no_continue)
-    app.router.add_route("*", "/sent/{source}", probes.unknown_source, expect_handler=_no_continue)
-    app.router.add_route("*", "/{anything:.*}", probes.not_found, expect_handler=_no_continue)
+    app.router.add_route("*", "/{anything:.*}", spellings.__call__, expect_handler=spellings.expect)
     return app
 
 
@@ -108,7 +108,3 @@ async def _run_stores(app: web.Application) -> AsyncIterator[None]:
     if context.spool is not None:
         await context.spool.stop()
     await context.store.stop(FLUSH_SECONDS)
-
-
-async def _no_continue(request: web.Request) -> None:
-    """The answer is a refusal whatever the body is: the body need not be sent."""

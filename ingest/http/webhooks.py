@@ -9,6 +9,7 @@ from ingest.http.handler import Handler
 from ingest.http.refusals import NOT_FOUND, NOT_STORED, WRONG_VERIFY_TOKEN, too_many
 from ingest.http.request_ids import request_id as new_id
 from ingest.storage.memory_budget import Charge
+from schemas.addresses import address_of
 from schemas.authentication.request import Request
 from schemas.http_errors import HttpError, method_not_allowed
 
@@ -86,4 +87,5 @@ class WebhookHandler(Handler):
 
 def _tail(request: web.Request) -> str:
     """The part of the address after the source's name."""
-    return request.match_info.get("tail", "")
+    found = address_of(request.path)
+    return "" if found is None else found.tail

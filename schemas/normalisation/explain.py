@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from schemas.addresses import address_behind_proxy
 from schemas.authentication.policy import NO_CHECKS, Policy
 from schemas.authentication.request import Request
 from schemas.normalisation.dead_letters import DeadLetter
@@ -98,7 +99,8 @@ def _tail_of(url: str, source: str) -> str:
         path = urlsplit(url).path
     except ValueError:
         return ""
-    return unquote(path.partition(f"/webhooks/{source}/")[2])
+    found = address_behind_proxy(unquote(path), source)
+    return "" if found is None else found.tail
 
 
 def _handshake(provider: Provider, request: Request, tokens: Sequence[str], auth: Policy) -> dict[str, Any]:

@@ -115,7 +115,33 @@ async def test_a_forgery_is_refused_and_nothing_is_stored(
     assert await raw.records() == []
 
 
-@pytest.mark.parametrize("path", ["/webhooks/nobody", "/webhooks/", "/sent/nobody", "/", "/webhooks/meta/x", "/%2e%2e"])
+@pytest.mark.parametrize(
+    "path", ["/webhooks/open/", "/webhooks//open", "//webhooks/open//", "/WEBHOOKS/OPEN", "/Webhooks/Open/"]
+)
+async def test_slashes_and_capitals_do_not_matter(
+    path: str, shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
+    async with http.post(shared_edge.url + path, data=b"{}", headers={"Expect": "100-continue"}) as answer:
+        assert answer.status == 200
+    [record] = await raw.records()
+    assert headers(record)["source"] == "open"
+    async with http.put(shared_edge.url + path) as answer:
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/webhooks/nobody",
+        "/webhooks/nobody/",
+        "/webhooks/",
+        "/sent/nobody",
+        "/",
+        "/webhooks/meta/x",
+        "/webhooks//meta/x",
+        "/%2e%2e",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_unknown_addresses_are_404_in_json(
     method: str, path: str, shared_edge: EdgeProcess, http: ClientSession

@@ -125,7 +125,7 @@ _READERS: dict[str, Callable[[Json, Envelope], Elements]] = {
 
 # With byEvents, Evolution posts to the address and the event's name: /messages-upsert, /group-participants-update.
 # Unknown names are accepted too, because Evolution does not repeat what was answered with 404.
-_EVENT_NAME = re.compile("[a-z]{1,32}(-[a-z]{1,32}){0,3}")
+_EVENT_NAME = re.compile("[a-z]{1,32}([-_.][a-z]{1,32}){0,3}", re.IGNORECASE)
 
 PROVIDER = Provider(
     name="evolution", verify=verify, parse=parse, signed=False, send_response=send_response, subpath=_EVENT_NAME
