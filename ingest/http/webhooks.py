@@ -21,7 +21,9 @@ class WebhookHandler(Handler):
         super().__init__(source, context)
         self._has_subpaths = source.has_subpaths
         self._has_handshake = source.provider.challenge is not None
-        methods = ("GET", "POST", "OPTIONS") if self._has_handshake else ("POST", "OPTIONS")
+        self._has_query_form = source.provider.query_form
+        takes_get = self._has_handshake or self._has_query_form
+        methods = ("GET", "POST", "OPTIONS") if takes_get else ("POST", "OPTIONS")
         self._wrong_method = method_not_allowed(*methods)
         self._allow = ", ".join(methods)
         requests, names = context.metrics.requests, (source.name, source.provider.name)
@@ -32,7 +34,7 @@ class WebhookHandler(Handler):
         """Answers every method of the address."""
         if self._has_subpaths and self._source.path_secret(_tail(request)) is None:
             return self._refuse(NOT_FOUND)
-        if request.method == "POST":
+        if request.method == "POST" or (request.method == "GET" and self._has_query_form and _raw_query(request)):
             return await self._post(request)
         if request.method == "GET" and self._has_handshake:
             return self._answer_handshake(request)
@@ -50,10 +52,11 @@ class WebhookHandler(Handler):
         headers = authenticate.webhook_headers(self._source, self._request(request, body, received_ms), request_id)
         if isinstance(headers, HttpError):
             return self._refuse(headers)
-        if not await self._persist(body, headers, received_ms, charge):
+        value = _raw_query(request) if request.method == "GET" else body
+        if not await self._persist(value, headers, received_ms, charge):
             return self._refuse(NOT_STORED, request_id)
         self._count_stored()
-        self._count_bytes(len(body))
+        self._count_bytes(len(value))
         return web.Response(headers={"X-Request-Id": request_id})
 
     def _answer_handshake(self, request: web.Request) -> web.Response:
@@ -77,12 +80,18 @@ class WebhookHandler(Handler):
         return Request(
             headers={name.lower(): value for name, value in request.headers.items()},
             body=body,
+            method=request.method,
             query=dict(request.query) if "?" in request.raw_path else {},
             url=base + request.raw_path,
             now_ms=received_ms,
             path_secret=(self._source.path_secret(_tail(request)) or "") if self._has_subpaths else "",
             address=(self._context.sender_of(request) or "") if self._source.auth.checks else "",
         )
+
+
+def _raw_query(request: web.Request) -> bytes:
+    """The query as it was sent, as a form."""
+    return request.raw_path.partition("?")[2].partition("#")[0].encode("utf-8", "surrogateescape")
 
 
 def _tail(request: web.Request) -> str:

@@ -5,9 +5,9 @@ settings has its provider's name as the source.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from schemas.addresses import address_behind_proxy
 from schemas.authentication.policy import NO_CHECKS, Policy
@@ -55,13 +55,17 @@ def explain(
     provider = setup.formats.of(source, provider_name)
     if provider is None:
         raise ValueError(f"There is no provider of this name; use one of {', '.join(setup.formats.known)}.")
+    query_text = _query_text(url) or urlencode(query or {})
     query = query or _query_of(url)
     lowered = {name.lower(): value for name, value in headers.items()}
     path_secret = setup.auth.path_secret(_tail_of(url, setup.source), provider.subpath)
     request = Request(lowered, body, method.upper(), query, url, now, path_secret or "", setup.address)
     if path_secret is None:
         return _result("reject", "reject")
-    if request.method == "GET":
+    if request.method == "GET" and provider.query_form and query_text:
+        full = url if "?" in url else f"{url}?{query_text}"
+        request, body = replace(request, url=full, body=b""), query_text.encode("utf-8", "surrogateescape")
+    elif request.method == "GET":
         tokens = [verify_token] if verify_token else setup.verify_tokens
         return _handshake(provider, request, tokens, setup.auth)
     auth = setup.auth.verify(request, provider.verify, secrets or setup.secrets).auth
@@ -80,6 +84,10 @@ def _normalised(auth: str, events: Sequence[Event], dead: Sequence[DeadLetter]) 
             {"index": letter["raw"]["index"], "reason": letter["reason"], "detail": letter["detail"]} for letter in dead
         ],
     }
+
+
+def _query_text(url: str) -> str:
+    return url.partition("?")[2].partition("#")[0]
 
 
 def _query_of(url: str) -> dict[str, str]:

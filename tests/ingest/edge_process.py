@@ -36,6 +36,9 @@ sent_tokens = [{ env = "T_SENT" }]
 provider = "wasender"
 secrets = [{ env = "T_WASENDER" }]
 
+[sources.twilio]
+provider = "twilio"
+
 [sources.open]
 provider = "zapini"
 """

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from schemas.parsing.times import parse_iso
 from tests.ingest.edge_process import META_OLD_SECRET, VERIFY_TOKEN, WASENDER_SECRET, EdgeProcess, RawTopic, headers
@@ -207,6 +208,18 @@ async def test_methods(
         assert (answer.status, answer.headers.get("Allow")) == (status, allow)
         if status == 405 and method != "HEAD":
             assert (await answer.json())["error"] == "method_not_allowed"
+
+
+async def test_a_query_is_stored_as_a_form_for_a_provider_that_may_use_get(
+    shared_edge: EdgeProcess, http: ClientSession, raw: RawTopic
+) -> None:
+    form = "MessageSid=SM1&MessageStatus=read&To=whatsapp%3A%2B5511922221111"
+    async with http.get(URL(f"{shared_edge.url}/webhooks/twilio?{form}", encoded=True)) as answer:
+        assert answer.status == 200
+    [record] = await raw.records()
+    assert (record.value, headers(record)["provider"]) == (form.encode(), "twilio")
+    async with http.get(f"{shared_edge.url}/webhooks/twilio") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST, OPTIONS")
 
 
 async def test_handshake(shared_edge: EdgeProcess, http: ClientSession) -> None:

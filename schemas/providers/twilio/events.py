@@ -1,5 +1,7 @@
 """The fields of a Twilio form, or of a flat JSON object, as one canonical event."""
 
+import re
+
 from schemas.parsing.bodies import Elements
 from schemas.parsing.identity import is_bsuid, phone
 from schemas.parsing.json_types import Json, JsonObject
@@ -17,6 +19,13 @@ _STATUSES = {
     "read": "read",
     "failed": "failed", "undelivered": "failed",
 }  # fmt: skip
+# Types of Event Streams that are about one message.
+_STREAMED = re.compile(r"com\.twilio\.messaging\.(?P<inbound>inbound-)?message\.(?P<word>[a-z-]+)")
+_STREAMED_NAMES = (
+    "AccountSid", "From", "To", "WaId", "ErrorCode", "ErrorMessage", "Body", "NumMedia", "MessageType", "ProfileName",
+    "ExternalUserId", "ButtonText", "ButtonPayload", "ListId", "ListTitle", "Latitude", "Longitude",
+    "OriginalRepliedMessageSid",
+)  # fmt: skip
 _RECEIVED = ("received", "receiving")
 _CONTENT = ("Body", "NumMedia", "MediaUrl0", "Latitude", "ButtonText", "ButtonPayload", "ListId", "MessageType")
 _TYPES = {
@@ -34,6 +43,9 @@ def read(raw: Json) -> Parsed | Rejected:
     """An inbound message, a status, or another event that Twilio posts to the same address."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "an event is not an object", raw)
+    streamed = _STREAMED.fullmatch(as_id(raw.get("type")) or "")
+    if streamed is not None and (message := _message_of_stream(raw, streamed)) is not None:
+        return message
     message_id = first_id(raw.get("MessageSid"), raw.get("SmsMessageSid"), raw.get("SmsSid"))
     word = first_id(raw.get("MessageStatus"), raw.get("SmsStatus"))
     kind = as_id(raw.get("EventType"))
@@ -44,6 +56,24 @@ def read(raw: Json) -> Parsed | Rejected:
     if word is not None or (kind is None and any(name in raw for name in _CONTENT)):
         return _message(raw, message_id)
     return _notice(raw, kind)
+
+
+def _message_of_stream(raw: JsonObject, streamed: re.Match[str]) -> Parsed | Rejected | None:
+    """The status or the message in a CloudEvent of Event Streams; None if it names no message."""
+    facts = {name.replace("_", "").lower(): value for name, value in as_object(raw.get("data")).items()}
+    message_id = as_id(facts.get("messagesid"))
+    if message_id is None:
+        return None
+    # The same facts under the names that a form has.
+    form: JsonObject = {name: facts[name.lower()] for name in _STREAMED_NAMES if name.lower() in facts}
+    occurred_at = parse_time(facts.get("timestamp")) or parse_time(raw.get("time"))
+    if streamed["inbound"] or streamed["word"] in _RECEIVED:
+        found: Parsed | Rejected = _message(form, message_id)
+    else:
+        found = _status(form, message_id, streamed["word"])
+    if isinstance(found, Parsed):
+        found.fields["occurred_at"] = occurred_at
+    return found
 
 
 def read_response(raw: Json) -> Elements:

@@ -1,7 +1,8 @@
 """Twilio: form bodies, one event each, HMAC-SHA1 over the public address and the sorted fields.
 
 The signed address is the one that Twilio called: behind a proxy, `ingest.public_url` has to name it. A JSON body is not
-signed field by field; the address contains its SHA-256. No message or status has a time.
+signed field by field; the address contains its SHA-256. Users may choose GET: the form is then in the address, and
+signed with it. No message or status has a time, except in the JSON of Event Streams.
 """
 
 import hmac
@@ -121,5 +122,10 @@ def _spellings(url: str) -> Iterator[str]:
 
 
 PROVIDER = Provider(
-    name="twilio", verify=verify, parse=parse, proof_headers=(SIGNATURE, SETTINGS), send_response=send_response
+    name="twilio",
+    verify=verify,
+    parse=parse,
+    proof_headers=(SIGNATURE, SETTINGS),
+    send_response=send_response,
+    query_form=True,
 )

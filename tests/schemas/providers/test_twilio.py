@@ -1,6 +1,7 @@
 """Twilio: its signatures compared with its own library, and bodies that its examples do not contain."""
 
 from hashlib import sha256
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -10,9 +11,11 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from schemas.authentication.request import Request
+from schemas.normalisation.explain import explain
 from schemas.parsing.results import Parsed, Rejected
 from schemas.providers.registry import built_in
 from schemas.providers.twilio.provider import parse, verify
+from tests.support.examples import NOW, events_of
 
 URL = "https://edge.example/webhooks/shop"
 TEXTS = st.text(max_size=20)
@@ -124,3 +127,55 @@ def test_media_are_counted_by_the_number_in_the_form() -> None:
 
 def test_its_signature_headers_are_stored() -> None:
     assert built_in()["twilio"].proof_headers == ("x-twilio-signature", "x-twilio-webhooks-signature-settings")
+
+
+SID, CUSTOMER, OURS = "SM00000000000000000000000000000001", "+5511922221111", "+14155238886"
+FORM = [("MessageSid", SID), ("MessageStatus", "read"), ("To", f"whatsapp:{CUSTOMER}"), ("From", f"whatsapp:{OURS}")]
+
+
+@pytest.mark.parametrize("in_url", [True, False])
+def test_a_form_may_come_in_the_query_of_a_get(in_url: bool) -> None:
+    full = f"{URL}?{urlencode(FORM)}"
+    headers = {"X-Twilio-Signature": signature(full, [])}
+    query = None if in_url else dict(FORM)
+    answer = explain("twilio", headers, b"", ["one"], full if in_url else URL, NOW, "GET", query)
+    assert (answer["auth"], answer["outcome"]) == ("ok", "accepted")
+    [event] = answer["events"]
+    assert (event["message_id"], event["status"], event["to"]) == (SID, "read", CUSTOMER)
+    forged = explain("twilio", headers, b"", ["one"], full + "&x=1", NOW, "GET")
+    assert (forged["auth"], forged["outcome"]) == ("reject", "reject")
+    assert explain("twilio", {}, b"", [], URL, NOW, "GET")["outcome"] == "reject"
+
+
+def streamed(word: str, **data: Any) -> dict[str, Any]:
+    kind = f"com.twilio.messaging.{word}"
+    return {"specversion": "1.0", "type": kind, "time": "2026-11-20T12:00:09.000Z", "id": "EZ1", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("delivered", "delivered"), ("read", "read"), ("sent", "sent"), ("undelivered", "failed"), ("failed", "failed")],
+)
+@pytest.mark.parametrize("sid", ["messageSid", "message_sid", "MessageSid"])
+def test_event_streams_tell_statuses(word: str, status: str, sid: str) -> None:
+    data = {sid: SID, "from": f"whatsapp:{OURS}", "to": f"whatsapp:{CUSTOMER}", "errorCode": 63024}
+    [event] = events_of("twilio", [streamed(f"message.{word}", timestamp="2026-11-20T12:00:00Z", **data)])
+    assert (event["kind"], event["message_id"], event["status"]) == ("status", SID, status)
+    assert (event["from"], event["to"], event["error_code"]) == (OURS, CUSTOMER, "63024")
+    assert event["occurred_at"] == "2026-11-20T12:00:00.000Z"
+
+
+def test_event_streams_tell_messages_and_what_is_about_none_is_a_notice() -> None:
+    facts = {"messageSid": SID, "from": f"whatsapp:{CUSTOMER}", "to": f"whatsapp:{OURS}", "body": "oi", "numMedia": 0}
+    inbound, unknown, notice = events_of(
+        "twilio",
+        [
+            streamed("inbound-message.received", **facts),
+            streamed("message.rerouted", messageSid=SID),
+            streamed("message.delivered", accountSid="AC1"),
+        ],
+    )
+    assert (inbound["kind"], inbound["message_id"], inbound["type"], inbound["text"]) == ("inbound", SID, "text", "oi")
+    assert (inbound["from"], inbound["occurred_at"]) == (CUSTOMER, "2026-11-20T12:00:09.000Z")
+    assert (unknown["kind"], unknown["status"], unknown["raw_status"]) == ("status", "unknown", "rerouted")
+    assert (notice["kind"], notice["account"]) == ("system", "AC1")
