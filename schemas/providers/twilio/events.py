@@ -70,7 +70,8 @@ def _message_of_stream(raw: JsonObject, streamed: re.Match[str]) -> Parsed | Rej
     if streamed["inbound"] or streamed["word"] in _RECEIVED:
         found: Parsed | Rejected = _message(form, message_id)
     else:
-        found = _status(form, message_id, streamed["word"])
+        word = streamed["word"]
+        found = _status(form, message_id, word if word in _STATUSES else as_id(facts.get("messagestatus")) or word)
     if isinstance(found, Parsed):
         found.fields["occurred_at"] = occurred_at
     return found

@@ -167,15 +167,17 @@ def test_event_streams_tell_statuses(word: str, status: str, sid: str) -> None:
 
 def test_event_streams_tell_messages_and_what_is_about_none_is_a_notice() -> None:
     facts = {"messageSid": SID, "from": f"whatsapp:{CUSTOMER}", "to": f"whatsapp:{OURS}", "body": "oi", "numMedia": 0}
-    inbound, unknown, notice = events_of(
+    inbound, stated, unknown, notice = events_of(
         "twilio",
         [
             streamed("inbound-message.received", **facts),
+            streamed("message.updated", messageSid=SID, messageStatus="READ"),
             streamed("message.rerouted", messageSid=SID),
             streamed("message.delivered", accountSid="AC1"),
         ],
     )
     assert (inbound["kind"], inbound["message_id"], inbound["type"], inbound["text"]) == ("inbound", SID, "text", "oi")
     assert (inbound["from"], inbound["occurred_at"]) == (CUSTOMER, "2026-11-20T12:00:09.000Z")
+    assert (stated["kind"], stated["status"]) == ("status", "read")
     assert (unknown["kind"], unknown["status"], unknown["raw_status"]) == ("status", "unknown", "rerouted")
     assert (notice["kind"], notice["account"]) == ("system", "AC1")
