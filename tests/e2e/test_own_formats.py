@@ -1,5 +1,6 @@
-"""Formats of the settings end to end: a provider of one's own, a mapping, addresses with a secret and a subpath."""
+"""Formats of the settings end to end: a provider of one's own, a mapping, addresses with a secret and a subpath, gzip."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def test_bodies_of_own_formats_reach_the_tables_and_are_parsed_again_after_a_cha
     body = json.dumps({"event": "messages.upsert", "instance": "shop", "data": upsert}).encode()
     assert own.post("/webhooks/evolution/messages-upsert", body)[0] == 401
     assert own.post(f"/webhooks/evolution/{SEGMENT}/messages-upsert", body)[0] == 200
-    assert own.post("/webhooks/mapped", b'[{"id": "M-1", "state": "read"}, {"nr": "M-2"}]')[0] == 200
+    packed = gzip.compress(b'[{"id": "M-1", "state": "read"}, {"nr": "M-2"}]')
+    assert own.post("/Webhooks//mapped/", packed, {"Content-Encoding": "gzip"})[0] == 200
     own.wait_until_loaded()
     parsed = [("acme", "inbound", "A-1"), ("evolution", "inbound", "3EB0EV"), ("mapped", "status", "M-1")]
     assert found(own) == parsed
@@ -70,4 +72,5 @@ def test_bodies_of_own_formats_reach_the_tables_and_are_parsed_again_after_a_cha
     assert own.query("SELECT count() AS n FROM dead_letters") == [{"n": 0}]
     own.run("replay", "--from", "beginning")
     assert len(found(own)) == 4
+    assert "nothing lost" in own.run("check", "--wait").stdout
     assert SEGMENT not in own.logs("ingest")
