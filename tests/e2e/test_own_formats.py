@@ -1,4 +1,4 @@
-"""Formats of the settings end to end: a provider of one's own, a mapping, addresses with a secret and a subpath, gzip."""
+"""Formats of the settings end to end: an own provider, a mapping, addresses with a secret and a subpath, gzip."""
 
 import gzip
 import json
