@@ -32,10 +32,17 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--max-concurrent", type=int, default=32, metavar="N", help="queries at a time")
     parser.add_argument("--grace", type=float, default=30.0, metavar="S", help="wait for running queries at a stop")
+    parser.add_argument(
+        "--send-timeout", type=float, default=30.0, metavar="S", help="in which a client reads 256 KiB (default: 30)"
+    )
     parser.add_argument("--access-log", action="store_true", help="one line a query, without its text")
     args = parser.parse_args(argv)
-    if args.max_concurrent < 1 or min(args.max_execution_time, args.max_memory_bytes, args.grace, args.port) < 0:
-        parser.error("limits must not be negative, and --max-concurrent must be at least 1")
+    if (
+        args.max_concurrent < 1
+        or args.send_timeout <= 0
+        or min(args.max_execution_time, args.max_memory_bytes, args.grace, args.port) < 0
+    ):
+        parser.error("limits must not be negative, --max-concurrent must be at least 1, --send-timeout more than 0")
     return args
 
 
@@ -44,7 +51,14 @@ def main(argv: list[str] | None = None) -> int:
     args = _arguments(argv)
     logs.configure()
     logging.getLogger("ackstream.clickhouse.access").setLevel(logging.INFO if args.access_log else logging.WARNING)
-    config = ServerConfig(args.data, args.max_execution_time, args.max_memory_bytes, args.max_concurrent, args.grace)
+    config = ServerConfig(
+        args.data,
+        args.max_execution_time,
+        args.max_memory_bytes,
+        args.max_concurrent,
+        args.grace,
+        args.send_timeout,
+    )
     try:
         asyncio.run(serve(config, load_users(args.users), args.host, args.port, _announce))
     except (UsersFileError, DataDirBusyError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -42,8 +41,8 @@ class Users:
     def login(self, name: str, password: str) -> User:
         """The user, or AUTHENTICATION_FAILED; an unknown name costs as much time as a wrong password."""
         user = self._users.get(name, self._unknown_user)
-        given = hashlib.sha256(password.encode("utf-8", "surrogateescape")).digest()
-        wanted = hashlib.sha256(user.password.encode("utf-8", "surrogateescape")).digest()
+        given = hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
+        wanted = hashlib.sha256(user.password.encode("utf-8", "surrogatepass")).digest()
         if not hmac.compare_digest(given, wanted) or user is self._unknown_user:
             raise _refused(name)
         return user
@@ -99,6 +98,6 @@ def _basic(value: str) -> tuple[str, str]:
         raise QueryError(AUTHENTICATION_FAILED, "Invalid authentication: only the Basic scheme is served.")
     try:
         name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise QueryError(AUTHENTICATION_FAILED, "Invalid authentication: the Basic value is not base64.") from error
+    except ValueError:  # not ASCII, not base64 or not UTF-8
+        raise QueryError(AUTHENTICATION_FAILED, "Invalid authentication: the Basic value is not base64.") from None
     return name, password

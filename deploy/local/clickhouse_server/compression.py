@@ -142,6 +142,8 @@ class _Inflate:
                 raise EOFError
             if piece := self._stream.decompress(data, size):
                 return piece
+        while self._raw.read(65536):  # only the end of the body tells that the client has not broken off
+            pass
         return b""
 
 

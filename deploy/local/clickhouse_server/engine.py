@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import chdb
 
-from deploy.local.clickhouse_server.errors import UNKNOWN_SETTING, QueryError, from_engine
+from deploy.local.clickhouse_server.errors import BAD_ARGUMENTS, UNKNOWN_SETTING, QueryError, from_engine
 
 # The package's own wrapper drops the engine's counters, so its extension module is used as it is.
 _chdb: Any = chdb._chdb
@@ -136,6 +136,8 @@ def _engine_call(function: Any, *args: object, **kwargs: object) -> Any:
         return function(*args, **kwargs)
     except RuntimeError as error:
         raise from_engine(str(error)) from None
+    except UnicodeError:
+        raise QueryError(BAD_ARGUMENTS, "A setting, parameter or name has characters that are no UTF-8.") from None
 
 
 def _own(path: Path) -> IO[str]:

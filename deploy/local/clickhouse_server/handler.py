@@ -7,23 +7,18 @@ import secrets
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
-from aiohttp import BodyPartReader, HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
+from deploy.local.clickhouse_server.arrival import Arrived, arrive, pump
 from deploy.local.clickhouse_server.auth import User, Users, credentials
 from deploy.local.clickhouse_server.body import BodyFeed
 from deploy.local.clickhouse_server.compression import Compressor, accepted, compressor
 from deploy.local.clickhouse_server.engine import Counts
-from deploy.local.clickhouse_server.errors import (
-    BAD_ARGUMENTS,
-    NOT_IMPLEMENTED,
-    QUERY_IS_TOO_LARGE,
-    UNKNOWN_EXCEPTION,
-    QueryError,
-)
+from deploy.local.clickhouse_server.errors import UNKNOWN_EXCEPTION, QueryError
 from deploy.local.clickhouse_server.formats import content_type
 from deploy.local.clickhouse_server.job import QueryRequest
 from deploy.local.clickhouse_server.runner import Runner, Running
@@ -36,16 +31,21 @@ log = get_logger("clickhouse")
 _PIECE_BYTES = 256 * 1024
 _HELD_BYTES = 1024 * 1024  # so much of a result is held back before the status goes out: late errors get a status
 _SPOOL_BYTES = 8 * 1024 * 1024  # results that wait for their end go to disk beyond that
-_FORM_BYTES = 16 * 1024 * 1024
 _OFFLOAD_BYTES = 64 * 1024  # compressing more than that would hold the event loop for milliseconds
 
 
 class QueryHandler:
     """Serves `/` for all users."""
 
-    def __init__(self, runner: Runner, users: Users) -> None:
+    def __init__(self, runner: Runner, users: Users, send_seconds: float) -> None:
         self._runner = runner
         self._users = users
+        self._send_seconds = send_seconds
+
+    @property
+    def version(self) -> str:
+        """The engine's version."""
+        return self._runner.engine.about.version
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; every failure becomes ClickHouse's error body and status."""
@@ -58,31 +58,39 @@ class QueryHandler:
         status, error = 200, None
         try:
             user = self._users.login(*credentials(request.headers, request.query))
-            url, form_sql = await _form(request)
-            running = await self._start(request, user, url, form_sql, feed)
-            pump = asyncio.create_task(_pump(request, feed, form_sql is not None))
+            arrived = await arrive(request, whole=user.readonly)
+            await feed.put(arrived.head)
+            if arrived.ended:
+                feed.end(complete=arrived.complete)
+            running = await self._start(request, user, arrived, feed)
+            pumping = None if arrived.ended else asyncio.create_task(pump(request, feed))
             try:
                 return await self._respond(request, running, query_id, began)
             finally:
-                pump.cancel()
+                if pumping is not None:
+                    pumping.cancel()
         except QueryError as failure:
             error, status = failure, failure.status
             return self._error(failure, query_id)
         except asyncio.CancelledError:
             status = 499
             raise
+        except _UnreadError as unread:
+            status = 499
+            if request.transport is not None:
+                request.transport.abort()
+            return unread.response
         finally:
             feed.end(complete=False)  # the job would wait for the rest for ever; a pump cut short may not have said it
             if running is not None and not running.done.done():
                 self._runner.abandon(running)
             _log_access(query_id, running, status, error, began)
 
-    async def _start(
-        self, request: web.Request, user: User, url: Mapping[str, str], form_sql: bytes | None, feed: BodyFeed
-    ) -> Running:
+    async def _start(self, request: web.Request, user: User, arrived: Arrived, feed: BodyFeed) -> Running:
+        url = arrived.url
         wanted = QueryRequest(
             user=user,
-            sql=_raw_query(url, form_sql),
+            sql=_raw_query(url, arrived.form_sql),
             database=url.get("database") or request.headers.get("X-ClickHouse-Database") or "",
             default_format=url.get("default_format") or request.headers.get("X-ClickHouse-Format") or "",
             settings=engine_settings(url),
@@ -90,7 +98,7 @@ class QueryHandler:
             revision=_number(url, "client_protocol_version"),
             may_write=request.method != hdrs.METH_GET,
         )
-        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "") if form_sql is None else ""
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "") if arrived.form_sql is None else ""
         return await self._runner.start(wanted, feed, encoding)
 
     async def _respond(self, request: web.Request, running: Running, query_id: str, began: int) -> web.StreamResponse:
@@ -114,7 +122,7 @@ class QueryHandler:
                 response.enable_chunked_encoding()
             await response.prepare(request)
             held.seek(0)
-            writer = _Writer(response, compressor(encoding) if encoding else None)
+            writer = _Writer(response, compressor(encoding) if encoding else None, self._send_seconds)
             while piece := held.read(_PIECE_BYTES):
                 await writer.write(piece)
         if not ended and not await self._stream_rest(running, writer, tag):
@@ -159,26 +167,45 @@ class QueryHandler:
         return web.Response(status=failure.status, body=body.encode("utf-8", "replace"), headers=headers)
 
 
+class _UnreadError(Exception):
+    """The client does not read its result, which would hold the query's slot for as long as it likes."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
 class _Writer:
-    def __init__(self, response: web.StreamResponse, packer: Compressor | None) -> None:
+    """Writes the response's body; `seconds` is the time for one piece of it to leave (_UnreadError)."""
+
+    def __init__(self, response: web.StreamResponse, packer: Compressor | None, seconds: float) -> None:
         self._response = response
         self._packer = packer
+        self._seconds = seconds
 
     async def write(self, data: bytes) -> None:
         if self._packer is not None:
             big = len(data) > _OFFLOAD_BYTES
             data = await asyncio.to_thread(self._packer.compress, data) if big else self._packer.compress(data)
-        if data:
-            await self._response.write(data)
+        await self._send(data)
 
     async def flush(self) -> None:
-        if self._packer is not None and (data := self._packer.flush()):
-            await self._response.write(data)
+        if self._packer is not None:
+            await self._send(self._packer.flush())
 
     async def finish(self) -> None:
         if self._packer is not None:
-            await self._response.write(self._packer.finish())
+            await self._send(self._packer.finish())
         await self._response.write_eof()
+
+    async def _send(self, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._response.write(data)
+        except TimeoutError:
+            raise _UnreadError(self._response) from None
 
 
 async def _hold(running: Running, held: tempfile.SpooledTemporaryFile[bytes], limit: int | None) -> bool:
@@ -201,46 +228,6 @@ async def _result(running: Running) -> None:
         raise QueryError(
             UNKNOWN_EXCEPTION, "The server failed on this query; its log names the kind of error."
         ) from error
-
-
-async def _pump(request: web.Request, feed: BodyFeed, form: bool) -> None:
-    complete = form  # a form was read before
-    try:
-        async for piece in request.content.iter_any():
-            await feed.put(piece)
-        complete = True
-    finally:
-        feed.end(complete=complete)
-
-
-async def _form(request: web.Request) -> tuple[dict[str, str], bytes | None]:
-    """URL parameters, overlaid with the fields of a multipart form; its query, or None when the body is no form."""
-    url = dict(request.query)
-    if not request.content_type.startswith("multipart/"):
-        return url, None
-    size = 0
-    sql = b""
-    async for name, value in _fields(request):
-        size += len(value)
-        if size > _FORM_BYTES:
-            raise QueryError(QUERY_IS_TOO_LARGE, "The form is larger than 16 MiB.")
-        if name == "query":
-            sql = value
-        else:
-            url[name] = value.decode("utf-8", "surrogateescape")
-    return url, sql
-
-
-async def _fields(request: web.Request) -> AsyncIterator[tuple[str, bytes]]:
-    try:
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader) or part.name is None or part.filename is not None:
-                raise QueryError(NOT_IMPLEMENTED, "External data in forms is not served: INSERT it into a table first.")
-            yield part.name, bytes(await part.read())
-    except QueryError:
-        raise
-    except Exception as error:  # aiohttp raises a dozen unrelated kinds for damaged forms
-        raise QueryError(BAD_ARGUMENTS, "The multipart form is not well-formed.") from error
 
 
 def _raw_query(url: Mapping[str, str], form_sql: bytes | None) -> bytes:

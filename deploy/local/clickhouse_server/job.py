@@ -32,10 +32,15 @@ from deploy.local.clickhouse_server.formats import DEFAULT_FORMAT
 from deploy.local.clickhouse_server.insert import run_insert
 from deploy.local.clickhouse_server.native import greeting_block, is_greeting
 from deploy.local.clickhouse_server.settings import readonly_settings
-from deploy.local.clickhouse_server.statement import InsertHead, first_word, insert_head, is_blank, split_output
+from deploy.local.clickhouse_server.statement import (
+    MAX_STATEMENT_BYTES,
+    InsertHead,
+    first_word,
+    insert_head,
+    is_blank,
+    split_output,
+)
 
-_HEAD_BYTES = 256 * 1024  # the engine's max_query_size: an INSERT has to name its format within that
-_STATEMENT_BYTES = 16 * 1024 * 1024  # the longest statement without data; lists of ids come as long IN (...)
 _BLOCK_BYTES = 1024 * 1024
 _FORMAT_NAME = re.compile("[A-Za-z0-9_]{1,64}")
 _STREAMED = ("SELECT", "WITH", "FROM")
@@ -94,8 +99,10 @@ class QueryJob:
 
     def _run(self, session: Session) -> None:
         body = BodyReader(cast(IO[bytes], self.feed), self.encoding)
-        data = body.read(_HEAD_BYTES)
-        whole = len(data) < _HEAD_BYTES
+        data = body.read(MAX_STATEMENT_BYTES + 1)
+        if len(self.request.sql) > MAX_STATEMENT_BYTES:
+            raise _too_long()
+        whole = len(data) <= MAX_STATEMENT_BYTES
         sql = self.request.sql + b"\n" + data if self.request.sql and data else self.request.sql or data
         word = first_word(sql)
         self.kind = word.lower() if word in _KINDS else "other"
@@ -104,11 +111,8 @@ class QueryJob:
             self._check_complete()
         if insert is not None and insert.format is None and not whole:
             insert = None  # the statement is longer than what was read
-        if insert is None and not whole:
-            sql += body.read(_STATEMENT_BYTES)
-            self._check_complete()
-            if len(sql) > _STATEMENT_BYTES:
-                raise QueryError(QUERY_IS_TOO_LARGE, "The statement is longer than 16 MiB: send data with INSERT.")
+        if insert is None and len(sql) > MAX_STATEMENT_BYTES:
+            raise _too_long()
         if self.cancelled:
             raise QueryError(QUERY_WAS_CANCELLED, "Query was cancelled.")
         if insert is not None:
@@ -215,6 +219,11 @@ class QueryJob:
         name = self.request.user.name
         reason = "" if self.request.user.readonly else " For statements that change something use POST, not GET."
         return QueryError(READONLY, f"{name}: Cannot execute query in readonly mode.{reason}")
+
+
+def _too_long() -> QueryError:
+    text = "The statement is longer than 256 KiB: send data with INSERT, and lists as query parameters in a form."
+    return QueryError(QUERY_IS_TOO_LARGE, text)
 
 
 def _as_param(sql: bytes) -> str:

@@ -34,12 +34,16 @@ class Running:
 
 
 class Runner:
-    """At most `max_concurrent` statements at a time; more are refused, not queued."""
+    """At most `max_concurrent` statements at a time; more are refused, not queued.
+
+    Read-only users get three quarters of the slots together: however many queries they run, writers have theirs.
+    """
 
     def __init__(self, engine: Engine, limits: Limits, max_concurrent: int) -> None:
         self.engine = engine
         self.limits = limits
         self._max = max_concurrent
+        self._max_readers = max(1, max_concurrent - max(1, max_concurrent // 4))
         self._pool = ThreadPoolExecutor(max_concurrent, thread_name_prefix="query")
         self._running: set[Running] = set()
         self._reapers: set[asyncio.Task[None]] = set()
@@ -59,12 +63,10 @@ class Runner:
             os.close(write_end)
             raise
         # No waiting from here on: a request that is cancelled now would leave a job behind that nobody ends.
-        if len(self._running) >= self._max:
+        if (full := self._full(request)) is not None:
             pipe.close()
             os.close(write_end)
-            raise QueryError(
-                TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries. Maximum: {self._max}. Try again."
-            )
+            raise full
         job = QueryJob(self.engine, self._known, self.limits, request, feed, encoding, write_end)
         running = Running(job, loop.run_in_executor(self._pool, job.run), output, pipe)
         self._running.add(running)
@@ -72,6 +74,16 @@ class Runner:
         # Mark the outcome as seen: asyncio would print the text of an error that nobody waits for.
         running.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         return running
+
+    def _full(self, request: QueryRequest) -> QueryError | None:
+        readers = sum(running.job.request.user.readonly for running in self._running)
+        if len(self._running) >= self._max:
+            most = self._max
+        elif request.user.readonly and readers >= self._max_readers:
+            most = self._max_readers
+        else:
+            return None
+        return QueryError(TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries. Maximum: {most}. Try again.")
 
     def abandon(self, running: Running) -> None:
         """The client is gone: end what only reads or has not all its data; a complete write runs to its end."""

@@ -9,10 +9,12 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
 from deploy.local.clickhouse_server.auth import Users
+from deploy.local.clickhouse_server.connection import Connection
 from deploy.local.clickhouse_server.engine import Engine
 from deploy.local.clickhouse_server.handler import QueryHandler
 from deploy.local.clickhouse_server.job import Limits
@@ -21,18 +23,27 @@ from deploy.local.clickhouse_server.runner import Runner
 # ClickHouse's own http_max_uri_size is 1 MiB: GET requests carry the query in the URL.
 _MAX_LINE_BYTES = 1024 * 1024
 _MAX_HEADER_BYTES = 128 * 1024
-_KEEP_ALIVE_S = 75.0
+_CONNECTION: Final = {
+    "auto_decompress": False,
+    "keepalive_timeout": 75.0,
+    "max_line_size": _MAX_LINE_BYTES,
+    "max_field_size": _MAX_HEADER_BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """How to serve one data directory. `max_seconds` 0 = no limit; `grace_s` = how long a stop waits for queries."""
+    """How to serve one data directory. `max_seconds` 0 = no limit; `grace_s` = how long a stop waits for queries.
+
+    `send_s` = the time in which a client has to read 256 KiB of its result.
+    """
 
     data: Path
     max_seconds: float = 300.0
     max_bytes: int = 0
     max_concurrent: int = 32
     grace_s: float = 30.0
+    send_s: float = 30.0
 
 
 def create_app(config: ServerConfig, users: Users) -> web.Application:
@@ -43,7 +54,7 @@ def create_app(config: ServerConfig, users: Users) -> web.Application:
     async def engine_life(app: web.Application) -> AsyncIterator[None]:
         engine = await asyncio.to_thread(Engine, config.data)
         runner = Runner(engine, limits, config.max_concurrent)
-        handler = QueryHandler(runner, users)
+        handler = QueryHandler(runner, users, config.send_s)
         app[_HANDLER] = handler
         yield
         await runner.close(config.grace_s)
@@ -74,21 +85,18 @@ async def serve(config: ServerConfig, users: Users, host: str, port: int, ready:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        create_app(config, users),
-        access_log=None,
-        handler_cancellation=True,  # a client that goes away cancels its query
-        auto_decompress=False,
-        shutdown_timeout=config.grace_s,
-        keepalive_timeout=_KEEP_ALIVE_S,
-        max_line_size=_MAX_LINE_BYTES,
-        max_field_size=_MAX_HEADER_BYTES,
-    )
+    app = create_app(config, users)
+    # A client that goes away cancels its query.
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=config.grace_s)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        await web.TCPSite(runner, host, port).start()
-        bound_host, bound_port = runner.addresses[0][:2]
+        manager = runner.server
+        assert manager is not None  # noqa: S101  (set by setup)
+        version = app[_HANDLER].version
+        server = await loop.create_server(lambda: Connection(manager, version, loop=loop, **_CONNECTION), host, port)
+        stack.callback(server.close)
+        bound_host, bound_port = server.sockets[0].getsockname()[:2]
         ready(f"http://{bound_host}:{bound_port}")
         await stop.wait()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import struct
 import urllib.request
 import zlib
@@ -16,6 +17,7 @@ import pytest
 import zstandard
 
 ADMIN = ("admin", "invented-1")
+VIEWER = ("viewer", "invented-2")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,6 +65,9 @@ def test_three_ways_to_log_in(server: Any, headers: dict[str, str], params: dict
         ({"X-ClickHouse-User": "admin"}, {}),
         ({"Authorization": "Bearer x"}, {}),
         ({"Authorization": "Basic ***"}, {}),
+        ({"Authorization": "Basic \u00e9"}, {}),
+        ({"Authorization": "Basic gICA"}, {}),
+        ({"X-ClickHouse-Key": "\u00e9"}, {}),
         ({"X-ClickHouse-User": ADMIN[0], "X-ClickHouse-Key": ADMIN[1]}, {"user": ADMIN[0]}),
     ],
 )
@@ -71,6 +76,31 @@ def test_wrong_credentials_are_refused(server: Any, headers: dict[str, str], par
     assert (reply.status, reply.code) == (403, 516)
     assert "uthentication" in reply.text
     assert "(AUTHENTICATION_FAILED) (version 26." in reply.text
+
+
+CHUNKED = b"POST /?user=admin&password=invented-1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /?password=hidden&query=SELECT+hidden HTTP/1.1\r\nAuthorization : hidden\r\n\r\n",
+        b"POST / HTTP/1.1\r\nAuthorization: Basic hidden\x00\r\n\r\n",
+        b"GET /?password=hidden HTTP/x\r\n\r\n",
+        b"GET http://[hidden/ HTTP/1.1\r\n\r\n",
+        b"SELECT hidden\r\n\r\n",
+        CHUNKED + b"hidden\r\n",
+        CHUNKED + b"8\r\nSELECT 1\r\nhidden\r\n",
+    ],
+)
+def test_invalid_requests_are_not_quoted(server: Any, request_bytes: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(request_bytes)
+        answer = connection.makefile("rb").read()
+    assert answer.split(b" ", 2)[1] == b"400"
+    assert b"DB::Exception" in answer
+    assert b"hidden" not in answer
+    assert "hidden" not in server.log.read_text()
 
 
 def test_answer_carries_the_usual_headers(server: Any) -> None:
@@ -263,12 +293,23 @@ def test_greeting_of_clickhouse_go(server: Any) -> None:
 
 
 def test_long_statements_and_urls(server: Any) -> None:
-    ids = ",".join(str(n) for n in range(60_000))
-    reply = server.sql(f"SELECT count() FROM n WHERE a IN ({ids})", max_query_size="10000000")
-    assert reply.text == "10\n"
+    ids = ",".join(str(n) for n in range(40_000))
+    assert server.ok(f"SELECT count() FROM n WHERE a IN ({ids})") == "10\n"
     url = f"{server.url}/?user={ADMIN[0]}&password={ADMIN[1]}&query=SELECT+length('{'x' * 200_000}')"
     with urllib.request.urlopen(url) as answer:
         assert answer.read() == b"200000\n"
+
+
+def test_longer_statements_are_refused_before_they_are_read(server: Any) -> None:
+    longer = b"SELECT count() FROM n WHERE a IN (" + b"1," * 150_000 + b"1)"
+    for reply in (
+        server.sql(longer),
+        server.sql(longer, user=VIEWER),
+        server.sql(gzip.compress(longer), headers={"Content-Encoding": "gzip"}),
+        server.sql(b"-- the end", query=longer.decode()),
+    ):
+        assert (reply.status, reply.code) == (413, 229)
+    assert server.ok(b"(0, 'x')," * 50_000, query="INSERT INTO FUNCTION null('a UInt64, s String') VALUES") == ""
 
 
 def test_non_ascii_and_binary_text(server: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -67,6 +68,42 @@ def test_number_of_queries_is_limited(server: Any, wait_for: Callable[..., bool]
         thread.join(30)
     assert {reply.code for reply in replies} == {159}
     assert server.ok("SELECT 1") == "1\n"
+
+
+def _begin(server: Any, user: tuple[str, str], body: bytes, length: int) -> socket.socket:
+    """A request of which only `body` is sent, and of whose answer nothing is read."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    head = f"POST /?user={user[0]}&password={user[1]} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def test_a_body_that_stalls_takes_no_slot(server: Any) -> None:
+    with contextlib.ExitStack() as stack:
+        for user in [VIEWER] * 4 + [("admin", "invented-1")] * 4:
+            stack.enter_context(_begin(server, user, b"SELECT ", 9))
+        assert server.ok("SELECT 1", user=VIEWER) == "1\n"
+        assert server.ok("SELECT 1") == "1\n"
+        last = stack.enter_context(_begin(server, VIEWER, b"SELECT ", 9))
+        last.sendall(b"41")
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n41\n"):
+            assert (piece := last.recv(65536)), answer
+            answer += piece
+
+
+def test_results_that_nobody_reads_end_and_leave_slots_to_writers(
+    start: Callable[..., Any], wait_for: Callable[..., bool]
+) -> None:
+    server = start("--send-timeout", "2", "--max-concurrent", "4", "--max-execution-time", "0")
+    endless = b"SELECT number FROM numbers(1000000000000)"
+    with contextlib.ExitStack() as stack:
+        unread = [stack.enter_context(_begin(server, VIEWER, endless, len(endless))) for _ in range(3)]
+        assert wait_for(lambda: server.sql("SELECT 1", user=VIEWER).status == 503)
+        assert server.ok("SELECT 1") == "1\n"
+        assert wait_for(lambda: server.sql("SELECT 1", user=VIEWER).status == 200)
+        assert len(unread) == 3
+    assert server.log.read_text() == ""
 
 
 def test_one_process_owns_a_directory(server: Any) -> None:
