@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from schemas.events import Arrival, finish
+from schemas.lengths import clipped, too_long
 from schemas.normalisation import sent_records
 from schemas.normalisation.dead_letters import DeadLetter, dead_letter, resolved_letter
 from schemas.parsing.content_coding import NotInflated, inflated
@@ -128,10 +129,11 @@ def _event(parsed: Parsed, arrival: Arrival, index: int) -> Event | Rejected:
         key = dumps([arrival.source, fields.get("message_id") or fields["event_id"]])
     except Exception as error:
         return Rejected(Reason.PARSER_ERROR, type(error).__name__, parsed.element)
-    if len(value) > MAX_EVENT_BYTES:
-        return Rejected(
-            Reason.TOO_LARGE, f"the event has {len(value)} bytes, the limit is {MAX_EVENT_BYTES}", parsed.element
-        )
+    problem = too_long(fields)
+    if problem is None and len(value) > MAX_EVENT_BYTES:
+        problem = f"the event has {len(value)} bytes, the limit is {MAX_EVENT_BYTES}"
+    if problem is not None:
+        return Rejected(Reason.TOO_LARGE, problem, parsed.element)
     return Event(key, value, fields)
 
 
@@ -139,7 +141,11 @@ def _arrival(headers: Mapping[str, str], position: Mapping[str, Any]) -> tuple[A
     source, provider, request_id = headers.get("source"), headers.get("provider"), headers.get("request_id")
     received_at = parse_iso(headers.get("received_at"))
     raw = {"topic": position.get("topic"), "partition": position.get("partition"), "offset": position.get("offset")}
-    arrival = Arrival(source or "", provider or "", request_id or "", received_at or 0, raw)
+    named = {name: headers.get(name) or "" for name in ("source", "provider", "request_id")}
+    kept = {name: clipped(name, value) for name, value in named.items()}
+    arrival = Arrival(**kept, received_at=received_at or 0, raw=raw)
+    if (problem := too_long(named)) is not None:
+        return arrival, Rejected(Reason.BAD_ENVELOPE, f"the raw record's header {problem}")
     if source and provider and request_id and received_at is not None:
         return arrival, None
     present = {"source": source, "provider": provider, "request_id": request_id, "received_at": received_at}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from schemas.process.logs import get_logger
 from streams.analytics import audit_sql as sql
 from streams.analytics.copy import rebuild
+from streams.runtime.query_parameters import portions
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -51,8 +52,9 @@ class Audit:
 
     def _repair(self, ids: list[str]) -> None:
         """Between the two touches readers take these messages from the truth, so none is missing meanwhile."""
-        for statement in (sql.TOUCH, sql.REMOVE_STRAYS, sql.TOUCH):
-            self._client.command(statement, parameters={"ids": ids})
+        for portion in portions(ids):
+            for statement in (sql.TOUCH, sql.REMOVE_STRAYS, sql.TOUCH):
+                self._client.command(statement, parameters={"ids": portion})
 
     def _ask(self, statement: str, **parameters: Any) -> list[Any]:
         return list(self._client.query(statement, parameters=parameters, settings=sql.SETTINGS).result_rows)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.lengths import LENGTHS
 from streams.analytics.rebuild_sql import note
 from streams.analytics.rollup_sql import ROLLUPS
+from streams.runtime.query_parameters import MOST_BYTES, encoded_bytes
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -22,8 +24,9 @@ Pair = tuple[str, date, int]
 # The most that a statement rebuilds, in rows that were ever inserted for its days (a message has three to five). Its
 # result fits into one block of an INSERT, a million rows, and so appears at once.
 _BUDGET: Final = 1_000_000
-# Days in one statement of a queue: they are part of the URL, which servers limit to 1 MiB.
+# Days of a queue in one statement. The note of a pass names those of all queues.
 _DAYS: Final = 250
+_DAYS_BYTES: Final = MOST_BYTES // (3 * len(ROLLUPS))
 # The pause after a pass, as a multiple of the time of the pass: rollups take a tenth of the time, and half of it while
 # more is due than one pass does. No pause is longer than a minute.
 _PAUSE: Final = 10.0
@@ -35,6 +38,8 @@ _LONGEST_PAUSE: Final = 60.0
 # 0 today and yesterday, 1 other days, 2 days that are not due but were last rebuilt a day ago. The last queue covers
 # what no counter records: a server that died between two tables, a copy that was truncated.
 #
+# A longer source is in the tables only if they were filled by another program or an earlier version.
+_SOURCE_BYTES: Final = 4 * LENGTHS["source"]
 # `generation` is higher than every earlier one, whatever the server's clock does, and is made before anything is read.
 _DUE: Final = f"""
 WITH
@@ -43,7 +48,7 @@ WITH
 SELECT name, source, day, changes,
     multiIf(changes <= rebuilt_changes, 2, day >= toDate(now('UTC')) - 1, 0, 1) AS queue, generation
 FROM rebuild_days
-WHERE changes > rebuilt_changes OR rebuilt_at < now64(9) - INTERVAL 1 DAY
+WHERE (changes > rebuilt_changes OR rebuilt_at < now64(9) - INTERVAL 1 DAY) AND length(source) <= {_SOURCE_BYTES}
 ORDER BY queue, rand()
 LIMIT {_DAYS + 1} BY name, queue"""  # noqa: S608  (a number; one more than is taken, so that the rest shows)
 _SHARES: Final = {0: 1.0, 1: 1.0, 2: 0.1}
@@ -87,15 +92,16 @@ def select_due(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, list[Pair]], bo
     And whether these are all days that are due.
     """
     taken: dict[str, list[Pair]] = defaultdict(list)
-    spent: dict[tuple[str, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    spent: dict[tuple[str, int], tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
     everything = True
     for name, source, day, changes, queue, _ in rows:
-        days, reading = spent[name, queue]
+        days, reading, size = spent[name, queue]
+        size += encoded_bytes((name, source, str(day), changes))
         # At least one of each queue, however large it is.
-        if days and (days == _DAYS or reading + changes > _BUDGET * _SHARES[queue]):
+        if days and (days == _DAYS or size > _DAYS_BYTES or reading + changes > _BUDGET * _SHARES[queue]):
             everything = everything and queue == 2
             continue
-        spent[name, queue] = days + 1, reading + changes
+        spent[name, queue] = days + 1, reading + changes, size
         taken[name].append((source, day, changes))
     return taken, everything
 

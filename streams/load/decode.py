@@ -8,6 +8,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord
 
 from schemas.events import FIELDS
+from schemas.lengths import too_long
 from schemas.parsing.times import parse_iso
 
 _KINDS = frozenset({"inbound", "status", "sent", "system"})
@@ -56,12 +57,14 @@ def problem_of(event: Mapping[str, Any]) -> str | None:
     for name in ("received_at", "occurred_at"):
         if name in event and not (type(event[name]) is str and _ISO.fullmatch(event[name]) and parse_iso(event[name])):
             return f"{name} is not a UTC time between 2009 and 2100"
-    return _out_of_range(event)
+    return too_long(event) or _out_of_range(event)
 
 
 def _out_of_range(event: Mapping[str, Any]) -> str | None:
     raw, fullness = event.get("raw"), event.get("fullness", 0)
     if type(raw) is not dict or type(raw.get("topic")) is not str:
+        return "raw is not a position"
+    if too_long(raw) is not None:
         return "raw is not a position"
     if any(type(raw.get(name)) is not int for name in ("partition", "offset", "index")):
         return "raw is not a position"

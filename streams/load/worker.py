@@ -9,6 +9,7 @@ import orjson
 from clickhouse_connect import get_async_client
 
 from schemas.events import WRITTEN
+from schemas.lengths import too_long
 from schemas.parsing.json_values import as_id
 from schemas.process.logs import get_logger
 from schemas.reasons import Reason
@@ -194,7 +195,7 @@ class Load:
         rows = []
         for record in batch.records:
             letter = decode_object(record.value)
-            if letter is not None:
+            if letter is not None and too_long(letter) is None:
                 rows.append(orjson.dumps({**letter, "dead_offset": record.offset}))
             elif record.value is not None:
                 await self._reject_letter(record.value, None)

@@ -19,6 +19,7 @@ from streams.replay.shadow import statements as sql
 from streams.replay.shadow.complete import OnStep, complete, quiet
 from streams.replay.shadow.database import database_of
 from streams.runtime.clickhouse import connect
+from streams.runtime.query_parameters import portions
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -195,11 +196,12 @@ ORDER BY 1, 2, 3, 4, 5, 6"""
     ).result_rows
     current = {
         tuple(row[:6]): tuple(map(int, row[6:]))
+        for days in portions(sorted({(row[0], row[1]) for row in changes}))
         for row in client.query(
             f"""SELECT source, toString(cohort_day), template, campaign, category, toString(is_group), sent, delivered,
             read, failed
             FROM {live}.delivery_rates WHERE (source, toString(cohort_day)) IN {{days:Array(Tuple(String, String))}}""",
-            parameters={"days": sorted({(row[0], row[1]) for row in changes})},
+            parameters={"days": days},
         ).result_rows
     }
     made = []

@@ -88,7 +88,8 @@ def test_a_body_that_stalls_takes_no_slot(server: Any) -> None:
         last.sendall(b"41")
         answer = b""
         while not answer.endswith(b"\r\n\r\n41\n"):
-            assert (piece := last.recv(65536)), answer
+            piece = last.recv(65536)
+            assert piece, answer
             answer += piece
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.lengths import too_long
 from schemas.normalisation import raw_topic
 from schemas.normalisation.raw_topic import normalise
 from schemas.parsing.results import Parsed
@@ -21,9 +22,9 @@ POSITION = {"topic": "wa.raw", "partition": 0, "offset": 5}
 STATUS = {"message_id": "wamid.A", "status": "read", "occurred_at": 1_795_176_000_000}
 
 
-def meta_body(message: dict[str, Any]) -> bytes:
+def meta_body(*messages: dict[str, Any]) -> bytes:
     return json.dumps(
-        {"entry": [{"id": "1", "changes": [{"field": "messages", "value": {"messages": [message]}}]}]}
+        {"entry": [{"id": "1", "changes": [{"field": "messages", "value": {"messages": messages}}]}]}
     ).encode()
 
 
@@ -65,6 +66,23 @@ def test_an_event_above_the_limit_is_a_dead_letter(monkeypatch: pytest.MonkeyPat
     events, [letter] = normalise(HEADERS, meta_body(message), POSITION)
     assert (events, letter["reason"]) == ([], "too_large")
     assert "xxx" not in json.dumps(letter)
+
+
+@pytest.mark.parametrize("name", ["source", "provider", "request_id"])
+def test_a_header_that_is_too_long_makes_a_dead_letter_with_its_beginning(name: str) -> None:
+    body = meta_body({"id": "wamid.A", "type": "text", "text": {"body": "oi"}})
+    events, [letter] = normalise(HEADERS | {name: "h" * 5_000}, body, POSITION)
+    assert (events, letter["reason"]) == ([], "bad_envelope")
+    assert f"{name} has 5000 characters" in letter["detail"]
+    assert too_long(letter) is None
+
+
+def test_an_event_with_an_endless_text_is_a_dead_letter_beside_the_others() -> None:
+    texts = {"wamid.A": "oi", "wamid.B": "x" * 1_100_000}
+    messages = [{"id": name, "type": "text", "text": {"body": text}} for name, text in texts.items()]
+    [event], [letter] = normalise(HEADERS, meta_body(*messages), POSITION)
+    assert event.fields["message_id"] == "wamid.A"
+    assert (letter["reason"], letter["detail"]) == ("too_large", "text has 1100000 characters, the limit is 1048576")
 
 
 def test_the_event_of_a_body_of_four_megabytes_is_below_the_limit() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from streams.analytics import copy, rollups
 from streams.analytics.rollups import Rollups, select_due
+from streams.runtime.query_parameters import encoded_bytes
 from tests.streams.analytics.rollup_model import DAY, HOUR, MIDNIGHT, Unit
 from tests.streams.analytics.rollup_tables import DATABASE, Tables
 from tests.support.clickhouse import ADMIN, Server
@@ -62,6 +63,12 @@ def test_a_process_killed_between_any_two_statements(tables: Tables, last: int) 
     arguments = [str(tables.server.port), *ADMIN, DATABASE, str(last)]
     ended = subprocess.run([sys.executable, "-c", DOOMED, *arguments], check=False, timeout=120)
     assert ended.returncode == (-signal.SIGKILL if last < STATEMENTS else 0)
+    tables.settle()
+
+
+def test_an_endless_name_of_a_source_stops_no_rollup(tables: Tables) -> None:
+    tables.insert("changed_log", [{"layer": "cohorts", "source": "x" * 600_000, "day": "2026-11-20", "changes": 1}])
+    tables.put(*some(20))
     tables.settle()
 
 
@@ -252,6 +259,15 @@ def test_a_comparison_that_is_not_due_never_makes_a_pass_incomplete() -> None:
     taken, everything = select_due(rows)
     assert len(taken["outbound"]) == 1
     assert everything
+
+
+def test_long_names_of_sources_make_smaller_passes() -> None:
+    names = ("outbound", "inbound", "turns", "customers", "arrivals", "repeats", "suspects")
+    rows = [(name, "é" * 64, DAYS[0], 1, queue, 0) for name in names for queue in range(3) for _ in range(250)]
+    taken, everything = select_due(rows)
+    assert all(len(pairs) > 100 for pairs in taken.values())
+    assert encoded_bytes([(name, *pair) for name, pairs in taken.items() for pair in pairs]) < 1_000_000
+    assert not everything
 
 
 def test_no_statement_names_more_days_than_a_url_holds() -> None:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events import FIELDS
+from schemas.lengths import LENGTHS
 from schemas.normalisation.raw_topic import normalise
 from schemas.topics import DEAD
 from streams.load.decode import decode
@@ -49,6 +51,20 @@ def test_a_record_that_is_not_a_json_object_is_not_an_event(value: bytes | None)
     found, problem = decode(Record(value))
     assert found is None
     assert problem
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("source", 64), ("message_id", 1_024), ("template", 8_192), ("text", 1 << 20), ("unknown", 1 << 20)],
+)
+def test_texts_have_lengths(name: str, most: int) -> None:
+    assert decode(Record(orjson.dumps({**GOOD, name: "é" * most})))[1] == ""
+    found, problem = decode(Record(orjson.dumps({**GOOD, name: "é" * (most + 1)})))
+    assert (found, problem) == (None, f"{name} has {most + 1} characters, the limit is {most}")
+
+
+def test_every_text_of_an_event_has_a_length() -> None:
+    assert {name for name, kind in FIELDS.items() if kind is str} <= set(LENGTHS)
 
 
 def test_null_fields_are_dropped() -> None:
