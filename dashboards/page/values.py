@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-# Characters that start a formula in a spreadsheet, also in the full width of Japanese and Chinese input methods.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# Characters that start a formula in a spreadsheet, also in the full width of Japanese and Chinese input methods, and
+# also after what a spreadsheet may drop or split at: blanks, characters without a width, quotes, separators.
+_FORMULA = re.compile("[\\s\\x00-\\x1f\u200b-\u200f\u2060\ufeff\"',;:]*[=+\\-@|＝＋－＠｜]|[\t\r\n]")
 # A phone number, masked or not, is harmless: it can neither call a function nor reference a cell.
 _PHONE = re.compile(r"\+[0-9]+(?:…[0-9]*)?")
 
@@ -51,10 +52,10 @@ def cell(value: Any) -> str:
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """CSV after RFC 4180: a header line, then the rows; lines end with CR LF."""
+    """CSV after RFC 4180, every cell quoted: a header line, then the rows; lines end with CR LF."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(names)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow([cell(name) for name in names])
     for row in rows:
         writer.writerow([cell(value) for value in row])
     return out.getvalue()

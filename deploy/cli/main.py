@@ -5,12 +5,14 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from pkgutil import iter_modules
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 import click
 
 from deploy.cli import commands
 from deploy.cli.service_errors import as_failure
+from deploy.cli.visible_stream import VisibleText
+from schemas.parsing.visible_text import visible_line
 
 
 class _Commands(click.Group):
@@ -36,29 +38,52 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     `arguments`: those of the command line, None = the process's own.
     """
-    if isinstance(sys.stdout, TextIOWrapper):  # as on stderr: no character may end a command
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare_output()
     for library in ("aiokafka", "clickhouse_connect"):  # their own reports would repeat our error sentence
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
+        _check_utf8(sys.argv[1:] if arguments is None else arguments)
         sys.exit(cli(arguments, prog_name="ackstream", standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:  # a group without a command: its text is the help
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else "ackstream"
-        click.echo(f"ackstream: {error.format_message().rstrip('.')}; see `{place} --help`", err=True)
+        _say(f"{error.format_message().rstrip('.')}; see `{place} --help`")
         sys.exit(2)
     except click.ClickException as error:  # of click itself: a file that cannot be opened
-        click.echo(f"ackstream: {error.format_message()}", err=True)
+        _say(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("ackstream: interrupted", err=True)
+        _say("interrupted")
         sys.exit(130)
     except Exception as error:
         failure = as_failure(error)
         if failure is None:
             raise
         for line in str(failure).splitlines():
-            click.echo(f"ackstream: {line}", err=True)
+            _say(line)
         sys.exit(failure.exit_code)
+
+
+def _prepare_output() -> None:
+    """No character ends a command (as on stderr), and none acts on a terminal."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout.isatty():
+        sys.stdout = cast("TextIO", VisibleText(sys.stdout))
+
+
+def _check_utf8(arguments: list[str]) -> None:
+    """Raises click.UsageError for bytes that are no UTF-8: Python has them as surrogates, which no client sends."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            fault = f"argument {number} is not UTF-8: type it again, or rename the file that it names"
+            raise click.UsageError(fault) from None
+
+
+def _say(sentence: str) -> None:
+    """One line on stderr: an error may quote the command line or what a server said."""
+    click.echo(f"ackstream: {visible_line(sentence)}", err=True)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dashboards.terminal import visible_console
 
 
 class _Task:
@@ -30,7 +31,7 @@ class ProgressBar:
 @contextmanager
 def progress_bar() -> Iterator[ProgressBar]:
     """Draws until the end of the block."""
-    console = Console(stderr=True)
+    console = visible_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         yield ProgressBar(bar)

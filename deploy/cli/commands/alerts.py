@@ -3,7 +3,6 @@
 import asyncio
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from dashboards.alerts.message import trial
 from dashboards.alerts.notify import DeliveryError, Webhook
 from dashboards.alerts.runner import evaluator_for, page_url
 from dashboards.alerts.state_file import StateFile
+from dashboards.terminal import visible_console
 from schemas.errors import Failure
 from schemas.parsing.json_text import dumps_indented
 from schemas.settings.config import Config, load
@@ -36,7 +36,7 @@ def command(as_json: bool, test: bool) -> None:
     if as_json:
         click.echo(dumps_indented(entries))
         return
-    Console().print(_table(entries))
+    visible_console().print(_table(entries))
     last = max((entry["evaluated_at"] for entry in entries if entry["evaluated_at"]), default=None)
     click.echo(f"Last evaluation: {last:%Y-%m-%d %H:%M:%S} UTC." if last else "The rules have not been evaluated yet.")
     if not config.alerts.enabled:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dashboards.terminal import console, table
+from dashboards.terminal import cell, console, table
 from deploy.cli.options import moment_of
 from deploy.cli.progress_bar import progress_bar
 from schemas.errors import Failure
@@ -119,7 +119,7 @@ def show(element: str, body: bool) -> None:
     if not rows:
         raise Failure(f"there is no dead letter {element}: `ackstream dead list` prints those there are")
     for name, value in rows[0].items():
-        click.echo(f"{name:12s} {_iso(value) if name == 'received_at' else value}")
+        click.echo(f"{name:12s} {_iso(value) if name == 'received_at' else cell(value)}")
 
 
 @command.command("retry")

@@ -3,10 +3,12 @@
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
+from dashboards.terminal import visible_console
 from deploy.simulator.accounts import demo_accounts
 from deploy.simulator.demo.run import Demo
 from deploy.simulator.demo.tables import Tables
@@ -64,7 +66,10 @@ def command(
     traffic = generate(demo_accounts(config), messages, seed, now, run, config.ingest.max_body_bytes)
     if truth_file is not None:
         _write(truth_file, traffic)
-    console = Console(no_color=True, width=_PLAIN_WIDTH, force_terminal=False) if plain else Console(width=_width())
+    options: dict[str, Any] = (
+        {"no_color": True, "width": _PLAIN_WIDTH, "force_terminal": False} if plain else {"width": _width()}
+    )
+    console = visible_console(**options)
     if not _run(config, traffic, console, rate, plain=plain):
         raise SystemExit(1)
 

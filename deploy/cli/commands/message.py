@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dashboards.terminal import cell, table
+from dashboards.terminal import cell, table, visible_console
 from deploy.cli.timeline import Step, steps
 from schemas.errors import Failure
 from schemas.parsing.json_text import loads
@@ -42,7 +42,7 @@ def command(key: str) -> None:
             raise Failure(
                 f"there is no message of {key!r}: give a message id as the provider writes it, or a phone as +digits"
             )
-        console = Console(width=None if sys.stdout.isatty() else 200)
+        console = visible_console(width=None if sys.stdout.isatty() else 200)
         for source, message_id in found:
             _print(console, client, source, message_id)
 
@@ -87,7 +87,7 @@ def _print(console: Console, client: "Client", source: str, message_id: str) -> 
         "WHERE source = {source:String} AND message_id = {id:String} ORDER BY participant",
         parameters=parameters,
     )
-    console.print(f"\n[bold]{escape(message_id)}[/bold]  source {escape(source)}")
+    console.print(f"\n[bold]{escape(cell(message_id))}[/bold]  source {escape(cell(source))}")
     console.print(table(unit.column_names, unit.result_rows))
     console.print(_timeline(steps(own + about, arrivals, message_id)))
 

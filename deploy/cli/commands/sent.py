@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dashboards.terminal import visible_console
 from deploy.cli.sent_post import Sender, SourceError
 from deploy.cli.sent_rows import KINDS, Row, RowsError, rows
 from schemas.errors import Failure
 from schemas.parsing.json_text import dumps
+from schemas.parsing.visible_text import visible_line
 from schemas.settings.config import Config, load
 
 # One request: some 50 ms of the edge's time, and small enough to be sent again when the answer is lost.
@@ -101,7 +102,7 @@ def command(source: str | None, kind: str | None, url: str | None, check: bool, 
         source = next(iter(config.sources))
     try:
         with _poster(config, url, check) as post:
-            batches = _send(file, kind, Batches(post, source or ("any" if check else None), click.echo))
+            batches = _send(file, kind, Batches(post, source or ("any" if check else None), _print))
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from None
     except RowsError as error:
@@ -154,13 +155,18 @@ def _send(file: Path, kind: str | None, batches: Batches) -> Batches:
     return batches
 
 
+def _print(line: str) -> None:
+    """Prints a line that quotes the file; a bar on the terminal would read its escape sequences."""
+    click.echo(visible_line(line))
+
+
 @contextmanager
 def _bar(file: Path) -> Iterator[Callable[[int, IO[bytes]], None]]:
     """Shows how many rows are done and how much of the file; the length of standard input is unknown."""
     total = file.stat().st_size if file.is_file() else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     # A bar on the terminal must not mix with output to a file.
-    console = Console(stderr=True)
+    console = visible_console(stderr=True)
     alone = not console.is_terminal
     with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty(), disable=alone) as bar:
         task = bar.add_task("0 rows", total=total)

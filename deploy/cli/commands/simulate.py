@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from dashboards.terminal import visible_console
 from deploy.simulator.accounts import simulated_accounts
 from deploy.simulator.facts import run_name
 from deploy.simulator.run import RunOptions, simulate
@@ -158,7 +158,7 @@ def _run(script: Script, url: str, drain: float, truth: Path | None, *, give_up:
             options = RunOptions(url, drain, give_up, _PLAIN_SECONDS, _print_progress)
             return simulate(script, options, truth)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=Console()) as progress:
+        with Progress(*columns, console=visible_console()) as progress:
             task = progress.add_task("posting", total=None)
             options = RunOptions(
                 url,

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.terminal import visible_console
 from deploy.local.interface import PartStatus, StackStatus
 from deploy.local.layout import shown
 from deploy.local.stack import Local
@@ -51,7 +51,7 @@ def _json(found: StackStatus, *, healthy: bool) -> bytes:
 
 def _print(found: StackStatus) -> None:
     """Prints a table, and one line per part with an error; on a terminal these lines are cut to its width."""
-    console = Console()
+    console = visible_console()
     console.print(_table(found.parts))
     for line in (*error_lines(found.parts, time.time()), *spool_lines(found, time.time())):
         # A log may hold square brackets, which a plain string would read as markup.

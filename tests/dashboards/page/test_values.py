@@ -58,6 +58,14 @@ def test_json_values(value: Any, expected: Any) -> None:
         ("\r=1", "'\r=1"),
         ("\n=1", "'\n=1"),
         ("＝1", "'＝1"),
+        ("|cmd", "'|cmd"),
+        ("  =1", "'  =1"),
+        (";=1", "';=1"),
+        (",\u00a0+1", "',\u00a0+1"),
+        ("\ufeff=1", "'\ufeff=1"),
+        ('"=1', "'\"=1"),
+        (" a", " a"),
+        (";a", ";a"),
         ("+5511955550001", "+5511955550001"),
         ("+55…001", "+55…001"),
         ("+55…001+1", "'+55…001+1"),
@@ -76,6 +84,7 @@ def test_csv_is_read_back_unchanged_except_for_the_guard(rows: list[tuple[str, i
     # The csv module of Python 3.11 does not quote a lone CR of a field on reading lines; newline="" keeps it.
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert read[0] == ["a", "b"]
+    assert text.startswith('"a","b"\r\n')
     assert read[1:] == [[cell(value) for value in row] for row in rows]
     assert not any(value[:1] in ("=", "@", "\t", "\r") for row in read[1:] for value in row)
 

@@ -1,7 +1,10 @@
 """Commands that need no service: their answers, exit codes and errors of one sentence."""
 
 import base64
+import contextlib
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -76,6 +79,55 @@ def test_a_value_that_json_writers_refuse_costs_no_answer() -> None:
 def test_no_command_writes_json_but_by_the_one_writer() -> None:
     for path in (*(ROOT / "deploy" / "cli").rglob("*.py"), *(ROOT / "dashboards" / "page").rglob("*.py")):
         assert not re.search(r"\b(or)?json\.dumps", path.read_text()), f"{path}: use schemas.parsing.json_text"
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\u202eevil\u2066\x7f\r"
+
+
+def test_texts_reach_a_terminal_escaped_and_a_pipe_as_they_are() -> None:
+    body = json.dumps({"event": "message.received", "data": {"id": "A", "from": "+55119", "message": HOSTILE}}).encode()
+    piped = run("explain", "--provider", "zapini", given=body)
+    assert json.loads(piped.stdout)["events"][0]["text"] == HOSTILE
+    assert "\u202e" in piped.stdout.decode()
+    shown = on_terminal("explain", "--provider", "zapini", given=body)
+    assert json.loads(shown)["events"][0]["text"] == HOSTILE
+    assert not set(shown) & set(HOSTILE.replace("\r", "")) - set("]0;owned2Jevil")
+
+
+def on_terminal(*arguments: str, given: bytes) -> str:
+    """What the command writes when its standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "deploy.cli", *arguments]
+    subprocess.run(command, input=given, stdout=theirs, timeout=60, check=True)
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):  # the end of a terminal that nobody has open any more
+        while piece := os.read(ours, 65536):
+            written += piece
+    os.close(ours)
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_errors_quote_no_control_characters() -> None:
+    done = cli.run("query", "--format", HOSTILE)
+    assert done.code == 2
+    assert not set(done.stderr) & set("\x1b\x07\x9b\u202e\u2066\x7f\r")
+
+
+@pytest.mark.parametrize("arguments", [[b"message", b"\xff"], [b"\xff"], [b"explain", b"-H", b"a: \xe9", b"-"]])
+def test_arguments_that_are_no_utf8_are_one_sentence(arguments: list[bytes]) -> None:
+    command = [sys.executable.encode(), b"-m", b"deploy.cli", *arguments]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert b"is not UTF-8" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_every_output_by_rich_is_made_visible() -> None:
+    for folder in ("deploy", "dashboards"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "terminal.py":
+                assert not re.search(r"\bConsole\(", path.read_text()), f"{path}: use dashboards.terminal"
 
 
 def test_a_missing_file_is_named() -> None:
