@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from pathlib import Path
 from schemas.errors import Failure
 
 MARK = ".ackstream-data"
-# sun_path holds 108 bytes on Linux, 104 on macOS, its closing zero and supervisor's ".<pid>" while binding included.
-_SOCKET_BYTES = 90
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,15 +62,6 @@ class Layout:
     def supervisor_conf(self) -> Path:
         """Configuration of the supervisor."""
         return self.run / "supervisor.conf"
-
-    @property
-    def socket(self) -> Path:
-        """Socket of the supervisor; in TMPDIR, because the path of the folder may be too long for a socket."""
-        name = f"ackstream-{os.getuid()}-{self.key}.sock"
-        for folder in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108  (the socket itself is 0700 and has a password)
-            if len(os.fsencode(folder / name)) <= _SOCKET_BYTES:
-                return folder / name
-        raise Failure("TMPDIR is too long a path for a socket: set it to a shorter one")
 
     def log(self, part: str, instance: int | str | None = None) -> Path:
         """The log of a part; with `instance` that of one of its processes."""

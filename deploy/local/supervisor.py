@@ -9,21 +9,23 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Error, Fault, ServerProxy
+from xmlrpc.client import Error, Fault
 
 from deploy.local import settings_file
 from deploy.local.layout import Layout, shown, write_private
 from deploy.local.parts import STOP_SECONDS
+from deploy.local.socket_path import socket_path
 from deploy.local.supervisor_conf import FILES, Daemon
+from deploy.local.supervisor_rpc import call
 from schemas.errors import Failure
 from schemas.process.waiting import wait_for
 from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
 _START_SECONDS = 20.0
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,8 +68,8 @@ class Supervisor:
         settings_file.fill(password)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-        # A running daemon keeps its socket, even if TMPDIR has changed.
-        socket = self._known[0] if self.alive() else str(self._layout.socket)
+        # A running daemon keeps its socket, even if the folder for a new one has changed.
+        socket = self._known[0] if self.alive() else str(socket_path(self._layout, os.environ))
         user = 0 if os.getuid() == 0 else None
         return Daemon(socket, password.read_text().strip(), files, user)
 
@@ -76,7 +78,7 @@ class Supervisor:
         if self._known[0] == "":
             return False
         try:
-            return bool(self._call("supervisor.getState")["statecode"] >= 0)
+            return bool(self._call("supervisor.getState", seconds=_ANSWER_SECONDS)["statecode"] >= 0)
         except (OSError, HTTPException, Error):
             return False
 
@@ -88,7 +90,16 @@ class Supervisor:
             key: value for key, value in os.environ.items() if not key.startswith("ACKSTREAM_") and key not in hidden
         }
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._layout.supervisor_conf)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=self._layout.root)  # noqa: S603
+        try:
+            done = subprocess.run(  # noqa: S603
+                command, env=env, capture_output=True, text=True, check=False, cwd=self._layout.root,
+                timeout=_START_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise Failure(
+                f"the supervisor did not start in {_START_SECONDS:g} s: does something else hold its socket "
+                f"{self._known[0]}? ({shown(self._layout.log('supervisor'))})"
+            ) from None
         if not wait_for(self.alive, _START_SECONDS if done.returncode == 0 else 0, every=0.05):
             output = (done.stderr + done.stdout).strip().splitlines() or ["it printed nothing"]
             raise Failure(f"the supervisor did not start: {output[0]} ({shown(self._layout.log('supervisor'))})")
@@ -146,14 +157,10 @@ class Supervisor:
         if not wait_for(lambda: not _exists(pid), sum(STOP_SECONDS.values()) + _START_SECONDS):
             raise Failure(f"the supervisor (pid {pid}) does not stop: see {shown(self._layout.log('supervisor'))}")
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any, seconds: float = sum(STOP_SECONDS.values()) + _START_SECONDS) -> Any:
         socket, password = self._known
-        transport: Any = import_module("supervisor.xmlrpc").SupervisorTransport(
-            "ackstream", password, f"unix://{socket}"
-        )
         try:
-            with ServerProxy("http://127.0.0.1", transport=transport, allow_none=True) as server:
-                return getattr(server, method)(*arguments)
+            return call(socket, password, seconds, method, *arguments)
         except Fault as fault:
             if method == "supervisor.startProcess" and "ALREADY_STARTED" in fault.faultString:
                 return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deploy.local.layout import Layout
 from deploy.local.parts import INSTANCE, STOP_SECONDS, Part
+from deploy.local.supervisor_rpc import USER
 from schemas.errors import Failure
 from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
 
@@ -64,7 +65,7 @@ def head(daemon: Daemon, layout: Layout) -> str:
 [unix_http_server]
 file={_plain(daemon.socket)}
 chmod=0700
-username=ackstream
+username={USER}
 password={daemon.password}
 
 [supervisord]

@@ -67,11 +67,3 @@ def test_what_was_configured_is_read_back(tmp_path: Path) -> None:
     assert changed.head == before.head
     assert {name for name in before.programs if changed.programs[name] == before.programs[name]} == {"kafka"}
     assert recorded("").programs == {}
-
-
-def test_the_socket_fits_however_deep_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deep = tmp_path / ("x" * 200)
-    assert len(str(Layout(deep).socket)) <= 90
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(deep))
-    assert len(str(Layout(deep).socket)) <= 90
-    assert Layout(deep).socket != Layout(tmp_path).socket
