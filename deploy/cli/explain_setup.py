@@ -1,6 +1,5 @@
 """The set-up that `ackstream explain` uses: of a provider, of a mapping, or of a source of the settings."""
 
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from schemas.normalisation.explain import Setup
 from schemas.parsing.json_text import dumps, loads
 from schemas.providers import base, registry
 from schemas.providers.registry import Formats
-from schemas.settings.config import Config, find_file, load
+from schemas.settings.config import Config, find_file, load, toml
 from schemas.settings.sections import Source
 
 
@@ -74,10 +73,10 @@ def _mapped(name: str, provider: base.Provider, mapping: bytes) -> Formats:
 def mapping_in(file: Path) -> dict[str, Any]:
     """The mapping in a TOML file: alone, or as the table `mapping`. Raises ConfigError."""
     try:
-        found = tomllib.loads(file.read_text())
+        found = toml(file.read_text(), file)
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror})") from None
-    except ValueError as error:  # TOML's, and that of bytes that are no text
-        raise ConfigError(f"{file}: not valid TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not text in UTF-8: save it in that encoding") from None
     inner = found.get("mapping", found)
     return inner if isinstance(inner, dict) else found

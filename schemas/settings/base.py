@@ -38,6 +38,8 @@ def comma_separated(value: Any) -> Any:
 
 
 def _network(value: Any) -> Any:
+    if isinstance(value, bool | int | float):  # Python has numbers for addresses
+        raise ValueError('an address is a text: write one such as "203.0.113.7" or "203.0.113.0/24"')
     try:
         return ip_network(value) if isinstance(value, str) else value
     except ValueError:
@@ -95,6 +97,8 @@ class Secret(Section):
             ) from None
         except UnicodeDecodeError:
             raise ConfigError(f"{self.file} is not text in UTF-8: write the secret into this file") from None
+        except ValueError:  # a NUL character
+            raise ConfigError(f"{str(self.file)!r}: cannot read the secret: this is not a path") from None
         if not value:
             raise ConfigError(f"{self.file} is empty: write the secret into this file")
         return value

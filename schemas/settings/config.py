@@ -83,17 +83,29 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
 
 def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     """The settings in `text`; relative paths are relative to the folder of `path`. Raises ConfigError."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    raw = toml(text, path)
     raw.setdefault("data_dir", ".ackstream")
     overrides = _override(raw, env)
-    _make_paths_absolute(raw, path.parent)
+    try:
+        _make_paths_absolute(raw, path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError("\n".join(_line(path, overrides, problem) for problem in error.errors())) from None
+
+
+def toml(text: str, path: Path) -> dict[str, Any]:
+    """The tables in `text`, which is that of `path`. Raises ConfigError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: its brackets are nested too deeply") from None
+    except ValueError:  # a number of more digits than Python reads
+        raise ConfigError(f"{path}: not valid TOML: a number is too long") from None
 
 
 def _override(raw: dict[str, Any], env: Mapping[str, str]) -> Overrides:
@@ -124,8 +136,17 @@ def _make_paths_absolute(value: Any, folder: Path, key: str = "") -> Any:
     elif isinstance(value, list):
         return [_make_paths_absolute(item, folder, key) for item in value]
     elif isinstance(value, str) and key in ("data_dir", "file", "providers"):
-        return str((folder / Path(value).expanduser()).absolute())
+        return _absolute(folder, key, value)
     return value
+
+
+def _absolute(folder: Path, key: str, value: str) -> str:
+    if "\0" in value:
+        raise ConfigError(f"{key}: a path has no NUL character: remove it")
+    try:
+        return str((folder / Path(value).expanduser()).absolute())
+    except RuntimeError:
+        raise ConfigError(f"{key}: {value!r}: there is no such user: write the path in full") from None
 
 
 def _line(path: Path, overrides: Overrides, problem: ErrorDetails) -> str:

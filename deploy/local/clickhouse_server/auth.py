@@ -58,7 +58,7 @@ def load_users(path: Path) -> Users:
     try:
         raw = json.loads(path.read_text("utf-8"))
         mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsersFileError(f"Cannot read the users file {path}: write one JSON object of users to it.") from error
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         log.warning("users_file_readable_by_others", path=str(path), remedy="chmod 600")
