@@ -14,6 +14,7 @@ from dashboards.page.context import Alerts
 from dashboards.page.security import is_loopback
 from dashboards.panel import Dashboard
 from schemas.errors import StartError
+from schemas.http_expect import pass_over_odd_expect
 from schemas.process.logs import get_logger
 from schemas.process.tasks import EXIT_BROKEN
 from schemas.settings.config import Config
@@ -55,15 +56,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
         raise StartError(f"port {port} on {host} {reason}") from None
 
 
-def runner_of(app: web.Application) -> web.AppRunner:
-    """The runner of the application, for the process and for tests."""
-    return web.AppRunner(
+async def set_up(app: web.Application) -> web.AppRunner:
+    """A runner of the application, ready for its sockets: for the process and for tests."""
+    runner = web.AppRunner(
         app,
         access_log=None,  # addresses contain search texts
         handler_cancellation=True,  # a closed page cancels its queries
         shutdown_timeout=_SHUTDOWN_SECONDS,
         max_line_size=_MAX_LINE_BYTES,
     )
+    await runner.setup()
+    pass_over_odd_expect(runner.server)
+    return runner
 
 
 async def _serve(
@@ -79,8 +83,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = runner_of(create_app(config, dashboards, alerts, on_failure=fail))
-    await runner.setup()
+    runner = await set_up(create_app(config, dashboards, alerts, on_failure=fail))
     for each in bound:
         await web.SockSite(runner, each).start()
     log.info("listening", address=f"{config.dashboards.url}/")

@@ -22,6 +22,7 @@ from ingest.http.authenticate import Source
 from ingest.http.connection import Connection
 from ingest.http.context import APP_CONTEXT, now_ms
 from schemas.errors import StartError
+from schemas.http_expect import pass_over_odd_expect
 from schemas.process import logs
 from schemas.process.tasks import EXIT_BROKEN, BrokenError, Tasks
 from schemas.settings.config import Config
@@ -76,6 +77,7 @@ async def _serve(
     runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     manager = runner.server
+    pass_over_odd_expect(manager)
     assert manager is not None  # noqa: S101  (set by setup)
     servers = [
         await loop.create_server(

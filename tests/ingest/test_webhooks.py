@@ -253,6 +253,13 @@ async def test_invalid_http_is_answered_in_json(noise: bytes, shared_edge: EdgeP
     assert "guess-me" not in shared_edge.log
 
 
+async def test_an_expectation_of_odd_bytes_changes_nothing(shared_edge: EdgeProcess) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
 async def test_one_connection_serves_many_requests(shared_edge: EdgeProcess, raw: RawTopic) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     for number in range(3):

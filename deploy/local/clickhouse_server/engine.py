@@ -65,12 +65,12 @@ class Session:
         if not all(_SETTING_NAME.match(name) for name in settings):
             raise QueryError(UNKNOWN_SETTING, "A setting's name consists of letters, digits, dots and underscores.")
         if settings:
-            pairs = ", ".join(f"`{name}` = {quoted(value)}" for name, value in settings.items())
+            pairs = ", ".join(f"`{name}` = {quoted(_utf8(value))}" for name, value in settings.items())
             _engine_call(self._conn.query, f"SET {pairs}", "Null")
 
     def use(self, database: str) -> None:
         """Make `database` the one of unqualified names."""
-        escaped = database.replace("\\", "\\\\").replace("`", "\\`")
+        escaped = _utf8(database).replace("\\", "\\\\").replace("`", "\\`")
         _engine_call(self._conn.query, f"USE `{escaped}`", "Null")
 
     def statements(self, sql: bytes) -> tuple[int, bool]:
@@ -80,7 +80,8 @@ class Session:
 
     def query(self, sql: bytes | str, fmt: str, params: Mapping[str, str] | None = None) -> tuple[bytes, Counts]:
         """Run to the end; the whole result in memory."""
-        result = _engine_call(self._conn.query, sql, fmt, params=dict(params or {}))
+        bound = {_utf8(name): _utf8(value) for name, value in (params or {}).items()}
+        result = _engine_call(self._conn.query, sql, fmt, params=bound)
         counts = Counts(
             read_rows=result.storage_rows_read(),
             read_bytes=result.storage_bytes_read(),
@@ -131,13 +132,21 @@ def quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def _utf8(text: str) -> str:
+    """The text; BAD_ARGUMENTS when the client's bytes were no UTF-8, which the engine cannot take."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        fault = "A setting, a parameter or the database's name is not UTF-8."
+        raise QueryError(BAD_ARGUMENTS, fault) from None
+    return text
+
+
 def _engine_call(function: Any, *args: object, **kwargs: object) -> Any:
     try:
         return function(*args, **kwargs)
     except RuntimeError as error:
         raise from_engine(str(error)) from None
-    except UnicodeError:
-        raise QueryError(BAD_ARGUMENTS, "A setting, parameter or name has characters that are no UTF-8.") from None
 
 
 def _own(path: Path) -> IO[str]:

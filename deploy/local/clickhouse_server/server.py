@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from deploy.local.clickhouse_server.engine import Engine
 from deploy.local.clickhouse_server.handler import QueryHandler
 from deploy.local.clickhouse_server.job import Limits
 from deploy.local.clickhouse_server.runner import Runner
+from schemas.http_expect import pass_over_odd_expect
 
 # ClickHouse's own http_max_uri_size is 1 MiB: GET requests carry the query in the URL.
 _MAX_LINE_BYTES = 1024 * 1024
@@ -60,9 +62,8 @@ def create_app(config: ServerConfig, users: Users) -> web.Application:
         await runner.close(config.grace_s)
 
     app.cleanup_ctx.append(engine_life)
-    app.router.add_route("*", "/ping", _ok)
-    app.router.add_route("*", "/replicas_status", _ok)
-    app.router.add_route("*", "/", _query)
+    for path, handler in (("/ping", _ok), ("/replicas_status", _ok), ("/", _query), ("/{anything:.*}", _nothing)):
+        app.router.add_route("*", path, handler)
     return app
 
 
@@ -73,9 +74,16 @@ async def _ok(_: web.Request) -> web.Response:
     return web.Response(text="Ok.\n")
 
 
+async def _nothing(_: web.Request) -> web.Response:
+    return web.Response(status=HTTPStatus.NOT_FOUND, text="There is nothing at this address; queries go to /.\n")
+
+
 async def _query(request: web.Request) -> web.StreamResponse:
     if request.method not in ("GET", "HEAD", "POST"):
-        raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD", "POST"])
+        headers = {"Allow": "GET, HEAD, POST"}
+        return web.Response(
+            status=HTTPStatus.METHOD_NOT_ALLOWED, text="Queries are sent by POST or GET.\n", headers=headers
+        )
     return await request.app[_HANDLER](request)
 
 
@@ -92,6 +100,7 @@ async def serve(config: ServerConfig, users: Users, host: str, port: int, ready:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         manager = runner.server
+        pass_over_odd_expect(manager)
         assert manager is not None  # noqa: S101  (set by setup)
         version = app[_HANDLER].version
         server = await loop.create_server(lambda: Connection(manager, version, loop=loop, **_CONNECTION), host, port)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from dashboards.page.app import create_app
 from dashboards.page.context import PAGE, Alerts, Page
-from dashboards.page.server import runner_of
+from dashboards.page.server import set_up
 from dashboards.panel import Dashboard
 from schemas.settings.base import Secret
 from schemas.settings.config import Config
@@ -114,8 +114,7 @@ class Site:
         settings: Config, dashboards: Sequence[Dashboard], alerts: Alerts | None, clock: Callable[[], datetime]
     ) -> tuple[Page, web.AppRunner]:
         app = create_app(settings, dashboards, alerts, clock)
-        runner = runner_of(app)
-        await runner.setup()
+        runner = await set_up(app)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return app[PAGE], runner
 

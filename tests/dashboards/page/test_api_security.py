@@ -95,6 +95,11 @@ def test_every_answer_has_the_same_security_headers(site: Site, path: str) -> No
     assert (head.status, head.body) == (reply.status, b"")
 
 
+def test_an_expectation_of_odd_bytes_changes_nothing(site: Site) -> None:
+    assert site.get("/healthz", headers={"Expect": "\u00ff"}).status == 200
+    assert site.get("/nowhere", headers={"Expect": "\u00ff"}).status == 404
+
+
 def test_a_foreign_host_name_is_rejected(site: Site) -> None:
     for path in ("/", "/api/panels/k-sent", "/static/x/main.js"):
         reply = site.get(path, headers={"Host": "rebound.invalid"})

@@ -103,6 +103,16 @@ def test_invalid_requests_are_not_quoted(server: Any, request_bytes: bytes) -> N
     assert "hidden" not in server.log.read_text()
 
 
+def test_texts_that_are_no_utf8_are_refused(server: Any) -> None:
+    odd = "\u00ff"  # urllib sends headers in Latin-1
+    assert server.sql("SELECT 1", headers={"X-ClickHouse-Database": odd}).code == 36
+    form = b'--s\r\nContent-Disposition: form-data; name="param_a"\r\n\r\n\xff\r\n--s--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=s"}
+    assert server.sql(form, query="SELECT {a:String}", headers=headers).code == 36
+    assert server.sql("SELECT 1", headers={"Expect": odd}).text == "1\n"
+    assert server.log.read_text() == ""
+
+
 def test_answer_carries_the_usual_headers(server: Any) -> None:
     reply = server.sql("SELECT a FROM n FORMAT JSON", query_id="my-query")
     assert reply.headers["X-ClickHouse-Query-Id"] == "my-query"
