@@ -7,45 +7,30 @@ from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Fields
 from schemas.providers import _fields
+from schemas.providers._acts import is_act
+from schemas.providers._baileys.names import chosen, spelled
+from schemas.providers._baileys.wrappers import NOISE, Unwrapped, edit_of, unwrapped
 from schemas.providers._fields import id_in_json_text, joined, location_fields
 
-_WRAPPERS = (
-    "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension", "editedMessage",
-    "documentWithCaptionMessage", "groupMentionedMessage", "lottieStickerMessage", "deviceSentMessage",
-    "botInvokeMessage",
-)  # fmt: skip
-_WRAPPER_NAMES = frozenset(_WRAPPERS)
-_MAX_WRAPPERS = 8  # real messages nest three at most
-# Keys that are not content. A message that only carries keys of the group's encryption has nothing else.
-_NOISE = frozenset({
-    "messageContextInfo", "senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage",
-    "base64", "mediaUrl",
-})  # fmt: skip
-_REVOKE = (0, "REVOKE", None)  # 0 is the default of the protocol buffer, and some APIs leave defaults out
-_EDIT = (14, "MESSAGE_EDIT")
 
-
-def content(message: Json) -> Fields | None:
+def content(found: Unwrapped) -> Fields | None:
     """`type` and the content fields of a message; None when it has no content (keys, settings, an empty object)."""
-    inner, edited = _unwrapped(as_object(message))
-    protocol = inner.get("protocolMessage")
-    if isinstance(protocol, dict):
-        return _edit(protocol)
-    name = _content_key(inner)
-    if name is None:
+    edit = edit_of(found)
+    if edit is not None:
+        return _edit(*edit)
+    fields = None if isinstance(found.message.get("protocolMessage"), dict) else _fields_of(found)
+    return as_edit(fields or {}) if found.edited else fields
+
+
+def act_of(found: Unwrapped, mine: bool) -> str | None:
+    """The name of what was done when it is no message: a pin, a vote of ours, a setting. None for anything else."""
+    message = found.message
+    if edit_of(found) is not None:
         return None
-    value = inner[name]
-    part = as_object(value)
-    reader = _READERS.get(name)
-    fields: Fields = {"type": "unknown", "raw_type": as_id(name), "text": as_text(part.get("name"))}
-    if reader is not None:
-        fields = {"type": reader[0], **reader[1](part if name != "conversation" else {"text": value})}
-    context = as_object(part.get("contextInfo"))
-    fields["reply_to"] = as_id(context.get("stanzaId"))
-    fields["forwarded"] = True if context.get("isForwarded") is True else None
-    if "mediaUrl" in inner:  # the API's own copy can be fetched; the one at WhatsApp is encrypted
-        fields["media_url"] = inner["mediaUrl"]
-    return as_edit(fields) if edited else fields
+    if isinstance(message.get("protocolMessage"), dict):
+        return "protocolMessage"
+    acts = [name for name, value in message.items() if value is not None and is_act(name, mine)]
+    return min(acts) if acts and all(message.get(name) is None for name in _READERS) else None
 
 
 def as_edit(fields: Fields, target_message_id: str | None = None) -> Fields:
@@ -54,31 +39,28 @@ def as_edit(fields: Fields, target_message_id: str | None = None) -> Fields:
     return {**fields, "type": "edit", "raw_type": None, "target_message_id": target}
 
 
-def revoked_key(message: Json) -> JsonObject | None:
-    """The key of the message that this message deletes, from its sender's view; None when it deletes none."""
-    protocol = _unwrapped(as_object(message))[0].get("protocolMessage")
-    if not isinstance(protocol, dict) or protocol.get("type") not in _REVOKE or "editedMessage" in protocol:
-        return None
-    return as_object(protocol.get("key")) or None
-
-
 def reaction_fields(reaction: JsonObject, target: JsonObject) -> Fields:
     """The content of a reaction to the message with the key `target`."""
     return {"type": "reaction", **_fields.reaction_fields(as_text(reaction.get("text")), as_id(target.get("id")))}
 
 
-def _unwrapped(message: JsonObject) -> tuple[JsonObject, bool]:
-    """The message inside its wrappers, and whether one of them makes it an edit."""
-    edited = False
-    for _ in range(_MAX_WRAPPERS):
-        if _WRAPPER_NAMES.isdisjoint(message):  # nearly every message
-            break
-        wrapper = next((name for name in _WRAPPERS if isinstance(message.get(name), dict)), None)
-        if wrapper is None:
-            break
-        edited = edited or wrapper == "editedMessage"
-        message = as_object(as_object(message[wrapper]).get("message"))
-    return message, edited
+def _fields_of(found: Unwrapped) -> Fields | None:
+    name = _content_key(found.message)
+    if name is None:
+        return None
+    value = found.message[name]
+    part = spelled(value)
+    reader = _READERS.get(name)
+    if reader is not None:
+        fields: Fields = {"type": reader[0], **reader[1](part if name != "conversation" else {"text": value})}
+    else:
+        fields = {"type": "unknown", "raw_type": as_id(name), **_unknown(part)}
+    context = spelled(part.get("contextInfo"))
+    fields["reply_to"] = first_id(context.get("stanzaId"), spelled(found.commented).get("id"))
+    fields["forwarded"] = True if context.get("isForwarded") is True else None
+    if found.media_url:  # the API's own copy can be fetched; the one at WhatsApp is encrypted
+        fields["media_url"] = found.media_url
+    return fields
 
 
 def _content_key(message: JsonObject) -> str | None:
@@ -86,16 +68,19 @@ def _content_key(message: JsonObject) -> str | None:
     for name in _READERS:
         if message.get(name) is not None:
             return name
-    return min((name for name in message if name not in _NOISE and message[name] is not None), default=None)
+    return min((name for name in message if name not in NOISE and message[name] is not None), default=None)
 
 
-def _edit(protocol: JsonObject) -> Fields | None:
-    if protocol.get("type") not in _EDIT and "editedMessage" not in protocol:
-        return None
-    new = protocol.get("editedMessage")
+def _edit(target: str | None, new: Json) -> Fields:
+    found = unwrapped(new)
     # An edit inside an edit does not exist, and following one would let a body choose our depth.
-    fields = content(new) if "protocolMessage" not in _unwrapped(as_object(new))[0] else None
-    return as_edit(fields or {}, as_id(as_object(protocol.get("key")).get("id")))
+    return as_edit((_fields_of(found) if edit_of(found) is None else None) or {}, target)
+
+
+def _unknown(part: JsonObject) -> Fields:
+    """Of a content that we do not know: its name, and the message that it answers (a vote, the answer to an event)."""
+    keys = (part.get(name) for name in ("pollCreationMessageKey", "eventCreationMessageKey", "targetMessageKey"))
+    return {"text": as_text(part.get("name")), "target_message_id": first_id(*(spelled(key).get("id") for key in keys))}
 
 
 def _text(part: JsonObject) -> Fields:
@@ -118,16 +103,21 @@ def _location(part: JsonObject) -> Fields:
 
 
 def _contact(part: JsonObject) -> Fields:
-    cards = [part, *(as_object(card) for card in as_list(part.get("contacts")))]
+    cards = [part, *(spelled(card) for card in as_list(part.get("contacts")))]
     names = [as_text(card.get("displayName")) for card in cards]
     return {"text": names[0] or joined(names)}
 
 
 def _reaction(part: JsonObject) -> Fields:
-    return reaction_fields(part, as_object(part.get("key")))
+    return reaction_fields(part, spelled(part.get("key")))
+
+
+def _encrypted_reaction(part: JsonObject) -> Fields:
+    return {"target_message_id": as_id(spelled(part.get("targetMessageKey")).get("id"))}
 
 
 def _button(part: JsonObject) -> Fields:
+    part = chosen(part, "response")
     return {
         "text": first_text(part.get("selectedDisplayText"), part.get("selectedButtonId"), part.get("selectedId")),
         "payload": first_id(part.get("selectedButtonId"), part.get("selectedId")),
@@ -135,19 +125,21 @@ def _button(part: JsonObject) -> Fields:
 
 
 def _list(part: JsonObject) -> Fields:
-    row = as_id(as_object(part.get("singleSelectReply")).get("selectedRowId"))
+    row = as_id(spelled(part.get("singleSelectReply")).get("selectedRowId"))
     return {"text": first_text(part.get("title"), part.get("description")), "payload": row}
 
 
 def _flow(part: JsonObject) -> Fields:
     """A tapped button of the newer kind, or a form: both answer in a JSON text, where a button's id is `id`."""
-    answers = as_text(as_object(part.get("nativeFlowResponseMessage")).get("paramsJson"))
+    part = chosen(part, "interactiveResponseMessage")
+    answers = as_text(spelled(part.get("nativeFlowResponseMessage")).get("paramsJson"))
     return {"text": as_object(part.get("body")).get("text"), "payload": id_in_json_text(answers, "id") or answers}
 
 
 def _menu(part: JsonObject) -> Fields:
     """A message of a business with buttons or a list below it."""
-    hydrated = as_object(part.get("hydratedTemplate")) or as_object(part.get("hydratedFourRowTemplate"))
+    part = chosen(part, "format")
+    hydrated = spelled(part.get("hydratedTemplate")) or spelled(part.get("hydratedFourRowTemplate"))
     body = as_object(part.get("body")).get("text")
     return {
         "text": first_text(
@@ -192,6 +184,8 @@ _READERS: dict[str, tuple[str, Callable[[JsonObject], Fields]]] = {
     "contactMessage": ("contacts", _contact),
     "contactsArrayMessage": ("contacts", _contact),
     "reactionMessage": ("reaction", _reaction),
+    "encReactionMessage": ("reaction", _encrypted_reaction),
+    "placeholderMessage": ("unsupported", lambda _: {}),  # WhatsApp shows it on the phone alone
     "buttonsResponseMessage": ("button", _button),
     "templateButtonReplyMessage": ("button", _button),
     "listResponseMessage": ("interactive", _list),

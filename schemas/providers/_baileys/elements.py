@@ -11,7 +11,7 @@ from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_epoch, parse_time
-from schemas.providers._baileys.content import as_edit, content, reaction_fields, revoked_key
+from schemas.providers._baileys.content import act_of, as_edit, content, reaction_fields
 from schemas.providers._baileys.keys import (
     about_fields,
     deletion_fields,
@@ -21,6 +21,8 @@ from schemas.providers._baileys.keys import (
     receiver_of,
     status_of,
 )
+from schemas.providers._baileys.names import spelled
+from schemas.providers._baileys.wrappers import Unwrapped, revoked_key, unwrapped
 from schemas.reasons import Reason
 
 _UNDECRYPTED = (None, 0, 2, "UNKNOWN", "CIPHERTEXT")  # messageStubType of a message that could not be decrypted
@@ -51,21 +53,22 @@ def listed(data: Json) -> list[Json]:
 
 
 def read_message(item: Json, envelope: Envelope) -> Elements:
-    """A message of either direction; also a deletion, an edit or a failure to send, which arrive as messages."""
+    """A message of either direction; also a deletion, an edit, an act or a failure to send, which come as messages."""
     message = as_object(item)
-    key = message.get("key")
-    if not isinstance(key, dict):
+    if not isinstance(message.get("key"), dict):
         yield Rejected(Reason.BAD_ELEMENT, "a message has no key", item)
         return
+    key, found = spelled(message["key"]), unwrapped(message.get("message"))
     occurred_at = parse_epoch(message.get("messageTimestamp")) or envelope.occurred_at
-    revoked = revoked_key(message.get("message"))
+    revoked = revoked_key(found)
     if revoked is not None:
         yield _revocation(key, revoked, occurred_at, item)
         return
     mine = from_me(key) is True
-    message_content = _content(message)
+    act = act_of(found, mine)
+    message_content = _content(message, found) if act is None else None
     if message_content is None:
-        yield _notice(message, envelope, occurred_at)
+        yield _notice(message, envelope, occurred_at, act)
         return
     fields = {**message_fields(key), "occurred_at": occurred_at, **message_content}
     if mine and fields["type"] != "edit":
@@ -79,21 +82,27 @@ def read_message(item: Json, envelope: Envelope) -> Elements:
 def read_update(item: Json, envelope: Envelope) -> Elements:
     """`messages.update`: a status, an edit, a deletion, or something else (a star, a vote), which is a system event."""
     outer = as_object(item)
-    key = as_object(outer.get("key"))
+    key = spelled(outer.get("key"))
     if as_id(key.get("id")) is None:
         yield Rejected(Reason.BAD_ELEMENT, "an update does not name the message", item)
         return
     update = as_object(outer.get("update")) or outer
+    message = unwrapped(update.get("message"))
+    revoked = update.get("messageStubType") in _REVOKED or revoked_key(message) is not None
+    act = None if revoked else act_of(message, from_me(key) is True)
+    if act is not None:  # its status is that of the act
+        yield _notice(outer, envelope, envelope.occurred_at, act)
+        return
     found = False
     status = status_of(update.get("status"))
     if status is not None:
         found = True
         error = _stub_error(update) if status["status"] == "failed" else {}
         yield Parsed("status", {**about_fields(key), "occurred_at": envelope.occurred_at, **status, **error})
-    if update.get("messageStubType") in _REVOKED or revoked_key(update.get("message")) is not None:
+    if revoked:
         found = True
         yield Parsed("status", {**deletion_fields(key), "occurred_at": envelope.occurred_at})
-    elif "message" in update and (new := content(update["message"])) is not None:
+    elif (new := content(message)) is not None:
         found = True
         if new["type"] == "edit":
             yield _edit(key, new, outer, envelope)
@@ -161,9 +170,9 @@ def read_deletion(item: Json, envelope: Envelope) -> Elements:
             yield Parsed("status", {**deletion_fields(key), "occurred_at": envelope.occurred_at})
 
 
-def _content(message: JsonObject) -> Fields | None:
+def _content(message: JsonObject, found: Unwrapped) -> Fields | None:
     """The content fields; None for a notice in the form of a message."""
-    fields = content(message.get("message"))
+    fields = content(found)
     body = as_text(message.get("messageBody"))
     if fields is None and body is None:
         if not message.get("message") and message.get("messageStubType") in _UNDECRYPTED:
@@ -175,18 +184,22 @@ def _content(message: JsonObject) -> Fields | None:
     return fields
 
 
-def _notice(message: JsonObject, envelope: Envelope, occurred_at: int | None) -> Parsed:
-    """A notice without content: somebody joined a group, a setting changed, keys were exchanged."""
-    stub = as_id(message.get("messageStubType"))
-    fields: Fields = {"event": envelope.event, "reason_code": stub, "occurred_at": occurred_at}
-    key = as_object(message.get("key"))
-    if stub in _ABOUT_PEOPLE and from_me(key) is not True:
+def _notice(message: JsonObject, envelope: Envelope, occurred_at: int | None, act: str | None = None) -> Parsed:
+    """A notice without content: somebody joined a group, pinned a message, a setting changed, keys were exchanged.
+
+    An act is one event however many names it arrives under.
+    """
+    stub, key = as_id(message.get("messageStubType")), spelled(message.get("key"))
+    fields: Fields = {"event": envelope.event, "reason_code": stub, "raw_state": act, "occurred_at": occurred_at}
+    if (act is not None or stub in _ABOUT_PEOPLE) and from_me(key) is not True:
         author = inbound_fields(key)
         fields |= {name: author.get(name) for name in ("from", "sender_lid")}
         if stub in _CHANGED_NUMBER:
             numbers = map(phone, as_list(message.get("messageStubParameters")))
             fields["to"] = next((number for number in numbers if number not in (None, author["from"])), None)
-    return Parsed("system", fields, envelope.element(message))
+    message_id = as_id(key.get("id"))
+    same = {"act": act, "message_id": message_id} if act is not None and message_id is not None else None
+    return Parsed("system", fields, same or envelope.element(message))
 
 
 def _progress(message: JsonObject, key: JsonObject, envelope: Envelope) -> Elements:
@@ -223,10 +236,15 @@ def _revocation(key: JsonObject, revoked: JsonObject, occurred_at: int | None, i
 
 
 def _edit(key: JsonObject, new: Fields, outer: JsonObject, envelope: Envelope) -> Parsed:
-    """An edit that arrives as an update of the original message: its own id is unknown."""
-    target = as_id(new.get("target_message_id")) or as_id(key.get("id"))
-    occurred_at = parse_time(as_object(outer.get("update")).get("messageTimestamp")) or envelope.occurred_at
-    fields = {**message_fields(key), **as_edit(new, target), "message_id": None, "occurred_at": occurred_at}
+    """An edit that arrives as an update: mostly one of the original message, so that its own id is unknown."""
+    message_id = as_id(key.get("id"))
+    target = as_id(new.get("target_message_id")) or message_id
+    fields = {
+        **message_fields(key),
+        **as_edit(new, target),
+        "message_id": message_id if target != message_id else None,
+        "occurred_at": parse_time(as_object(outer.get("update")).get("messageTimestamp")) or envelope.occurred_at,
+    }
     return Parsed("inbound", fields, envelope.element(outer))
 
 

@@ -6,8 +6,9 @@ from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_object, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_epoch
-from schemas.providers._baileys.content import content, revoked_key
+from schemas.providers._baileys.content import content
 from schemas.providers._baileys.elements import Envelope, read_deletion, read_message, read_update
+from schemas.providers._baileys.wrappers import Unwrapped, revoked_key
 from schemas.reasons import Reason
 
 # What 2.3.6 and 2.3.7 write as status of an update that has none: an edit, a vote.
@@ -75,12 +76,13 @@ def read_edited(item: Json, envelope: Envelope) -> Elements:
         return
     occurred_at = parse_epoch(protocol.get("timestampMs")) or envelope.occurred_at
     group = key["remoteJid"] if is_group(key.get("remoteJid")) else None
-    if revoked_key({"protocolMessage": protocol}) is not None:
+    found = Unwrapped({"protocolMessage": protocol})
+    if revoked_key(found) is not None:
         deleted = {"id": key["id"], **({"remoteJid": group} if group else {})}
         yield from read_deletion(deleted, Envelope(envelope.event, occurred_at))
         return
     fields: Fields = {"occurred_at": occurred_at}
-    new = content({"protocolMessage": protocol})
+    new = content(found)
     if new is None:
         yield Parsed("system", {**fields, "event": envelope.event}, envelope.element(item))
         return

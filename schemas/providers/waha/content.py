@@ -7,7 +7,10 @@ Baileys message of NOWEB and GOWS, a type word of WEBJS.
 from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Fields
+from schemas.providers._acts import is_act
+from schemas.providers._baileys.content import act_of as baileys_act
 from schemas.providers._baileys.content import content as baileys_content
+from schemas.providers._baileys.wrappers import Unwrapped
 from schemas.providers._fields import joined, media_type, type_fields
 
 _WEBJS_TYPES = {
@@ -20,17 +23,34 @@ _WEBJS_TYPES = {
     "order": "order", "product": "order",
     "ciphertext": "unsupported",
 }  # fmt: skip
+# Messages that could not be decrypted, by NOWEB's type of notices; all others of that type are notices.
+_UNDECRYPTED = frozenset({None, "0", "2", "UNKNOWN", "CIPHERTEXT"})
 
 
-def content(raw: JsonObject) -> Fields:
-    """`type` and the content fields of a message of any engine."""
-    data = as_object(raw.get("_data"))
-    engine = baileys_content(data.get("message")) or baileys_content(data.get("Message")) or _webjs_fields(raw, data)
+def content(raw: JsonObject, data: JsonObject, message: Unwrapped) -> Fields | None:
+    """`type` and the content fields of a message of any engine, whose `_data` are `data` and hold `message`.
+
+    None when it has none: the engine names a notice or has only keys of the encryption, and WAHA wrote nothing.
+    """
+    known = baileys_content(message)
+    engine = known or _webjs_fields(raw, data)
     own = _own_fields(raw)
     fields = {**engine, **{name: value for name, value in own.items() if value is not None}}
     if engine["type"] == "unknown" and engine.get("raw_type") is None:
-        fields["type"] = _type_by_content(raw, own) or "unknown"
+        kind = _type_by_content(raw, own)
+        empty = as_object(data.get("message")) or as_id(data.get("messageStubType")) not in _UNDECRYPTED
+        if kind is None and known is None and empty and raw.get("hasMedia") is not True:
+            return None
+        fields["type"] = kind or "unknown"
     return fields
+
+
+def act_of(data: JsonObject, message: Unwrapped, mine: bool) -> str | None:
+    """The name of what was done when it is no message, of any engine; None for a message, an edit or a deletion."""
+    if as_object(data.get("message")):
+        return baileys_act(message, mine)
+    word = as_id(data.get("type"))
+    return word if is_act(word, mine) else None
 
 
 def _own_fields(raw: JsonObject) -> Fields:
