@@ -12,6 +12,7 @@ from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_id, as_object, first_id, first_text
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
+from schemas.providers._acts import is_act, is_edit
 from schemas.providers._fields import KNOWN_STATUSES, reaction_fields, status_fields, type_fields
 from schemas.reasons import Reason
 
@@ -22,6 +23,7 @@ _ACTS = frozenset({
     "call", "calls", "contact", "contacts", "customer", "number", "opt", "optin", "optout", "opted", "preference",
     "preferences", "subscribed", "unsubscribed", "user",
 })  # fmt: skip
+_EDITED_IDS = ("target_message_id", "original_message_id", "edited_message_id")
 STATUS_EVENTS = frozenset({"status", "status_update", "status_updated", "updated", "update"})
 _TYPES = {
     "chat": "text", "conversation": "text", "extendedtext": "text",
@@ -55,24 +57,47 @@ def read_status(what: str, data: JsonObject, raw: JsonObject, account: str | Non
 def read_message(
     data: JsonObject, raw: JsonObject, account: str | None, ids: Names, own_ids: Names | None = None
 ) -> Parsed | Rejected:
-    """A message of either direction. `ids`: names of the message id, best first; `own_ids`: of our own messages."""
+    """A message of either direction. `ids`: names of the message id, best first; `own_ids`: of our own messages.
+
+    An act that is no message is a system event.
+    """
     mine = data.get("from_me") is True or data.get("direction") in ("outgoing", "outbound")
     nested = as_object(data.get("message"))
     word = first_id(data.get("type"), nested.get("type"))
     if word is None and data.get("message") is None and data.get("from") is None:
         return Rejected(Reason.BAD_ELEMENT, "a message has neither type nor text nor sender", raw)
+    occurred_at = moment(data, raw, "received_at", "sent_at", "timestamp", "created_at")
+    if is_act(word, mine):
+        return _act(word, data, raw, {"account": account, "occurred_at": occurred_at}, mine)
     names = (own_ids or ids) if mine else ids
     fields = {
         **_content(data, nested, word),
         **_parties(data, outbound=mine),
         "account": account,
         "message_id": first_id(*(holder.get(name) for holder in (data, nested) for name in names)),
-        "occurred_at": moment(data, raw, "received_at", "sent_at", "timestamp", "created_at"),
+        "occurred_at": occurred_at,
     }
-    if mine:
+    if is_edit(word):
+        fields |= _edited(data, nested, as_id(fields["message_id"]))
+    elif mine:
         return Parsed("sent", {**fields, "origin": "echo"}, raw)
-    fields["sender_name"] = first_id(data.get("sender_name"), data.get("name"), data.get("push_name"))
+    if not mine:
+        fields["sender_name"] = first_id(data.get("sender_name"), data.get("name"), data.get("push_name"))
     return Parsed("inbound", fields, raw)
+
+
+def _act(word: str | None, data: JsonObject, raw: JsonObject, shared: Fields, mine: bool) -> Parsed:
+    who = {} if mine else {name: _parties(data, outbound=False).get(name) for name in ("from", "sender_lid")}
+    return Parsed(
+        "system", {**shared, **who, "event": first_id(raw.get("event"), raw.get("type")), "raw_state": word}, raw
+    )
+
+
+def _edited(data: JsonObject, nested: JsonObject, message_id: str | None) -> Fields:
+    """The fields of an edit. Its id counts as its own only if the edited message has another one."""
+    target = first_id(*(holder.get(name) for holder in (data, nested) for name in _EDITED_IDS))
+    own_id = message_id if target is not None and message_id != target else None
+    return {"type": "edit", "raw_type": None, "target_message_id": target, "message_id": own_id}
 
 
 def person_fields(event: str, data: JsonObject) -> Fields:

@@ -82,6 +82,16 @@ def _list(data: JsonObject) -> Fields:
     }
 
 
+def _vote(data: JsonObject) -> Fields:
+    """A vote in a poll. The body has the votes of everybody, so the text is the poll's name."""
+    part = as_object(data.get("pollMessageData"))
+    return {
+        "raw_type": "pollUpdateMessage",
+        "text": as_text(part.get("name")),
+        "target_message_id": as_id(part.get("stanzaId")),
+    }
+
+
 def _menu(data: JsonObject) -> Fields:
     names = (
         "buttonsMessage", "templateMessage", "listMessage", "interactiveButtons", "interactiveButtonsReply",
@@ -115,4 +125,5 @@ _READERS: dict[str, tuple[str, Callable[[JsonObject], Fields]]] = {
     "interactiveButtons": ("interactive", _menu),
     "interactiveButtonsReply": ("interactive", _menu),
     "interactiveButtonsResponse": ("button", _menu),
+    "pollUpdateMessage": ("unknown", _vote),
 }

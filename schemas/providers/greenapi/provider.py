@@ -16,6 +16,7 @@ from schemas.parsing.json_values import as_id, as_object, as_text, first_id
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
+from schemas.providers._acts import is_act
 from schemas.providers._fields import status_fields
 from schemas.providers.base import Provider
 from schemas.providers.greenapi.content import content
@@ -73,6 +74,9 @@ def _message(raw: JsonObject, instance: JsonObject, *, mine: bool) -> Parsed | R
     fields = {**_parties(sender, instance, mine=mine), **_common(raw, instance), "message_id": message_id}
     if data.get("typeMessage") == "deletedMessage":
         return _deletion(data, fields, mine, raw)
+    act = as_id(data.get("typeMessage"))
+    if is_act(act, mine):
+        return _act(act, fields, mine, raw)
     fields |= content(data)
     if fields["type"] == "edit":
         if message_id == fields["target_message_id"]:
@@ -82,6 +86,12 @@ def _message(raw: JsonObject, instance: JsonObject, *, mine: bool) -> Parsed | R
         return Parsed("sent", {**fields, "origin": "echo"}, raw)
     name = first_id(sender.get("senderName"), sender.get("senderContactName"))
     return Parsed("inbound", {**fields, "sender_name": name}, raw)
+
+
+def _act(act: str | None, fields: Fields, mine: bool, raw: JsonObject) -> Parsed:
+    """What was done in a chat without a message, by us or by whom `from` names."""
+    kept = {name: fields.get(name) for name in ("account", "occurred_at", *(() if mine else ("from", "sender_lid")))}
+    return Parsed("system", {**kept, "event": as_id(raw.get("typeWebhook")), "raw_state": act}, raw)
 
 
 def _deletion(data: JsonObject, fields: Fields, mine: bool, raw: JsonObject) -> Parsed | Rejected:

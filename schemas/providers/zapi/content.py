@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from schemas.parsing.json_types import Json, JsonObject
-from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_text
+from schemas.parsing.json_values import as_id, as_list, as_object, as_text, first_id, first_text
 from schemas.parsing.results import Fields
+from schemas.providers._acts import is_act
 from schemas.providers._fields import joined, location_fields, reaction_fields
 
 # Objects that are not content, such as the advertisement that led to the message.
@@ -23,9 +24,22 @@ def content(raw: JsonObject) -> Fields | None:
     if not unread:
         return None
     name = min(unread)
-    other = as_object(raw[name])
-    text = first_text(other.get("message"), other.get("question"), other.get("title"), other.get("caption"))
-    return {"type": "unknown", "raw_type": as_id(name), "text": text}
+    return {"type": "unknown", "raw_type": as_id(name), **_unknown(as_object(raw[name]))}
+
+
+def act_of(raw: JsonObject, mine: bool) -> str | None:
+    """The name of the field for what was done when it is no message (a pin, a vote of ours); None for a message."""
+    if any(isinstance(raw.get(name), dict | list) for name in _READERS):
+        return None
+    return min((name for name, value in raw.items() if isinstance(value, dict) and is_act(name, mine)), default=None)
+
+
+def _unknown(part: JsonObject) -> Fields:
+    """The text of a content that we do not know, and the message that it answers (a vote, the answer to an event)."""
+    texts = (part.get(name) for name in ("message", "question", "title", "caption", "response"))
+    target = first_id(part.get("pollMessageId"), as_object(part.get("referencedMessage")).get("messageId"))
+    chosen = joined(as_object(option).get("name") for option in as_list(part.get("options"))) if target else None
+    return {"text": first_text(*texts, chosen), "target_message_id": target}
 
 
 def _text(part: JsonObject) -> Fields:

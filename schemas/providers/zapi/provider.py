@@ -16,7 +16,7 @@ from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
 from schemas.providers._fields import status_fields
 from schemas.providers.base import Provider
-from schemas.providers.zapi.content import content
+from schemas.providers.zapi.content import act_of, content
 from schemas.reasons import Reason
 
 _STATUSES = {
@@ -50,6 +50,11 @@ def _received(raw: JsonObject) -> Elements:
     if notification is not None:
         yield _system(raw, raw_state=as_id(notification), **_who(raw, notification))
         return
+    mine = raw.get("fromMe") is True
+    act = act_of(raw, mine)
+    if act is not None:
+        yield _system(raw, raw_state=act, **({} if mine else _who(raw, act)))
+        return
     fields = content(raw)
     message_id, edited = as_id(raw.get("messageId")), raw.get("isEdit") is True
     if message_id is None and fields is None:
@@ -60,7 +65,6 @@ def _received(raw: JsonObject) -> Elements:
     if edited:  # messageId is the id of the edited message
         target = first_id(raw.get("editMessageId"), message_id)
         fields |= {"type": "edit", "raw_type": None, "target_message_id": target}
-    mine = raw.get("fromMe") is True
     fields |= {
         **_parties(raw, outbound=mine),
         "account": as_id(raw.get("instanceId")),
