@@ -172,7 +172,8 @@ def read_revocation(raw: JsonObject, event: Event) -> Elements:
         yield Rejected(Reason.BAD_ELEMENT, "a revocation does not name the message", raw)
         return
     occurred_at = event.occurred_at or parse_time(after.get("timestamp"))
-    yield _deletion({**_key(after or before or raw, event), "id": revoked}, event, occurred_at)
+    named = {"_data": raw.get("_data"), **(after or before or raw)}
+    yield _deletion({**_key(named, event), "id": revoked}, event, occurred_at)
 
 
 def _deletion(key: JsonObject, event: Event, occurred_at: int | None) -> Parsed:
