@@ -13,10 +13,11 @@ use_memory(os.environ)
 
 pytest_plugins = ["tests.support.fixtures"]
 
-# Hypothesis profiles: `default` runs with the other tests; `--hypothesis-profile fuzz` searches for a long time.
+# Hypothesis profiles: `default` runs with the other tests; `fuzz` is for one round of `make fuzz`, which takes some two
+# minutes, so that five minutes search every kind of input.
 # Neither has a deadline for an example, because the machine may be busy.
 settings.register_profile("default", max_examples=100, deadline=None)
-settings.register_profile("fuzz", max_examples=5_000, deadline=None)
+settings.register_profile("fuzz", max_examples=400, deadline=None)
 
 # A test gets the marker `service` when it uses one of these fixtures or its file names one of these classes: they start
 # a broker, an engine, a browser or a process of the product. Other tests that start something carry the marker in

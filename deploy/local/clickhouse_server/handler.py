@@ -18,7 +18,7 @@ from deploy.local.clickhouse_server.auth import User, Users, credentials
 from deploy.local.clickhouse_server.body import BodyFeed
 from deploy.local.clickhouse_server.compression import Compressor, accepted, compressor
 from deploy.local.clickhouse_server.engine import Counts
-from deploy.local.clickhouse_server.errors import UNKNOWN_EXCEPTION, QueryError
+from deploy.local.clickhouse_server.errors import TOO_MANY_ROWS_OR_BYTES, UNKNOWN_EXCEPTION, QueryError
 from deploy.local.clickhouse_server.formats import content_type
 from deploy.local.clickhouse_server.job import QueryRequest
 from deploy.local.clickhouse_server.runner import Runner, Running
@@ -30,6 +30,7 @@ log = get_logger("clickhouse")
 
 _PIECE_BYTES = 256 * 1024
 _HELD_BYTES = 1024 * 1024  # so much of a result is held back before the status goes out: late errors get a status
+_READER_HELD_BYTES = 256 * 1024 * 1024  # a read-only user does not fill the disk
 _SPOOL_BYTES = 8 * 1024 * 1024  # results that wait for their end go to disk beyond that
 _OFFLOAD_BYTES = 64 * 1024  # compressing more than that would hold the event loop for milliseconds
 
@@ -210,11 +211,16 @@ class _Writer:
 
 async def _hold(running: Running, held: tempfile.SpooledTemporaryFile[bytes], limit: int | None) -> bool:
     """Collect output up to `limit` bytes (None = all of it); True when that is the whole of it."""
+    reader = running.job.request.user.readonly
     while limit is None or held.tell() < limit:
         piece = await running.output.read(_PIECE_BYTES)
         if not piece:
             return True
         held.write(piece)
+        if reader and held.tell() > _READER_HELD_BYTES:
+            raise QueryError(
+                TOO_MANY_ROWS_OR_BYTES, "The result is larger than 256 MiB: read it without wait_end_of_query."
+            )
     return False
 
 

@@ -13,7 +13,7 @@ HOUR = 3_600_000
 
 
 def random_search(examples: int) -> settings:
-    """So many examples in a run of all tests, fifty times as many with `--hypothesis-profile fuzz`."""
+    """So many examples in a run of all tests, four times as many with `--hypothesis-profile fuzz`."""
     return settings(
         max_examples=examples * settings().max_examples // 100,
         deadline=None,

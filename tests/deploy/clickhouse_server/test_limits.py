@@ -107,6 +107,12 @@ def test_results_that_nobody_reads_end_and_leave_slots_to_writers(
     assert server.log.read_text() == ""
 
 
+def test_a_result_that_waits_for_its_end_does_not_fill_the_disk(server: Any) -> None:
+    wide = "SELECT repeat('x', 1000000) FROM numbers(300)"
+    reply = server.sql(wide, user=VIEWER, wait_end_of_query="1", max_block_size="1")
+    assert (reply.status, reply.code) == (500, 396)
+
+
 def test_one_process_owns_a_directory(server: Any) -> None:
     second = subprocess.run(server.command, capture_output=True, text=True, timeout=60)
     assert second.returncode == 1
