@@ -19,6 +19,7 @@ from tests.faults.run import Options, run
 SHORT = (40, 9, 45.0, 25.0)
 
 
+@pytest.mark.service
 @pytest.mark.timeout(900)  # 45 s of traffic, and what a machine at its limits takes to start and to catch up
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
     seed, faults, seconds, rate = SHORT

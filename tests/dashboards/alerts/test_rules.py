@@ -33,8 +33,8 @@ def violating(tables: Tables, name: str, now: int = NOON) -> set[tuple[str, ...]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
-def test_on_empty_tables_only_the_rules_about_the_analytics_worker_fire(tables: Tables, rule: Rule) -> None:
-    fires = violating(tables, rule.id, tables.now())
+def test_on_empty_tables_only_the_rules_about_the_analytics_worker_fire(empty_tables: Tables, rule: Rule) -> None:
+    fires = violating(empty_tables, rule.id, empty_tables.now())
     assert fires == {"analytics-stopped": {()}, "numbers-lag": {("copy",), ("rollup",)}}.get(rule.id, set())
 
 

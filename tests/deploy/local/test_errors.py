@@ -100,6 +100,7 @@ def test_a_local_kafka_elsewhere_is_a_contradiction(tmp_path: Path) -> None:
     assert "kafka.local = false" in refused(env, "up")
 
 
+@pytest.mark.service
 def test_a_foreign_service_that_does_not_answer_is_named(tmp_path: Path) -> None:
     env = environment(tmp_path) | {"ACKSTREAM_KAFKA_LOCAL": "false", "ACKSTREAM_CLICKHOUSE_LOCAL": "false"}
     try:

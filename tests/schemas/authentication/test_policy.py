@@ -91,9 +91,9 @@ def test_the_secret_of_an_address_stands_before_what_the_provider_appends(load: 
     tails = {"": "", PATH_SECRET: PATH_SECRET, f"{PATH_SECRET}/x": None, "a/b": None}
     assert {tail: required.path_secret(tail, appends_nothing) for tail in tails} == tails
     assert required.path_secret(f"{PATH_SECRET}/messages-upsert", appends) == PATH_SECRET
-    for tail in ("", "messages-upsert", "send-message-update"):
+    for tail in ("", "messages-upsert", "send-message-update", "MESSAGES_UPSERT"):
         assert plain.path_secret(tail, appends) == ""
-    for tail in ("A", "a/b", "x--y"):
+    for tail in ("1", "a/b", "x--y"):
         assert plain.path_secret(tail, appends) is None
     assert plain.path_secret("messages-upsert", appends_nothing) is None
 
