@@ -7,7 +7,8 @@ from schemas.topics import DEAD, RAW
 from streams.normalise.failure_rate import MIN_BODIES
 from streams.replay.reader import ends
 from streams.runtime.heartbeat import EXIT_CIRCUIT_OPEN
-from tests.support.stack import Stack, put, wait_until
+from tests.support.stack import Stack, put
+from tests.support.waiting import wait_until
 
 UNKNOWN_BODY = b'{"v": 9}'
 

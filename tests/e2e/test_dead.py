@@ -12,7 +12,8 @@ from schemas.providers.base import Provider
 from schemas.topics import RAW
 from streams.replay.retry import RetryCounts, retry
 from streams.runtime.element_position import ElementPosition
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 NEW_SHAPE = [json.dumps({"v": 9, "words": f"hello {number}", "id": f"m{number}"}).encode() for number in range(3)]
 BROKEN = b'{"event": "message.rec'

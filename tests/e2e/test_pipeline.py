@@ -15,7 +15,8 @@ import orjson
 from schemas.process.tasks import EXIT_BROKEN
 from schemas.topics import MESSAGES
 from tests.e2e.topic_records import records_of
-from tests.support.stack import META_SECRET, TOKEN, Stack, wait_until
+from tests.support.stack import META_SECRET, TOKEN, Stack
+from tests.support.waiting import wait_until
 
 START = 1_795_132_800  # 2026-11-20T00:00:00Z, in s
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

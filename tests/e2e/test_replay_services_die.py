@@ -20,7 +20,8 @@ from streams.runtime.progress import NoProgress
 from streams.runtime.stages import wait_for_stage
 from streams.runtime.topic_reader import TopicReader
 from tests.e2e.test_garbage import HEADERS
-from tests.support.stack import Stack, put, wait_until
+from tests.support.stack import Stack, put
+from tests.support.waiting import wait_until
 
 PAD = "x" * 3 * 1024 * 1024  # two of them are more than the client reads ahead
 BODIES = [b'{"message_id":"m%d","pad":"%s"}' % (number, PAD.encode()) for number in range(6)]

@@ -29,7 +29,8 @@ from streams.runtime.lag import GROUPS
 from streams.runtime.progress import NoProgress
 from tests.support import cli
 from tests.support.fixtures import NewStack, end
-from tests.support.stack import Stack, put, wait_until
+from tests.support.stack import Stack, put
+from tests.support.waiting import wait_until
 
 NOON = 1_795_176_000_000  # 2026-11-20T12:00:00Z
 PHONE = "+5511955550001"

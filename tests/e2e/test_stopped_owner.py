@@ -20,7 +20,8 @@ from tests.e2e.topic_records import records_of
 from tests.e2e.valve import Valve
 from tests.support.events import NOON, event
 from tests.support.fixtures import NewStack, end
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 KEY = orjson.dumps(["shop", "m"])
 UNIT = orjson.dumps(["shop", "m", ""])

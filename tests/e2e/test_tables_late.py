@@ -7,7 +7,8 @@ from schemas.topics import EVENTS
 from streams.runtime.clickhouse import connect
 from streams.runtime.migrations import COUNT_APPLIED, migrate
 from tests.support.events import NOON, event
-from tests.support.stack import Stack, put, wait_until
+from tests.support.stack import Stack, put
+from tests.support.waiting import wait_until
 
 
 def test_no_event_is_inserted_before_its_materialized_views_exist(bare_kafka: Stack) -> None:

@@ -18,7 +18,7 @@ from tests.faults.injector import InjectedFault, Injector
 from tests.faults.plan import SOURCES, Fault, plan, skews
 from tests.faults.proxy import Proxies
 from tests.faults.table_progress import TableProgress
-from tests.support.stack import wait_until
+from tests.support.waiting import wait_until
 
 # Deadlines after the last fault: of the answers, of the workers and dashboards, of the comparison.
 _ANSWERS_SECONDS = 240.0

@@ -15,7 +15,6 @@ from urllib.request import urlopen
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.ports import free_ports
-from schemas.process.waiting import wait_for_async
 from schemas.topics import RAW
 
 META_SECRET = "meta-app-secret-7c1e"
@@ -192,10 +191,3 @@ def headers(record: ConsumerRecord) -> dict[str, str]:
     found = {name: value.decode() for name, value in record.headers}
     assert len(found) == len(record.headers)
     return found
-
-
-async def until(what: str, check: Callable[[], Awaitable[T | None]]) -> T:
-    """The first truthy answer of `check`."""
-    answer = await wait_for_async(check, WAIT_SECONDS)
-    assert answer, f"never: {what}"
-    return answer

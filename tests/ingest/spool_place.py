@@ -9,7 +9,7 @@ from ingest.storage.memory_budget import Charge, MemoryBudget
 from ingest.storage.record import Record, RecordHeaders
 from ingest.storage.spool import Bounds, Spool
 from schemas.process.tasks import Tasks
-from schemas.process.waiting import wait_for_async
+from tests.support.waiting import until
 
 
 def record(number: int, size: int = 10) -> Record:
@@ -35,19 +35,10 @@ class Kafka:
     async def store(self, *bodies: bytes) -> None:
         """Acknowledges these bodies, in this order, as they are offered."""
         for body in bodies:
-            await eventually(lambda: bool(self.offered))
+            await until("a body is offered", lambda: bool(self.offered))
             value, waiter = self.offered.pop(0)
             assert value == body
             waiter.set_result(True)
-
-
-async def eventually(check: Callable[[], bool]) -> None:
-    """Returns when `check` is true; fails after 30 s."""
-
-    async def checked() -> bool:
-        return check()
-
-    assert await wait_for_async(checked, within=30, every=0.02)
 
 
 class Place:

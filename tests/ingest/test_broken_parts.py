@@ -10,7 +10,8 @@ from aiohttp import ClientSession
 
 from schemas.process.tasks import EXIT_BROKEN
 from tests.ingest.conftest import StartEdge
-from tests.ingest.edge_process import EdgeProcess, until
+from tests.ingest.edge_process import EdgeProcess
+from tests.support.waiting import until
 
 NO_KAFKA = "127.0.0.1:1"
 # The edge with a clock that fails once a file exists; the spool asks it for the age of its oldest body.

@@ -17,7 +17,7 @@ from ingest.http.limits import Limits, client_address
 from schemas.errors import ConfigError
 from schemas.settings.config import Config, parse
 from tests.ingest.conftest import StartEdge
-from tests.ingest.edge_process import until
+from tests.support.waiting import until
 
 BAD = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
 

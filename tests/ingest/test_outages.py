@@ -16,7 +16,8 @@ from deploy.admin.topics import ensure_topics
 from deploy.local.kafka.broker import Broker
 from schemas.topics import RAW
 from tests.ingest.conftest import StartEdge
-from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers, until
+from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers
+from tests.support.waiting import until
 
 MIB = 1024 * 1024
 

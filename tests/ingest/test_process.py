@@ -12,7 +12,8 @@ import pytest
 from aiohttp import ClientError, ClientSession
 
 from tests.ingest.conftest import StartEdge
-from tests.ingest.edge_process import SECRETS, SENT_TOKEN, VERIFY_TOKEN, EdgeProcess, RawTopic, headers, until
+from tests.ingest.edge_process import SECRETS, SENT_TOKEN, VERIFY_TOKEN, EdgeProcess, RawTopic, headers
+from tests.support.waiting import until
 
 Signed = Callable[..., dict[str, str]]
 

@@ -15,8 +15,9 @@ from deploy.admin.topics import ensure_topics
 from deploy.local.kafka.broker import Broker
 from ingest.storage import spool_folder
 from tests.ingest.conftest import StartEdge
-from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers, until
+from tests.ingest.edge_process import PARTITIONS, EdgeProcess, RawTopic, headers
 from tests.ingest.test_outages import gauge, limit_records, post, stopped
+from tests.support.waiting import until
 
 MIB = 1024 * 1024
 QUICK = {"spool_after_seconds": 0.3}

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from ingest.storage import spool_folder
 from ingest.storage.spool import Bounds
 from ingest.storage.spool_file import EMPTY, contents, spooled_size
-from schemas.process.waiting import wait_for, wait_for_async
-from tests.ingest.spool_place import Kafka, Place, eventually, record
+from schemas.process.waiting import wait_for_async
+from tests.ingest.spool_place import Kafka, Place, record
+from tests.support.waiting import until, wait_until
 
 MakePlace = Callable[..., Place]
 
@@ -65,7 +66,7 @@ async def test_a_body_just_written_counts_once_against_the_limit(make_place: Mak
     while not place.folder.exists():  # noqa: ASYNC110  (made by a thread)
         await asyncio.sleep(0)
     # The event loop is blocked until the write is on the disk, as a busy one is.
-    assert wait_for(lambda: spool_folder.held(place.folder).records == 1, within=30, every=0.01)
+    wait_until("one body is in the folder", lambda: spool_folder.held(place.folder).records == 1)
     second = asyncio.create_task(place.put(record(1, 1000)))
     assert all(await asyncio.gather(first, second))
     assert not place.spool.accepts(1)
@@ -85,7 +86,7 @@ async def test_a_deleted_file_is_noticed_before_the_next_answer_and_its_bodies_a
     kafka.flowing = True
     place.spool.start(kafka)
     await kafka.store(record(1).body, record(2).body)
-    await eventually(lambda: place.spool.held == EMPTY and not place.paths())
+    await until("nothing is held", lambda: place.spool.held == EMPTY and not place.paths())
 
 
 async def test_a_file_that_is_deleted_while_its_bodies_are_in_flight_ends_nothing(make_place: MakePlace) -> None:
@@ -93,11 +94,11 @@ async def test_a_file_that_is_deleted_while_its_bodies_are_in_flight_ends_nothin
     assert await place.put(record(1))
     kafka.flowing = True
     place.spool.start(kafka)
-    await eventually(lambda: len(kafka.offered) == 1)
+    await until("one body is offered", lambda: len(kafka.offered) == 1)
     place.paths()[0].unlink()
     assert await place.put(record(2))
     await kafka.store(record(1).body, record(2).body)
-    await eventually(lambda: place.spool.held == EMPTY)
+    await until("nothing is held", lambda: place.spool.held == EMPTY)
     assert await place.put(record(3))
     await kafka.store(record(3).body)
 
@@ -123,7 +124,7 @@ async def test_a_corrupt_file_that_cannot_be_set_aside_costs_one_answer_and_is_s
     kafka.flowing = True
     place.spool.start(kafka)
     await kafka.store(record(2).body)
-    await eventually(lambda: spool_folder.broken(place.folder) == [obstacle])
+    await until("the obstacle is found", lambda: spool_folder.broken(place.folder) == [obstacle])
 
 
 @contextmanager
@@ -150,6 +151,6 @@ async def test_a_stalled_disk_is_answered_in_time_and_used_again_afterwards(make
         assert not place.spool.accepts()
         assert place.budget.used > 0  # the disk may still write the first group
         assert not await place.put(record(30))
-    await eventually(place.spool.accepts)
+    await until("the spool accepts bodies", place.spool.accepts)
     assert place.budget.used == 0
     assert await place.put(record(31))

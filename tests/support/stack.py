@@ -11,8 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -32,11 +31,11 @@ from schemas.metrics import INGEST_STORE_UP
 from schemas.settings.config import Config, load
 from streams.runtime.migrations import migrate
 from tests.support import cli
+from tests.support.waiting import wait_until
 
 META_SECRET = "meta-" + secrets.token_hex(8)
 WASENDER_SECRET = "wasender-" + secrets.token_hex(8)
 TOKEN = "token-" + secrets.token_hex(8)
-START_SECONDS = 60.0
 
 # All that stacks of tests have in common; what ingest does and which sources there are, each says itself.
 COMMON = """
@@ -77,18 +76,6 @@ sent_tokens = [{{ env = "TEST_TOKEN" }}]
 provider = "zapini"
 sent_tokens = [{{ env = "TEST_TOKEN" }}]
 """
-
-
-def wait_until(what: str, check: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
-    """The first truthy answer of `check`. Fails with what was waited for and the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what} (last: {answer!r})")
-        time.sleep(0.05)
 
 
 class Stack:

@@ -1,11 +1,10 @@
 """A table to watch, a receiver of notifications that behaves as a test wants, and settings for both."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import pytest
@@ -14,8 +13,6 @@ from aiohttp import web
 from deploy.local.ports import free_ports
 from schemas.settings.config import Config, load
 from tests.support.clickhouse import VIEWER, Server
-
-T = TypeVar("T")
 
 SECRET = "chat-key-invented-5f1c"  # part of the webhook's address: it may appear nowhere else
 DATABASE = "watching"
@@ -39,15 +36,6 @@ group_seconds = 0
 timeout_seconds = 0.5
 {more}
 """
-
-
-async def until(what: str, check: Callable[[], T], seconds: float = 60.0) -> T:
-    """Waits for the first truthy result of `check`, while the event loop runs. Fails with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := check()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        await asyncio.sleep(0.02)
-    return answer
 
 
 @dataclass

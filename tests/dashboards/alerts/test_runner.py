@@ -20,9 +20,10 @@ from dashboards.alerts.runner import Alerts, enabled_rules
 from dashboards.alerts.saved_state import parse
 from schemas.errors import ConfigError
 from schemas.settings.config import Config
-from tests.dashboards.alerts.conftest import SECRET, Receiver, Watched, make_table, until
+from tests.dashboards.alerts.conftest import SECRET, Receiver, Watched, make_table
 from tests.dashboards.alerts.samples import WATCHED, rule
 from tests.support.clickhouse import Server
+from tests.support.waiting import until
 
 Settings = Callable[..., Config]
 

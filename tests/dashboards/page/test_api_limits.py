@@ -21,7 +21,7 @@ from tests.dashboards.page.boards import BOARDS, KINDS, SLOW
 from tests.dashboards.page.conftest import DATABASE
 from tests.dashboards.page.site import WEEK, Site, config
 from tests.support.clickhouse import ADMIN, Server
-from tests.support.waiting import came_true
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def _running(engine: Server) -> int:
 def test_a_slow_query_is_ended_in_time_also_in_clickhouse(slow: Site, engine: Server) -> None:
     reply = slow.get("/api/panels/slow")
     assert (reply.status, reply.json["error"]) == (504, "query_timeout")
-    assert came_true(lambda: _running(engine) == 0)
+    wait_until("no query runs", lambda: _running(engine) == 0)
     assert slow.get("/api/panels/k-sent", **WEEK).status == 200
 
 
@@ -62,7 +62,7 @@ def test_equal_requests_at_the_same_time_are_one_statement(engine: Server) -> No
         reader = GatedReader(settings)
         site.page.reader = reader
         replies = [pool.submit(site.get, "/api/panels/k-sent", **WEEK) for _ in range(8)]
-        assert came_true(lambda: site.requests() == 8)
+        wait_until("eight requests run", lambda: site.requests() == 8)
         started = len(reader.statements)
         site.call(reader.gate.set)
         assert {reply.result().status for reply in replies} == {200}
@@ -88,7 +88,7 @@ def test_the_command_starts_and_stops(engine: Server, tmp_path: Path) -> None:
             except OSError:
                 return False
 
-        assert came_true(ready)
+        wait_until("it is ready", ready)
         second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 1
         assert f"port {port} on 127.0.0.1 is taken by another program" in second.stderr

@@ -1,13 +1,11 @@
 """The real server as a process of its own, once per test module."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.clickhouse import Server
-from tests.support.waiting import came_true
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +28,3 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 def server(start: Callable[..., Server]) -> Server:
     """The server of this module."""
     return start()
-
-
-@pytest.fixture
-def wait_for() -> Callable[..., bool]:
-    return partial(came_true, seconds=20.0)

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.waiting import wait_until
 
-def test_answered_inserts_survive_kill_nine(start: Callable[..., Any], wait_for: Callable[..., bool]) -> None:
+
+def test_answered_inserts_survive_kill_nine(start: Callable[..., Any]) -> None:
     server = start()
     server.ok("CREATE TABLE t (batch UInt32, n UInt32) ENGINE = MergeTree ORDER BY (batch, n)")
     answered: list[int] = []
@@ -25,7 +27,7 @@ def test_answered_inserts_survive_kill_nine(start: Callable[..., Any], wait_for:
     writers = [threading.Thread(target=write, args=(first,)) for first in range(3)]
     for writer in writers:
         writer.start()
-    assert wait_for(lambda: len(answered) > 60)
+    wait_until("more than 60 are answered", lambda: len(answered) > 60)
     server.kill()
     for writer in writers:
         writer.join(30)

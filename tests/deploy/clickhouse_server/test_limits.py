@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 LONG = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
 VIEWER = ("viewer", "invented-2")
 
@@ -48,7 +50,7 @@ def test_memory_is_limited(server: Any, user: tuple[str, str]) -> None:
     assert (reply.status, reply.code) == (500, 241)
 
 
-def test_number_of_queries_is_limited(server: Any, wait_for: Callable[..., bool]) -> None:
+def test_number_of_queries_is_limited(server: Any) -> None:
     replies: list[Any] = []
 
     def long_query() -> None:
@@ -67,7 +69,7 @@ def test_number_of_queries_is_limited(server: Any, wait_for: Callable[..., bool]
         refused.extend([reply] if reply.status != 200 else [])
         return bool(refused)
 
-    assert wait_for(full)
+    wait_until("a query is refused", full)
     assert (refused[0].status, refused[0].code) == (503, 202)
     assert refused[0].headers["Retry-After"] == "1"
     for thread in threads:
@@ -99,13 +101,13 @@ def test_a_body_that_stalls_takes_no_slot(server: Any) -> None:
             answer += piece
 
 
-def test_results_that_nobody_reads_end_and_leave_slots_to_writers(patient: Any, wait_for: Callable[..., bool]) -> None:
+def test_results_that_nobody_reads_end_and_leave_slots_to_writers(patient: Any) -> None:
     endless = b"SELECT number FROM numbers(1000000000000)"
     with contextlib.ExitStack() as stack:
         unread = [stack.enter_context(_begin(patient, VIEWER, endless, len(endless))) for _ in range(3)]
-        assert wait_for(lambda: patient.sql("SELECT 1", user=VIEWER).status == 503)
+        wait_until("readers are refused", lambda: patient.sql("SELECT 1", user=VIEWER).status == 503)
         assert patient.ok("SELECT 1") == "1\n"
-        assert wait_for(lambda: patient.sql("SELECT 1", user=VIEWER).status == 200)
+        wait_until("readers are served again", lambda: patient.sql("SELECT 1", user=VIEWER).status == 200)
         assert len(unread) == 3
     assert patient.log.read_text() == ""
 
@@ -143,14 +145,17 @@ def test_a_users_file_open_to_others_is_mentioned(start: Callable[..., Any], tmp
     assert "chmod 600" in server.log.read_text()
 
 
-def test_stop_lets_queries_end(start: Callable[..., Any], wait_for: Callable[..., bool]) -> None:
+def test_stop_lets_queries_end(start: Callable[..., Any]) -> None:
     server = start()
     server.ok("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
     replies: list[Any] = []
     slow = "INSERT INTO t SELECT number + sleepEachRow(0.3) FROM numbers(5) SETTINGS max_block_size = 1"
     thread = threading.Thread(target=lambda: replies.append(server.sql(slow)))
     thread.start()
-    assert wait_for(lambda: "sleepEachRow(0.3) FROM numbers(5) S" in server.ok("SELECT query FROM system.processes"))
+    wait_until(
+        "the INSERT runs",
+        lambda: "sleepEachRow(0.3) FROM numbers(5) S" in server.ok("SELECT query FROM system.processes"),
+    )
     assert server.stop() == 0
     thread.join(30)
     assert replies[0].status == 200
@@ -158,7 +163,7 @@ def test_stop_lets_queries_end(start: Callable[..., Any], wait_for: Callable[...
     assert again.ok("SELECT count() FROM t") == "5\n"
 
 
-def test_stop_ends_what_takes_too_long(start: Callable[..., Any], wait_for: Callable[..., bool]) -> None:
+def test_stop_ends_what_takes_too_long(start: Callable[..., Any]) -> None:
     server = start("--grace", "0.5")
 
     def ask() -> None:
@@ -167,8 +172,9 @@ def test_stop_ends_what_takes_too_long(start: Callable[..., Any], wait_for: Call
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert wait_for(
-        lambda: "sipHash64" in server.ok("SELECT query FROM system.processes WHERE query LIKE '%1000000000000%'")
+    wait_until(
+        "the query runs",
+        lambda: "sipHash64" in server.ok("SELECT query FROM system.processes WHERE query LIKE '%1000000000000%'"),
     )
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(40) == 0

@@ -7,11 +7,12 @@ import gzip
 import http.client
 import socket
 import zlib
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 HEADERS = {"X-ClickHouse-User": "admin", "X-ClickHouse-Key": "invented-1"}
 FAILING = "SELECT number, throwIf(number > 3000000, 'too far') FROM numbers(5000000)"
@@ -98,9 +99,9 @@ def running(server: Any) -> int:
 
 @pytest.mark.parametrize("sql", [ENDLESS, "SELECT sipHash64(number) FROM numbers(1000000000000)"])
 @pytest.mark.parametrize("fmt", ["TSV", "JSON"])
-def test_a_client_that_goes_away_ends_its_query(server: Any, wait_for: Callable[..., bool], sql: str, fmt: str) -> None:
+def test_a_client_that_goes_away_ends_its_query(server: Any, sql: str, fmt: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/?query=" + quote_plus(f"{sql} FORMAT {fmt}"), headers=HEADERS)
-    assert wait_for(lambda: running(server) == 1)
+    wait_until("one query runs", lambda: running(server) == 1)
     connection.close()
-    assert wait_for(lambda: running(server) == 0)
+    wait_until("no query runs", lambda: running(server) == 0)

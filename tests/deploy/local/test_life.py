@@ -22,7 +22,7 @@ from deploy.local.parts import mark
 from schemas.settings.config import load
 from streams.normalise.circuit_breaker import SavedCircuit
 from tests.deploy.local.installation import Installation, run
-from tests.support.waiting import came_true
+from tests.support.waiting import wait_until
 
 SHOP = '\n[sources.shop]\nprovider = "meta"\nsent_tokens = [{ env = "SHOP_TOKEN" }]\n'
 PASSWORD = 'password = { env = "ACKSTREAM_CLICKHOUSE_PASSWORD" }'
@@ -106,14 +106,14 @@ def test_a_killed_part_comes_back_by_itself(running: Installation) -> None:
         now = running.status()
         return all(now[name]["health"] == "ok" and now[name]["pids"] != before[name] for name in killed)
 
-    assert came_true(back), running.logs()
+    wait_until("it is back", back)
 
 
 def test_status_says_what_is_not_healthy(running: Installation) -> None:
     pid = running.pids()["normalise"][0]
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert came_true(lambda: running.status()["normalise"]["health"] == "starting")
+        wait_until("normalise starts", lambda: running.status()["normalise"]["health"] == "starting")
         said = run(running.env, "status")
         assert said.code == 1
         assert said.stderr.startswith("ackstream: not healthy: normalise (starting)")
@@ -257,8 +257,8 @@ def test_a_worker_that_must_not_go_on_stays_down_and_says_why(running: Installat
     note, why = SavedCircuit(load(env=running.env)), "stopped with exit code 78: a sentence"
     note.open(why)
     os.kill(running.pids()["normalise"][0], signal.SIGKILL)
-    assert came_true(lambda: running.status()["normalise"]["last_error"] == why)
-    assert came_true(lambda: running.pids()["normalise"] == [])
+    wait_until("the reason is told", lambda: running.status()["normalise"]["last_error"] == why)
+    wait_until("normalise ended", lambda: running.pids()["normalise"] == [])
     line = running.refused()
     assert line.startswith(f"ackstream: normalise does not become healthy: {why}")
     found = running.status()

@@ -19,7 +19,7 @@ from streams.analytics.copy import Copy, Limits, catch_up, rebuild
 from tests.streams.load.test_lifecycle import rows_of
 from tests.support.engine import Engine
 from tests.support.events import DAY, NOON, event
-from tests.support.stack import wait_until
+from tests.support.waiting import wait_until
 
 MESSAGES = 30
 Event = dict[str, Any]

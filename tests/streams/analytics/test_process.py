@@ -11,7 +11,8 @@ from schemas.tables import EVENT_LOG, INSERT_SETTINGS
 from streams.runtime.clickhouse import connect
 from streams.runtime.migrations import migrate
 from tests.support.events import NOON, event
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 BOTH = ("analytics", "analytics-1")
 STARTED = "started\n"

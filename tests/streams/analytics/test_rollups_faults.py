@@ -17,7 +17,7 @@ from streams.runtime.query_parameters import encoded_bytes
 from tests.streams.analytics.rollup_model import DAY, HOUR, MIDNIGHT, Unit
 from tests.streams.analytics.rollup_tables import DATABASE, Tables
 from tests.support.clickhouse import ADMIN, Server
-from tests.support.waiting import came_true
+from tests.support.waiting import wait_until
 
 
 def some(count: int, first: int = 0) -> list[Unit]:
@@ -78,7 +78,7 @@ def test_a_server_killed_during_passes(tmp_path: Path) -> None:
     try:
         before.put(*some(400))
         passes.start()
-        assert came_true(lambda: before.number("SELECT count() FROM rebuilt_log") > 0)
+        wait_until("a rollup is rebuilt", lambda: before.number("SELECT count() FROM rebuilt_log") > 0)
         before.put(*some(20, first=1000))
     finally:
         before.server.kill()

@@ -13,7 +13,8 @@ from schemas.metrics import INGEST_BYTES, INGEST_REQUESTS, INGEST_STORE_UP
 from streams.analytics.samples import Sampler, run, store
 from streams.analytics.scrape import Reading, increases, read
 from streams.runtime.clickhouse import connect
-from tests.support.stack import TOKEN, Stack, wait_until
+from tests.support.stack import TOKEN, Stack
+from tests.support.waiting import wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SOURCES = ("shop", "desk")

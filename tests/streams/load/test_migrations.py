@@ -18,7 +18,7 @@ from tests.streams.load.test_lifecycle import rows_of
 from tests.support.clickhouse import ADMIN
 from tests.support.engine import Engine
 from tests.support.events import NOON, event
-from tests.support.stack import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

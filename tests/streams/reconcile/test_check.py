@@ -27,7 +27,8 @@ from tests.e2e.test_dead import fixed_provider
 from tests.e2e.test_pipeline import START, signed
 from tests.support import cli
 from tests.support.fixtures import NewStack, end
-from tests.support.stack import TOKEN, Stack, put, wait_until
+from tests.support.stack import TOKEN, Stack, put
+from tests.support.waiting import wait_until
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LETTER = """
@@ -220,7 +221,12 @@ def test_unprocessed_records_are_no_residual_and_can_be_waited_for(stack: Stack)
     stack.kill("load", signal.SIGTERM)
     body, headers = signed([status("wamid.late", "sent", 1)])
     assert stack.post("/webhooks/meta", body, headers)[0] == 200
-    report = wait_until("normalise has it", lambda: (found := look(stack, wait=False)).in_transit.load and found)
+
+    def normalised() -> Report | None:
+        found = look(stack, wait=False)
+        return found if found.in_transit.load else None
+
+    report = wait_until("normalise has it", normalised)
     assert kinds(report) == {}
     assert sum(line.waiting for line in report.ledger.values()) == 1
     stack.start("load")

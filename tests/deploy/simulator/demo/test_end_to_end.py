@@ -10,7 +10,8 @@ import pytest
 
 from deploy.simulator import truth_file
 from tests.support.fixtures import NewStack
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 SOURCES = "".join(
     f"""
