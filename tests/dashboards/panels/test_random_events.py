@@ -1,28 +1,19 @@
 """Every panel of Overview, Delivery and Failures over random events equals what plain Python counts."""
 
 from random import Random
-from typing import Any
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from dashboards import catalogue
 from dashboards.panels import delivery, failures, overview
 from tests.dashboards.panels import expected_delivery, expected_failures, expected_overview
-from tests.dashboards.panels.expected import Question
-from tests.dashboards.panels.model import Unit, units
+from tests.dashboards.panels.compare import wrong
+from tests.dashboards.panels.model import units
 from tests.dashboards.panels.random_data import WHOLE, random_search, some_event, some_question
 from tests.dashboards.panels.tables import Tables
 
 EXPECTED = expected_overview.EXPECTED | expected_delivery.EXPECTED | expected_failures.EXPECTED
 OURS = (overview.DASHBOARD, delivery.DASHBOARD, failures.DASHBOARD)
-
-
-def wrong(tables: Tables, truth: list[Unit], identifier: str, chosen: dict[str, Any]) -> str:
-    """'' when the panel answers what the model counts, else both."""
-    wanted = EXPECTED[identifier](truth, Question(now=tables.now(), **chosen))
-    found = tables.rows(catalogue.panel(identifier), **chosen)
-    return "" if found == wanted else f"{identifier}: {chosen}\n  wanted {wanted}\n  found  {found}"
 
 
 def test_the_model_knows_every_panel() -> None:
@@ -31,7 +22,7 @@ def test_the_model_knows_every_panel() -> None:
 
 def test_empty_tables_and_every_panel(empty_tables: Tables) -> None:
     chosen = {"start": WHOLE[0], "end": WHOLE[1]}
-    assert not [text for identifier in EXPECTED if (text := wrong(empty_tables, [], identifier, chosen))]
+    assert not wrong(empty_tables, [], EXPECTED, chosen)
 
 
 def test_a_crowd_and_every_panel(tables: Tables) -> None:
@@ -40,8 +31,7 @@ def test_a_crowd_and_every_panel(tables: Tables) -> None:
     tables.load(events[:250], events[250:], by.sample(events, 100))
     truth = units(events)
     questions = [{"start": WHOLE[0], "end": WHOLE[1], "zone": "Europe/Berlin"}, some_question(by), some_question(by)]
-    found = [wrong(tables, truth, identifier, chosen) for identifier in EXPECTED for chosen in questions]
-    assert not [text for text in found if text]
+    assert not [text for chosen in questions for text in wrong(tables, truth, EXPECTED, chosen)]
 
 
 # An example that fails is shown as it is: making it smaller would take many minutes.
@@ -58,5 +48,4 @@ def test_few_messages_in_two_steps(tables: Tables, by: Random, size: int, asked:
     tables.clear()
     tables.load(events[:cut])
     tables.load(events[cut:])
-    truth = units(events)
-    assert not [text for identifier in asked if (text := wrong(tables, truth, identifier, chosen))]
+    assert not wrong(tables, units(events), {identifier: EXPECTED[identifier] for identifier in asked}, chosen)
