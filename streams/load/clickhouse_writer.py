@@ -16,6 +16,8 @@ from streams.runtime.retries import Report, Retries
 
 MAX_BYTES = 16 * 1024 * 1024  # of one INSERT
 MAX_INSERTS = 2  # under way at once
+# After the first row of a block: a fetch brings the rows of several partitions one after the other.
+GATHER_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -38,14 +40,18 @@ class _Block:
 
 
 class ClickHouseWriter:
-    """Collects rows of one table and inserts them by size and time."""
+    """Collects rows of one table and inserts them: at once when nothing is under way, else in larger blocks.
+
+    A block that is not full is inserted when no other INSERT is under way and the last one began `min_seconds` ago; the
+    rows that come meanwhile make the next block. An INSERT of a few rows costs ClickHouse as much as one of hundreds.
+    """
 
     def __init__(
         self,
         client: Any,
         table: str,
         max_rows: int,
-        max_seconds: float,
+        min_seconds: float,
         reject: Callable[[bytes, int | None], Awaitable[None]],
         wait_for_tables: Callable[[], Awaitable[None]],
         report: Report = lambda _reason: None,
@@ -58,13 +64,14 @@ class ClickHouseWriter:
         self._client = client
         self._table = table
         self._max_rows = max_rows
-        self._max_seconds = max_seconds
+        self._min_seconds = min_seconds
         self._reject = reject
         self._wait_for_tables = wait_for_tables
         self._report = report
         self._block = _Block()
         self._slots = asyncio.Semaphore(MAX_INSERTS)
         self._timer: asyncio.TimerHandle | None = None
+        self._began = float("-inf")  # the last INSERT, loop time
         self._inserts: set[asyncio.Task[None]] = set()
 
     async def add(self, rows: Sequence[bytes]) -> "asyncio.Future[None]":
@@ -85,18 +92,31 @@ class ClickHouseWriter:
             self._flush()
             while len(self._inserts) > MAX_INSERTS:
                 await asyncio.wait(self._inserts, return_when=asyncio.FIRST_COMPLETED)
-        elif self._timer is None:
-            self._timer = loop.call_later(self._max_seconds, self._flush)
+        else:
+            self._schedule()
         return stored
+
+    def _schedule(self) -> None:
+        """Sets the time of the next INSERT, unless one is under way: its end sets it."""
+        if self._block.rows and self._timer is None and not self._inserts:
+            now = asyncio.get_running_loop().time()
+            due = max(now + GATHER_SECONDS, self._began + self._min_seconds)
+            self._timer = asyncio.get_running_loop().call_at(due, self._flush)
 
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
         block, self._block = self._block, _Block()
-        insert = asyncio.get_running_loop().create_task(self._store(block))
+        insert = loop.create_task(self._store(block))
         self._inserts.add(insert)
-        insert.add_done_callback(self._inserts.discard)
+        insert.add_done_callback(self._ended)
+
+    def _ended(self, insert: "asyncio.Task[None]") -> None:
+        self._inserts.discard(insert)
+        self._schedule()
 
     async def _store(self, block: _Block) -> None:
         """Inserts a block. However it ends, its futures end in the same way: their owner notices every failure."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -13,10 +12,9 @@ from schemas.process.logs import describe
 from schemas.settings.config import Config
 from streams.runtime.batch_producer import new_producer
 from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
+from streams.runtime.in_progress import InProgress
 from streams.runtime.partition_batches import Batch, BatchApp, BatchConsumer, BatchSchema
 
-# Batches of one agent whose effects are under way; more would only grow memory.
-IN_PROGRESS = 8
 # Faust restarts its reader after a rebalance; one that is still missing after this many beats has ended for good.
 DRAINED_BEATS = 5
 # The supervisor counts a process that ends within 2 s as a failed start, and restarts it whatever its exit code is.
@@ -133,12 +131,12 @@ class Stage:
     async def run_agent(self, stream: Any, start: Any, work: Any) -> None:
         """Feeds batches to `work(batch) -> awaitable of its effects`; acknowledges each once its effects are durable.
 
-        `start()` is awaited first. `work` runs one batch at a time, in order; the effects of IN_PROGRESS batches
-        overlap. It returns None for a batch that this worker no longer owns: that one stays unacknowledged. The
-        process ends with EXIT_BROKEN when anything raises or is cancelled, or when the stream ends, except at a stop;
-        unacknowledged batches are read again.
+        `start()` is awaited first. `work` runs one batch at a time, in order; the effects of several overlap. It
+        returns None for a batch that this worker no longer owns: that one stays unacknowledged. The process ends with
+        EXIT_BROKEN when anything raises or is cancelled, or when the stream ends, except at a stop; unacknowledged
+        batches are read again.
         """
-        finishing: deque[asyncio.Task[None]] = deque()
+        in_progress = InProgress()
         try:
             await start()
             async for event in stream.noack().events():
@@ -147,9 +145,7 @@ class Stage:
                 if effects is None:
                     continue
                 batch.seen = True
-                finishing.append(self.app.loop.create_task(self._finish(event, effects)))
-                while len(finishing) > IN_PROGRESS or (finishing and finishing[0].done()):
-                    await finishing.popleft()
+                await in_progress.add(self.app.loop.create_task(self._finish(event, effects)), batch.memory)
         except BaseException as error:
             self._fail_unless_stopping("an agent failed", error)
             raise

@@ -30,13 +30,18 @@ BATCH_BYTES = 2 * 1024 * 1024
 # latency that the minimum adds; Faust's own is fixed at 1500 ms.
 FETCH_MIN_BYTES = 64 * 1024
 FETCH_MAX_WAIT_MS = 50
+# What a batch takes in memory besides the bytes of its records: a task and futures, and an object for each record.
+BATCH_OVERHEAD, RECORD_OVERHEAD = 8 * 1024, 512
 STOP_SECONDS = 15.0
 
 
 class Batch(ConsumerMessage):
-    """Records of one partition, in order. `offset` is that of the last; `seen` = an agent has received the batch."""
+    """Records of one partition, in order. `offset` is that of the last; `seen` = an agent has received the batch.
 
-    __slots__ = ("seen",)
+    `memory`: about how many bytes it takes until its effects are durable.
+    """
+
+    __slots__ = ("memory", "seen")
 
     def __init__(self, tp: TP, records: Sequence[Any], generation: int) -> None:
         last = records[-1]
@@ -45,6 +50,7 @@ class Batch(ConsumerMessage):
             cast(Any, records), None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
         self.seen = False
+        self.memory = BATCH_OVERHEAD + sum(len(record.value or b"") + RECORD_OVERHEAD for record in records)
 
     @property
     def records(self) -> Sequence[Any]:

@@ -17,6 +17,7 @@ class Client:
     def __init__(self, *ends: BaseException | None) -> None:
         self.ends = list(ends)
         self.stored: list[bytes] = []
+        self.inserts: list[list[bytes]] = []
         self.unreadable: set[bytes] = set()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -34,6 +35,7 @@ class Client:
             if self.unreadable & set(rows):
                 raise DatabaseError("a row", code=27)
             self.stored += rows
+            self.inserts.append(rows)
         finally:
             self.running -= 1
 
@@ -41,11 +43,11 @@ class Client:
 class Case:
     """A writer of blocks of four rows, with what it rejects and reports."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, min_seconds: float = 0.01) -> None:
         self.rejected: list[tuple[bytes, int | None]] = []
         self.reports: list[str | None] = []
         self.waits = 0
-        self.writer = ClickHouseWriter(client, "t", 4, 0.01, self._reject, self._wait, self.reports.append)
+        self.writer = ClickHouseWriter(client, "t", 4, min_seconds, self._reject, self._wait, self.reports.append)
 
     async def _reject(self, row: bytes, code: int | None) -> None:
         self.rejected.append((row, code))
@@ -62,6 +64,32 @@ async def test_rows_are_stored_by_size_and_by_time() -> None:
     await asyncio.wait_for(asyncio.gather(first, second), 20)
     assert sorted(client.stored) == sorted(ROWS[:5])
     assert (await case.writer.add([])).done()
+
+
+async def test_a_first_row_does_not_wait_and_the_next_rows_make_one_block_of_their_own() -> None:
+    client = Client()
+    writer = Case(client, min_seconds=3600).writer
+    await asyncio.wait_for(await writer.add(ROWS[:1]), 20)
+    early = [await writer.add([row]) for row in ROWS[1:4]]
+    await asyncio.sleep(0.05)
+    assert client.stored == ROWS[:1]
+    await asyncio.wait_for(asyncio.gather(*early, await writer.add(ROWS[4:5])), 20)  # the block is full
+    assert client.inserts == [ROWS[:1], ROWS[1:5]]
+
+
+async def test_rows_that_come_during_an_insert_are_inserted_when_it_ends() -> None:
+    client = Client()
+    client.gate.clear()
+    writer = Case(client).writer
+    first = await writer.add(ROWS[:1])
+    await asyncio.sleep(0.05)
+    assert client.running == 1
+    later = [await writer.add([row]) for row in ROWS[1:4]]
+    await asyncio.sleep(0.05)
+    assert client.running == 1
+    client.gate.set()
+    await asyncio.wait_for(asyncio.gather(first, *later), 20)
+    assert client.inserts == [ROWS[:1], ROWS[1:4]]
 
 
 async def test_a_failed_insert_is_repeated_once_the_tables_are_there_and_its_reason_is_reported() -> None:
