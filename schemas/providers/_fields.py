@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from schemas.events import STATUSES
 from schemas.parsing.json_text import InvalidJSON, loads
-from schemas.parsing.json_types import Json
-from schemas.parsing.json_values import as_id, as_object, as_text
+from schemas.parsing.json_types import Json, JsonObject
+from schemas.parsing.json_values import as_id, as_object, as_text, first_id
 from schemas.parsing.results import Fields
 
 KNOWN_STATUSES = frozenset(STATUSES) - {"unknown"}
@@ -15,6 +15,14 @@ _MEDIA_TYPES = ("image", "audio", "video")
 def status_fields(known: str | None, word: str | None) -> Fields:
     """`status`, and the provider's word as `raw_status` when we have no status for it."""
     return {"status": known} if known else {"status": "unknown", "raw_status": word}
+
+
+def status_word(holder: JsonObject, *names: str) -> str | None:
+    """The word of a status, by the names that it may have; "" when it is there and empty, None when it is not there."""
+    found = first_id(*(holder.get(name) for name in names))
+    if found is None and any(isinstance(blank := holder.get(name), str) and not blank.strip() for name in names):
+        return ""
+    return found
 
 
 def type_fields(known: str | None, word: str | None) -> Fields:

@@ -13,7 +13,7 @@ from schemas.parsing.json_values import as_id, as_object, first_id, first_text
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.times import parse_time
 from schemas.providers._acts import is_act, is_edit
-from schemas.providers._fields import KNOWN_STATUSES, reaction_fields, status_fields, type_fields
+from schemas.providers._fields import KNOWN_STATUSES, reaction_fields, status_fields, status_word, type_fields
 from schemas.reasons import Reason
 
 Names = tuple[str, ...]
@@ -36,7 +36,7 @@ _TYPES = {
 def read_status(what: str, data: JsonObject, raw: JsonObject, account: str | None, ids: Names) -> Parsed | Rejected:
     """The status in the event's name (`what`) or in its data. `ids`: names of the message id, best first."""
     message_id = first_id(*(data.get(name) for name in ids))
-    word = what if what in KNOWN_STATUSES else as_id(data.get("status"))
+    word = what if what in KNOWN_STATUSES else status_word(data, "status")
     if message_id is None or word is None:
         return Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
     known = word.lower() if word.lower() in KNOWN_STATUSES else None

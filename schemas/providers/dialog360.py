@@ -1,9 +1,14 @@
 """360dialog: Cloud API bodies, bodies of the older On-Premises API, and an envelope of its own for coexistence.
 
-Cloud API bodies carry Meta's signature, made with the app secret of 360dialog, which customers do not have. So a header
-or Basic credentials that the user enters beside the webhook's address prove the sender.
+360dialog signs with the secret of the webhook. (Meta's signature, which bodies carry as well, is made with the app
+secret of 360dialog, which customers do not have.) A webhook without such a secret may have a header or Basic
+credentials, which the user enters beside the address; they prove the sender alone.
 """
 
+from collections.abc import Sequence
+
+from schemas.authentication.request import UNSIGNED, Request, Verdict
+from schemas.authentication.secrets import matching_hmac, verdict_for
 from schemas.authentication.static_secret import verify_static_secret
 from schemas.parsing.bodies import Elements, read_each
 from schemas.parsing.json_types import Json, JsonObject
@@ -12,7 +17,16 @@ from schemas.providers._cloud_api.bodies import read, read_change
 from schemas.providers._cloud_api.send_responses import send_response
 from schemas.providers.base import Provider
 
+SIGNATURE = "x-360dialog-signature"
 _ON_PREMISES_LISTS = ("messages", "statuses", "errors")
+
+
+def verify(request: Request, secrets: Sequence[str]) -> Verdict:
+    """The verdict on `X-360dialog-Signature`, bare hex HMAC-SHA256 of the raw body, else on a static secret."""
+    if not secrets:
+        return UNSIGNED
+    secret = matching_hmac(request.body, request.headers.get(SIGNATURE, ""), secrets)
+    return verify_static_secret(request, secrets) if secret is None else verdict_for("hmac-sha256", secret)
 
 
 def parse(body: bytes) -> Elements:
@@ -45,5 +59,5 @@ def _with_recipient(status: Json) -> Json:
 
 
 PROVIDER = Provider(
-    name="360dialog", verify=verify_static_secret, parse=parse, signed=False, send_response=send_response
+    name="360dialog", verify=verify, parse=parse, proof_headers=(SIGNATURE,), send_response=send_response
 )

@@ -16,7 +16,7 @@ from schemas.parsing.times import parse_time
 from schemas.providers._cloud_api.bodies import read
 from schemas.providers._cloud_api.send_responses import read_response
 from schemas.providers._cloud_api.statuses import stated_status
-from schemas.providers._fields import joined, reaction_fields, type_fields
+from schemas.providers._fields import joined, reaction_fields, status_word, type_fields
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
@@ -118,7 +118,7 @@ def _content(known: str | None, part: JsonObject) -> Fields:
 
 
 def _read_status(payload: JsonObject, raw: JsonObject) -> Parsed | Rejected:
-    word, message_id = as_id(payload.get("type")), first_id(payload.get("gsId"), payload.get("id"))
+    word, message_id = status_word(payload, "type"), first_id(payload.get("gsId"), payload.get("id"))
     if word is None or message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
     details, pricing = as_object(payload.get("payload")), as_object(payload.get("pricing"))
@@ -164,7 +164,7 @@ def _as_cloud_change(change: Json) -> Json:
     value = change["value"]
     statuses, messages = as_list(value.get("statuses")), as_list(value.get("messages"))
     if statuses and all(as_object(status).get("type") == "set-callback" for status in statuses):  # tests the address
-        return {"field": "set-callback", "value": value}
+        return {"field": "set-callback", "value": {**value, "statuses": None}}
     rewritten: JsonObject = {}
     if statuses:
         rewritten["statuses"] = [_as_cloud_status(status) for status in statuses]

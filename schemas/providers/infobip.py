@@ -15,7 +15,7 @@ from schemas.parsing.json_values import as_id, as_list, as_object, as_text, firs
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import recipient_fields, sent_record
 from schemas.parsing.times import parse_time
-from schemas.providers._fields import joined, reaction_fields, status_fields, type_fields
+from schemas.providers._fields import joined, reaction_fields, status_fields, status_word, type_fields
 from schemas.providers.base import Provider
 from schemas.reasons import Reason
 
@@ -124,7 +124,7 @@ def _content(known: str | None, message: JsonObject) -> Fields:
 def _read_delivery_report(raw: JsonObject) -> Parsed | Rejected:
     status, error = as_object(raw.get("status")), as_object(raw.get("error"))
     name, message_id = as_id(status.get("name")), as_id(raw.get("messageId"))
-    word = first_id(status.get("groupName"), status.get("groupId"), name, raw.get("status"))
+    word = status_word({**status, "status": raw.get("status")}, "groupName", "groupId", "name", "status")
     if message_id is None or word is None:
         return Rejected(Reason.BAD_ELEMENT, "a report names no message or no status", raw)
     known = _known_status(status)

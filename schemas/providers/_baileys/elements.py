@@ -14,6 +14,7 @@ from schemas.parsing.times import parse_epoch, parse_time
 from schemas.providers._baileys.content import act_of, as_edit, content, reaction_fields
 from schemas.providers._baileys.keys import (
     about_fields,
+    changed_status,
     deletion_fields,
     from_me,
     inbound_fields,
@@ -94,7 +95,7 @@ def read_update(item: Json, envelope: Envelope) -> Elements:
         yield _notice(outer, envelope, envelope.occurred_at, act)
         return
     found = False
-    status = status_of(update.get("status"))
+    status = changed_status(update)
     if status is not None:
         found = True
         error = _stub_error(update) if status["status"] == "failed" else {}
@@ -130,7 +131,7 @@ def read_receipt(item: Json, envelope: Envelope) -> Elements:
         if occurred_at is not None:
             found = True
             yield Parsed("status", {**about, "status": status, "occurred_at": occurred_at})
-    stated = status_of(receipt.get("status"))
+    stated = changed_status(receipt)
     if not found and stated is not None:
         occurred_at = parse_epoch(receipt.get("t")) or envelope.occurred_at
         yield Parsed("status", {**about, **stated, "occurred_at": occurred_at})

@@ -4,7 +4,7 @@ from schemas.parsing.identity import chat_id, group_member, is_broadcast, is_gro
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id
 from schemas.parsing.results import Fields
-from schemas.providers._fields import status_fields
+from schemas.providers._fields import status_fields, status_word
 
 # WebMessageInfo.Status, and the words that Baileys and the APIs built on it write for the same steps.
 _NUMBERS = ("failed", "pending", "sent", "delivered", "read", "played")
@@ -35,6 +35,11 @@ def status_of(value: Json) -> Fields | None:
     if word.isascii() and word.isdigit() and int(word) < len(_NUMBERS):
         return {"status": _NUMBERS[int(word)]}
     return status_fields(_WORDS.get(word.lower()), word)
+
+
+def changed_status(holder: JsonObject) -> Fields | None:
+    """`status_of` a change of a status: without a word in it, the change is to a status that nobody knows."""
+    return status_fields(None, "") if status_word(holder, "status") == "" else status_of(holder.get("status"))
 
 
 def from_me(key: JsonObject) -> bool | None:

@@ -5,12 +5,13 @@ is broken is rejected alone.
 """
 
 from collections.abc import Callable
+from itertools import chain
 
 from schemas.parsing.bodies import Elements, elements_of
 from schemas.parsing.json_types import Json, JsonObject
 from schemas.parsing.json_values import as_id, as_list, as_object
 from schemas.parsing.results import Parsed, Rejected
-from schemas.providers._cloud_api.change import Change, change_of, error_fields
+from schemas.providers._cloud_api.change import Change, change_of, error_fields, with_value
 from schemas.providers._cloud_api.content import is_emptied
 from schemas.providers._cloud_api.messages import read_echo, read_history, read_inbound, read_past
 from schemas.providers._cloud_api.statuses import read_status
@@ -47,80 +48,108 @@ def _read_entry(entry: Json) -> Elements:
 
 
 def read_change(raw: Json, entry: JsonObject) -> Elements:
-    """Every element of one change, an object with `field` and `value`. Of `entry`, `id` and `time` are used."""
+    """Every element of one change, an object with `field` and `value`. Of `entry`, `id` and `time` are used.
+
+    The lists in the value decide how it is read, whatever the field is called: Meta adds fields that carry messages.
+    """
     field = as_id(raw.get("field")) if isinstance(raw, dict) else None
     if field is None or not isinstance(raw, dict):
         yield Rejected(Reason.BAD_ELEMENT, "a change has no field", raw)
         return
     value = raw.get("value")
     change = change_of(field, value, entry)
-    read_elements = _READERS.get(field)
-    if read_elements is None:
+    found = False
+    for element in _elements(change):
+        found = True
+        yield element
+    if found:
+        return
+    if field not in _LIST_FIELDS:
         yield read_notice(change, value)
     elif not isinstance(value, dict):
         yield Rejected(Reason.BAD_ELEMENT, "the value of a change is not an object", raw)
     else:
+        yield Rejected(Reason.BAD_ELEMENT, "a change has none of the lists that belong to its field", raw)
+
+
+def _elements(change: Change) -> Elements:
+    """The elements of every list in the value of a change, and the errors beside them."""
+    value, field = change.value, change.field
+    found = field in _LIST_FIELDS
+    errors = as_list(value.get("errors"))
+    for name, read_list in _READERS.items():
+        if isinstance(items := value.get(name), list | dict):  # a lone object instead of a list is taken too
+            for element in read_list(as_list(items), change):
+                found = True
+                yield element
+    # An interactive reply can arrive without its content; the error that explains it is then part of its event.
+    if found and not (errors and any(is_emptied(as_object(raw)) for raw in as_list(value.get("messages")))):
+        for raw in errors:
+            yield read_error(raw, change)
+
+
+def _messages(items: list[Json], change: Change) -> Elements:
+    for raw in items:
+        if change.field == "history":
+            yield from read_past(raw, change)
+            continue
+        element = read_inbound(raw, change)
+        if "errors" in change.value and isinstance(element, Parsed) and is_emptied(as_object(raw)):
+            element.fields.update(error_fields(change.value["errors"]))
+        yield element
+
+
+def _statuses(items: list[Json], change: Change) -> Elements:
+    for raw in items:
+        yield read_status(raw, change)
+
+
+def _echoes(items: list[Json], change: Change) -> Elements:
+    origin = "history" if change.field == "history" else "echo"
+    for raw in items:
+        yield read_echo(raw, change, origin)
+
+
+def _history(items: list[Json], change: Change) -> Elements:
+    for chunk in items:
         found = False
-        for element in read_elements(change):
+        for element in chain(read_history(chunk, change), _chunk_errors(chunk, change)):
             found = True
             yield element
-        if not found:
-            yield Rejected(Reason.BAD_ELEMENT, "a change has none of the lists that belong to its field", raw)
+        if not found:  # it tells how far the backfill is
+            yield read_item(chunk, change)
 
 
-def _messages(change: Change) -> Elements:
-    value = change.value
-    error_used = False
-    for raw in as_list(value.get("messages")):
-        element = read_inbound(raw, change)
-        # An interactive reply can arrive without its content; the error that explains it is beside the messages.
-        if "errors" in value and isinstance(element, Parsed) and is_emptied(as_object(raw)):
-            element.fields.update(error_fields(value["errors"]))
-            error_used = True
-        yield element
-    for raw in as_list(value.get("statuses")):
-        yield read_status(raw, change)
-    if not error_used:
-        yield from _errors(value, change)
-
-
-def _echoes(change: Change) -> Elements:
-    for raw in as_list(change.value.get("message_echoes")):
-        yield read_echo(raw, change)
-    yield from _errors(change.value, change)
-
-
-def _history(change: Change) -> Elements:
-    for chunk in as_list(change.value.get("history")):
-        yield from read_history(chunk, change)
-        yield from _errors(as_object(chunk), change)
-    for raw in as_list(change.value.get("messages")):
-        yield from read_past(raw, change)
-    yield from _errors(change.value, change)
-
-
-def _calls(change: Change) -> Elements:
-    for raw in as_list(change.value.get("calls")):
-        yield read_item(raw, change)
-    for raw in as_list(change.value.get("statuses")):
-        yield read_status(raw, change)
-    yield from _errors(change.value, change)
-
-
-def _preferences(change: Change) -> Elements:
-    for raw in as_list(change.value.get("user_preferences")):
-        yield read_item(raw, change)
-
-
-def _errors(holder: JsonObject, change: Change) -> Elements:
-    for raw in as_list(holder.get("errors")):
+def _chunk_errors(chunk: Json, change: Change) -> Elements:
+    for raw in as_list(as_object(chunk).get("errors")):
         yield read_error(raw, change)
 
 
-_READERS: dict[str, Callable[[Change], Elements]] = {
+def _items(items: list[Json], change: Change) -> Elements:
+    for raw in items:
+        yield read_item(raw, change)
+
+
+def _standby(items: list[Json], change: Change) -> Elements:
+    """What an app gets of a conversation that another app holds: the same lists one level down."""
+    shared = {name: part for name, part in change.value.items() if name not in ("standby", "errors")}
+    for raw in items:
+        inner = {name: part for name, part in as_object(raw).items() if name != "standby"}
+        yield from _elements(with_value(change, {**shared, **inner}))
+
+
+_READERS: dict[str, Callable[[list[Json], Change], Elements]] = {
     "messages": _messages,
-    "smb_message_echoes": _echoes,
+    "calls": _items,
+    "statuses": _statuses,
+    "message_echoes": _echoes,
     "history": _history,
-    "calls": _calls,
-    "user_preferences": _preferences,
+    "user_preferences": _items,
+    "groups": _items,
+    "user_id_update": _items,
+    "standby": _standby,
 }
+# Fields that are nothing without one of these lists; any other field is a notice without them.
+_LIST_FIELDS = frozenset({
+    "messages", "message_echoes", "smb_message_echoes", "history", "calls", "user_preferences", "standby",
+})  # fmt: skip

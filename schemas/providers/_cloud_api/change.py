@@ -1,6 +1,6 @@
 """One change of a Cloud API body: the facts that its elements share, the people it names, its errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.parsing.identity import is_bsuid, phone
 from schemas.parsing.json_types import Json, JsonObject
@@ -34,7 +34,7 @@ class Change:
 def change_of(field: str, value: Json, entry: JsonObject) -> Change:
     """The shared facts of a change. Any of them may be missing."""
     value = as_object(value)
-    metadata = as_object(value.get("metadata"))
+    metadata = as_object(value.get("metadata") or value.get("recipient"))  # `recipient` in handovers
     entry_id = as_id(entry.get("id"))
     return Change(
         field=field,
@@ -45,6 +45,11 @@ def change_of(field: str, value: Json, entry: JsonObject) -> Change:
         occurred_at=parse_time(entry["time"]) if "time" in entry else None,
         people=_people(value["contacts"]) if "contacts" in value else {},
     )
+
+
+def with_value(change: Change, value: JsonObject) -> Change:
+    """The same change with another value, whose contacts are its people."""
+    return replace(change, value=value, people=_people(value["contacts"]) if "contacts" in value else {})
 
 
 def _people(contacts: Json) -> dict[str, JsonObject]:

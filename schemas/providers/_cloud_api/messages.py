@@ -48,6 +48,8 @@ def read_echo(raw: Json, change: Change, origin: str = "echo", chat: Json = None
     """A message that the business itself sent, from its phone or (origin "history") in the past."""
     if not isinstance(raw, dict):
         return Rejected(Reason.BAD_ELEMENT, "a message echo is not an object", raw)
+    if isinstance(inner := raw.get("message"), dict) and "type" not in raw:  # an echo of another app, in standby
+        raw = {**inner, **raw}
     if not isinstance(raw.get("type"), str) and as_id(raw.get("id")) is None:
         return Rejected(Reason.BAD_ELEMENT, "a message echo has neither id nor type", raw)
     recipient = address_and_contact(change, first_id(raw.get("to"), chat), raw.get("to_user_id"))[0]

@@ -99,7 +99,11 @@ def _menu(data: JsonObject) -> Fields:
     )  # fmt: skip
     part = next((as_object(data[name]) for name in names if isinstance(data.get(name), dict)), {})
     texts = (part.get("contentText"), part.get("selectedDisplayText"), part.get("body"), part.get("title"))
-    return {"text": first_text(*texts), "payload": as_id(part.get("selectedId"))}
+    return {
+        "text": first_text(*texts),
+        "payload": as_id(part.get("selectedId")),
+        "reply_to": as_id(part.get("stanzaId")),
+    }
 
 
 _READERS: dict[str, tuple[str, Callable[[JsonObject], Fields]]] = {

@@ -17,7 +17,7 @@ from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
 from schemas.providers._acts import is_act
-from schemas.providers._fields import status_fields
+from schemas.providers._fields import status_fields, status_word
 from schemas.providers.base import Provider
 from schemas.providers.greenapi.content import content
 from schemas.reasons import Reason
@@ -103,7 +103,7 @@ def _deletion(data: JsonObject, fields: Fields, mine: bool, raw: JsonObject) -> 
 
 
 def _status(raw: JsonObject, instance: JsonObject) -> Parsed | Rejected:
-    word, message_id = as_id(raw.get("status")), as_id(raw.get("idMessage"))
+    word, message_id = status_word(raw, "status"), as_id(raw.get("idMessage"))
     if word is None or message_id is None:
         return Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)
     known = "failed" if word.lower() in _FAILURES else word.lower() if word.lower() in _STATUSES else None

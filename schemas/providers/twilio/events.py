@@ -9,7 +9,7 @@ from schemas.parsing.json_values import as_id, as_object, as_text, first_id, fir
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_mail_date, parse_time
-from schemas.providers._fields import id_in_json_text, joined, media_type, status_fields, type_fields
+from schemas.providers._fields import id_in_json_text, joined, media_type, status_fields, status_word, type_fields
 from schemas.reasons import Reason
 
 _STATUSES = {
@@ -47,7 +47,7 @@ def read(raw: Json) -> Parsed | Rejected:
     if streamed is not None and (message := _message_of_stream(raw, streamed)) is not None:
         return message
     message_id = first_id(raw.get("MessageSid"), raw.get("SmsMessageSid"), raw.get("SmsSid"))
-    word = first_id(raw.get("MessageStatus"), raw.get("SmsStatus"))
+    word = status_word(raw, "MessageStatus", "SmsStatus")
     kind = as_id(raw.get("EventType"))
     if word is None and kind is not None and kind.lower() in _STATUSES:
         word = kind

@@ -24,7 +24,7 @@ from schemas.providers._baileys.keys import (
 )
 from schemas.providers._baileys.names import spelled
 from schemas.providers._baileys.wrappers import revoked_key, unwrapped
-from schemas.providers._fields import reaction_fields, status_fields
+from schemas.providers._fields import reaction_fields, status_fields, status_word
 from schemas.providers.waha.content import act_of, content
 from schemas.reasons import Reason
 
@@ -260,5 +260,5 @@ def _ack(raw: JsonObject) -> Fields | None:
     known = _ACK_NAMES.get((name or "").lower())
     if known is None and number is not None and re.fullmatch("-1|[0-4]", number):
         known = _ACKS[int(number) + 1]
-    word = name or number
+    word = status_word(raw, "ackName", "ack")
     return None if word is None else status_fields(known, word)

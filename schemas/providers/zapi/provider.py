@@ -14,7 +14,7 @@ from schemas.parsing.json_values import as_id, as_list, as_object, as_text, firs
 from schemas.parsing.results import Fields, Parsed, Rejected
 from schemas.parsing.send_responses import sent_record
 from schemas.parsing.times import parse_time
-from schemas.providers._fields import status_fields
+from schemas.providers._fields import status_fields, status_word
 from schemas.providers.base import Provider
 from schemas.providers.zapi.content import act_of, content
 from schemas.reasons import Reason
@@ -81,7 +81,7 @@ def _received(raw: JsonObject) -> Elements:
 
 def _status(raw: JsonObject) -> Elements:
     """One status of several messages."""
-    word = as_id(raw.get("status"))
+    word = status_word(raw, "status")
     ids = as_list(raw.get("ids")) or as_list(first_id(raw.get("messageId"), raw.get("id")))
     if word is None or not ids:
         yield Rejected(Reason.BAD_ELEMENT, "a status names no message or no status", raw)

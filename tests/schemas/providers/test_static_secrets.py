@@ -7,7 +7,7 @@ from schemas.providers.registry import built_in
 from tests.schemas.providers.test_meta import signed
 from tests.support.examples import events_of, example_body
 
-UNSIGNED = ("360dialog", "gupshup", "infobip", "z-api", "green-api")
+UNSIGNED = ("gupshup", "infobip", "z-api", "green-api")
 
 
 @pytest.mark.parametrize("name", UNSIGNED)
@@ -18,6 +18,18 @@ def test_a_secret_in_a_header_or_in_the_address(name: str) -> None:
     assert provider.verify(Request({"x-any-name": "one"}), ["one"]).auth == "ok"
     assert provider.verify(Request({}, query={"token": "one"}), ["one"]).auth == "ok"
     assert provider.verify(Request({"authorization": "Bearer two"}), ["one"]).auth == "reject"
+    assert provider.verify(Request({}), []).auth == "unsigned"
+
+
+def test_360dialog_signs_or_sends_the_header_that_its_user_chose() -> None:
+    provider = built_in()["360dialog"]
+    assert provider.signed is True
+    assert provider.proof_headers == ("x-360dialog-signature",)
+    by_hmac = provider.verify(Request({"x-360dialog-signature": signed("one", b"{}")}, b"{}"), ["two", "one"])
+    assert by_hmac.scheme == "hmac-sha256"
+    assert provider.verify(Request({"x-360dialog-signature": signed("one", b"{}")}, b"{} "), ["one"]).auth == "reject"
+    assert provider.verify(Request({"x-360dialog-signature": ""}), [""]).auth == "reject"
+    assert provider.verify(Request({"x-any-name": "one"}), ["one"]).scheme == "static"
     assert provider.verify(Request({}), []).auth == "unsigned"
 
 
