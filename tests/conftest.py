@@ -41,3 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def rank(item: pytest.Item) -> int:
     """The place of the test's folder in LONGEST_FIRST."""
     return next((place for place, name in enumerate(LONGEST_FIRST) if name in item.path.parts), len(LONGEST_FIRST))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names binary parameters by their argument: packed bytes may hold the time, so that each process has other ids."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
