@@ -10,6 +10,7 @@ from importlib.resources import files
 
 EVENT_LOG = "event_log"
 DEAD_LETTER_LOG = "dead_letter_log"
+ACCEPTED_GAP_LOG = "accepted_gap_log"
 RATE_LOG = "rate_log"
 RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"

@@ -97,6 +97,57 @@ FROM
     dashboard="pipeline",
 )
 
+_RECORDS_DELETED: Final = Rule(
+    id="records-deleted-unread",
+    title="Records deleted before they were read",
+    meaning="Kafka has deleted webhooks or events before a worker had read them: by its retention, by hand, or because "
+    "a topic was made anew. They are missing from all numbers.",
+    remediation="`ackstream check` lists the gaps. Replay what another copy of wa.raw still has; otherwise `ackstream "
+    "check --accept-gap REASON` records that the loss is accepted, which ends this alert.",
+    sql=f"""SELECT topic, toFloat64(sum(records)) AS value
+FROM
+(
+    SELECT topic, records FROM gaps WHERE accepted_at IS NULL
+    UNION ALL
+    SELECT concat('the backlog of ', part) AS topic, toUInt64(argMax(s.value, at)) AS records
+    FROM samples AS s
+    WHERE name = 'deleted_unread_records' AND at > {NOW} - toIntervalHour(1) AND at <= {NOW}
+    GROUP BY part
+)
+GROUP BY topic""",
+    labels=("topic",),
+    summary="{topic}: {value:,.0f} records were deleted before they were read.",
+    above=0.0,
+    clear=0.0,
+    for_seconds=0.0,
+    keep_seconds=5 * _MINUTE,
+    every_seconds=1 * _MINUTE,
+    severity="critical",
+    dashboard="pipeline",
+)
+
+_RETENTION_NEAR: Final = Rule(
+    id="retention-near",
+    title="Unread records near Kafka's retention",
+    meaning="The oldest record that a stage has not processed has used up more than half of Kafka's retention. When it "
+    "reaches the end, Kafka deletes it unread.",
+    remediation="Start the stage or make it faster (`make status`, streams.*_workers). Raising kafka.retention_days "
+    "(`make up` applies it) gives it more time.",
+    sql=f"""SELECT part AS stage, argMax(s.value, at) AS value
+FROM samples AS s
+WHERE name = 'retention_used' AND at > {NOW} - toIntervalHour(1) AND at <= {NOW}
+GROUP BY stage""",
+    labels=("stage",),
+    summary="{stage}: the oldest unread record has used {value:.0%} of Kafka's retention.",
+    above=0.5,
+    clear=0.4,
+    for_seconds=1 * _MINUTE,
+    keep_seconds=5 * _MINUTE,
+    every_seconds=1 * _MINUTE,
+    severity="critical",
+    dashboard="pipeline",
+)
+
 _NUMBERS_LAG: Final = Rule(
     id="numbers-lag",
     title="Dashboards lag behind the events",
@@ -165,6 +216,8 @@ RULES: Final = (
     _DEAD_LETTERS,
     _MANY_DEAD_LETTERS,
     _STAGE_LAGS,
+    _RECORDS_DELETED,
+    _RETENTION_NEAR,
     _NUMBERS_LAG,
     _NO_SAMPLES,
     _CANNOT_STORE,

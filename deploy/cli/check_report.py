@@ -78,6 +78,10 @@ def hints(report: Report) -> list[str]:
         lines.append("`ackstream dead retry` removes the dead letters of elements that can be parsed")
     if "published" in kinds:
         lines.append("`ackstream check --repair` publishes the rows of wa.messages that differ")
+    if "gap" in kinds:
+        lines.append(
+            "what Kafka has deleted cannot be restored: `ackstream check --accept-gap REASON` records a decision"
+        )
     if "copy" in kinds:
         lines.append("the analytics worker repairs the copy when it starts and once a day: see `make status`")
     return lines
@@ -94,7 +98,8 @@ def verdict(report: Report) -> str:
     compared = "not parsed" if report.fast else f"{line.loaded:,} deliveries, {report.units:,} units"
     if report.findings.total:
         return f"{line.stored:,} bodies, {compared}: residual {report.findings.total:,}"
-    return f"{line.stored:,} bodies, {compared}: residual 0, nothing lost and nothing counted twice"
+    lost = f"besides {report.accepted_gap:,} records of accepted gaps nothing" if report.accepted_gap else "nothing"
+    return f"{line.stored:,} bodies, {compared}: residual 0, {lost} lost and nothing counted twice"
 
 
 def as_json(report: Report) -> bytes:

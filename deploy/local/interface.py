@@ -39,6 +39,7 @@ class StackStatus:
     trouble: str | None = None
     spooled: Held = EMPTY  # bodies in the spool
     broken_spools: int = 0  # files of the spool that could not be read and were set aside
+    problems: tuple[str, ...] = ()  # sentences about data, while every part may be healthy
 
 
 class Stack(Protocol):

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from deploy.admin.topics import ensure_topics_sync
-from deploy.local import leftovers, preflight, supervisor_conf, worker_lag
+from deploy.local import deleted_records, leftovers, preflight, supervisor_conf, worker_lag
 from deploy.local.interface import PartStatus, Report, StackStatus
 from deploy.local.kafka import broker, jars, java
 from deploy.local.layout import Layout, write_private
@@ -115,6 +115,7 @@ class Local:
             GONE if gone else None,
             spool_folder.held(place),
             len(spool_folder.broken(place)),
+            tuple(deleted_records.sentences(self._config, worker_lag.deleted(self._config.kafka.bootstrap))),
         )
 
     def _processes(self, supervisor: Supervisor) -> list[Process]:

@@ -22,6 +22,21 @@ def lags(bootstrap: str) -> dict[str, int | None]:
         return dict.fromkeys(GROUPS)
 
 
+def deleted(bootstrap: str) -> dict[str, int]:
+    """Records by stage that Kafka has deleted and no worker has come to yet; {} when Kafka does not answer."""
+    if not any(ports.accepts(host, port) for host, port in BrokerList(bootstrap).addresses):
+        return {}
+    try:
+        return blocking.run(asyncio.wait_for(_deleted(bootstrap), _SECONDS))
+    except (KafkaError, OSError, TimeoutError):
+        return {}
+
+
+async def _deleted(bootstrap: str) -> dict[str, int]:
+    async with Lags(bootstrap) as found:
+        return await found.deleted()
+
+
 async def _records(bootstrap: str) -> dict[str, int | None]:
     async with Lags(bootstrap) as found:
         return await found.records()

@@ -31,6 +31,7 @@ log = get_logger("samples")
 SAMPLE_SECONDS = 10.0
 _KAFKA_SECONDS = 9.0  # the oldest record of a stage may take 5 of them
 _INGEST_SECONDS = 5.0
+DAY_SECONDS = 86_400
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,8 +119,11 @@ class Sampler:
         for stage, lag in behind.items():
             if lag is not None:
                 samples.append(Sample("lag_records", lag.records, stage))
+                samples.append(Sample("deleted_unread_records", lag.deleted, stage))
                 if lag.oldest_seconds is not None:
                     samples.append(Sample("oldest_unfinished_seconds", lag.oldest_seconds, stage))
+                    if (kept := self._config.kafka.retention_days * DAY_SECONDS) > 0:
+                        samples.append(Sample("retention_used", lag.oldest_seconds / kept, stage))
         return samples
 
     async def _ingest(self) -> list[Sample]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.parsing.json_types import JsonObject
 from schemas.parsing.times import parse_iso
 from schemas.providers.registry import Formats
+from schemas.reasons import Reason
 from schemas.settings.config import Config
 from schemas.topics import RAW
 from streams.load.decode import decode, decode_object
@@ -186,7 +187,7 @@ class Expected:
     def add_unloaded_dead_letter(self, record: KafkaRecord) -> None:
         """Adds a record of wa.dead that the load workers have not processed."""
         dead_letter: JsonObject | None = decode_object(record.value)
-        if dead_letter is None:
+        if dead_letter is None or dead_letter.get("reason") == Reason.RECORDS_DELETED:
             return
         source, received = str(dead_letter.get("source") or ""), parse_iso(dead_letter.get("received_at"))
         if not self.window.includes(source, received):

@@ -12,6 +12,7 @@ MOST_NAMED: Final = 10_000
 
 # Every kind of residual, in the order of the stages of a body, and what it means.
 KINDS: Final = {
+    "gap": "records that Kafka deleted before a worker had read them",
     "body_lost": "bodies in wa.raw of which ClickHouse has nothing",
     "body_extra": "bodies in ClickHouse that are not in wa.raw",
     "lost": "deliveries in wa.raw that are not in ClickHouse",

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Final
 from schemas.providers import registry
 from schemas.settings.config import Config
 from schemas.topics import MESSAGES
-from streams.reconcile import ledger, offsets
+from streams.reconcile import gaps, ledger, offsets
 from streams.reconcile.bodies import Bodies
 from streams.reconcile.events import EventAnomaly, Events
 from streams.reconcile.expect import Expected, RecordParser, Unsettled
 from streams.reconcile.ledger import LedgerLine, TableCounts
 from streams.reconcile.model import Findings, SourceHour, Window
-from streams.reconcile.offsets import InTransit
+from streams.reconcile.offsets import InTransit, StageOffsets
 from streams.reconcile.repair import Repair
 from streams.reconcile.tables import Tables
 from streams.reconcile.unit_diff import DifferentUnit, UnitDiff, shown_key
 from streams.reconcile.units import Units
+from streams.runtime.lag import GROUPS
 from streams.runtime.progress import Progress
-from streams.runtime.topic_reader import TopicReader, length
+from streams.runtime.topic_reader import Offsets, TopicReader, length
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -43,6 +44,7 @@ class Report:
     in_transit: InTransit = field(default_factory=InTransit)
     units: int = 0
     different: list[DifferentUnit] = field(default_factory=list)
+    accepted_gap: int = 0  # records that were deleted unread, in gaps that somebody has accepted
 
     @property
     def unpublished(self) -> list[DifferentUnit]:
@@ -70,6 +72,7 @@ class Check:
         report = Report(window, fast)
         report.findings.notes += [note] if note else []
         report.in_transit = offsets.in_transit(start, await asyncio.to_thread(self._spooled))
+        await self._gaps(start, report)
         tables = Tables(self._client, window, start.raw_start)
         parser = RecordParser(self._config, registry.load(self._config), window)
         bodies = Bodies(self._topics, tables, start, Expected(parser, fast), report.findings)
@@ -88,6 +91,19 @@ class Check:
         unit_diff = UnitDiff(self._topics, units, {}, Unsettled(), report.findings)
         repair = Repair(self._config, self._client, self._topics, unit_diff, self._progress, self._spooled)
         return await repair.run(report.unpublished, complete=not kinds & INCOMPLETE)
+
+    async def accept_gaps(self, reason: str, who: str) -> list[gaps.KnownGap]:
+        """Records that all standing gaps are accepted, which returns them."""
+        return await asyncio.to_thread(lambda: gaps.accept(self._client, gaps.known(self._client), reason, who))
+
+    async def _gaps(self, start: StageOffsets, report: Report) -> None:
+        starts = {**start.raw_start, **start.load_start}
+        unread: Offsets = {}
+        for stage, own in (("normalise", start.raw_start), ("load", start.load_start)):
+            unread |= gaps.unread(await self._topics.committed(GROUPS[stage][0], own), own)
+        known = await asyncio.to_thread(gaps.known, self._client)
+        gaps.add(known, unread, starts, report.findings)
+        report.accepted_gap = sum(gap.records for gap in known if gap.accepted)
 
     @contextmanager
     def _step(self, text: str, total: int = 1) -> Iterator[Callable[[int], None]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from schemas.reasons import Reason
 from schemas.topics import RAW, SENT
 from streams.reconcile import hashes
 from streams.reconcile.expected_hashes import HashSum
@@ -52,7 +53,8 @@ FAMILIES: Final = {
         f"""SELECT DISTINCT source, received_at, request_id
 FROM (
     SELECT source, CAST(received_at, 'Nullable(DateTime64(3, \\'UTC\\'))') AS received_at, request_id FROM deliveries
-    UNION ALL SELECT source, received_at, request_id FROM dead_letter_log FINAL WHERE {_KEPT}
+    UNION ALL SELECT source, received_at, request_id FROM dead_letter_log FINAL
+    WHERE reason != '{Reason.RECORDS_DELETED}' AND ({_KEPT})
 )""",
         hashes.hash_sql("request_id"),
     ),

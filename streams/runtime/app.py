@@ -8,12 +8,17 @@ from typing import Any, cast
 import faust
 from aiokafka import AIOKafkaProducer
 
-from schemas.process.logs import describe
+from schemas.process.logs import describe, get_logger
 from schemas.settings.config import Config
-from streams.runtime.batch_producer import new_producer
+from schemas.topics import DEAD
+from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
+from streams.runtime.gaps import Gap, letter
 from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
 from streams.runtime.in_progress import InProgress
 from streams.runtime.partition_batches import Batch, BatchApp, BatchConsumer, BatchSchema
+from streams.runtime.records import dead_letter_record, partition_of
+
+log = get_logger("stage")
 
 # Faust restarts its reader after a rebalance; one that is still missing after this many beats has ended for good.
 DRAINED_BEATS = 5
@@ -61,6 +66,7 @@ class Stage:
             web_enabled=False,
             **more,
         )
+        self.app.on_gap = self._record_gap
         # Called before the start: the reason why the worker must not run, or None.
         self.open_circuit: Callable[[], str | None] = lambda: None
         self._producer: AIOKafkaProducer | None = None
@@ -92,6 +98,18 @@ class Stage:
                 await producer.start()
                 self._producer = producer
             return self._producer
+
+    async def _record_gap(self, gap: Gap) -> None:
+        """Returns when Kafka has stored the gap on wa.dead."""
+        try:
+            producer = await self.start_producer()
+            batches = BatchProducer(producer, DEAD.name)
+            key, value = dead_letter_record(letter(gap))
+            batches.add(partition_of(key, len(await producer.partitions_for(DEAD.name))), key, value, gap.before_ms)
+            await wait_until_stored(await batches.send())
+        except Exception as error:
+            self.heartbeat.fail_stop(f"a gap in {gap.topic}/{gap.partition} could not be recorded: {describe(error)}")
+        log.error("records_deleted_unread", topic=gap.topic, partition=gap.partition, first=gap.first, end=gap.end)
 
     async def _close(self, *_: Any, **__: Any) -> None:
         if self._producer is not None:

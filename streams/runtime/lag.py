@@ -27,11 +27,22 @@ _READ_BYTES = 64 * 1024
 class Behind:
     """How many `records` a stage has not processed yet, and the age of the oldest by Kafka's clock.
 
-    `oldest_seconds` is 0.0 when there are none, None when that record could not be read in time.
+    `oldest_seconds` is 0.0 when there are none, None when that record could not be read in time. `deleted`: how many
+    records Kafka has deleted that no worker has come to yet.
     """
 
     records: int
     oldest_seconds: float | None
+    deleted: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class _Unread:
+    """The unprocessed offsets of a partition, [first, end), and how many were deleted before `first`."""
+
+    first: int
+    end: int
+    deleted: int
 
 
 class Lags:
@@ -75,10 +86,12 @@ class Lags:
     async def records(self) -> dict[str, int | None]:
         """The number of unprocessed records by stage; None when its topics do not exist."""
         found = {stage: await self._waiting(stage) for stage in GROUPS}
-        return {
-            stage: None if waiting is None else sum(end - first for first, end in waiting.values())
-            for stage, waiting in found.items()
-        }
+        return {stage: None if waiting is None else _records(waiting) for stage, waiting in found.items()}
+
+    async def deleted(self) -> dict[str, int]:
+        """The number of records by stage that Kafka has deleted and that no worker has come to yet."""
+        found = {stage: await self._waiting(stage) for stage in GROUPS}
+        return {stage: sum(one.deleted for one in (waiting or {}).values()) for stage, waiting in found.items()}
 
     async def behind(self) -> dict[str, Behind | None]:
         """The number of unprocessed records and the age of the oldest, by stage."""
@@ -88,15 +101,16 @@ class Lags:
         waiting = await self._waiting(stage)
         if waiting is None:
             return None
-        late = {partition: first for partition, (first, end) in waiting.items() if end > first}
+        late = {partition: one.first for partition, one in waiting.items() if one.end > one.first}
+        deleted = sum(one.deleted for one in waiting.values())
         if not late:
-            return Behind(0, 0.0)
+            return Behind(0, 0.0, deleted)
         oldest = await self._oldest(late)
         age = None if oldest is None else max(time.time() - oldest / 1000, 0.0)
-        return Behind(sum(end - first for first, end in waiting.values()), age)
+        return Behind(_records(waiting), age, deleted)
 
-    async def _waiting(self, stage: str) -> dict[TopicPartition, tuple[int, int]] | None:
-        """The unprocessed offsets of a stage, by partition: the first, and the one after the last."""
+    async def _waiting(self, stage: str) -> dict[TopicPartition, _Unread] | None:
+        """The unprocessed offsets of a stage, by partition; None when its topics do not exist."""
         group, topics = GROUPS[stage]
         found = await self._admin.describe_topics([topic.name for topic in topics])
         if any(topic["error_code"] for topic in found):
@@ -110,10 +124,10 @@ class Lags:
         )
         waiting = {}
         for partition in partitions:
-            position = committed[partition].offset if partition in committed else -1
-            # Records that retention has deleted cannot be processed any more.
-            position = max(position, first[partition])
-            waiting[partition] = position, max(end[partition], position)
+            reached = committed[partition].offset if partition in committed else -1
+            position = max(reached, first[partition])  # what is deleted cannot be processed any more
+            deleted = position - reached if reached >= 0 else 0  # a new group has not missed what was there before it
+            waiting[partition] = _Unread(position, max(end[partition], position), deleted)
         return waiting
 
     async def _oldest(self, late: Mapping[TopicPartition, int]) -> int | None:
@@ -134,3 +148,7 @@ class Lags:
         finally:
             consumer.unsubscribe()  # otherwise the client keeps prefetching
         return min(stamps.values())
+
+
+def _records(waiting: Mapping[TopicPartition, _Unread]) -> int:
+    return sum(one.end - one.first for one in waiting.values())

@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
@@ -20,6 +20,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types.tuples import TP, ConsumerMessage
 
 from schemas.process.logs import get_logger
+from streams.runtime.gaps import Gap, deleted
 
 log = get_logger("consumer")
 
@@ -117,6 +118,7 @@ class BatchConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_flight: dict[TP, InFlight] = {}
         self.drained = False  # whether the task that reads records has ended
+        self._last_times: dict[TP, int] = {}  # of the last record that was delivered, ms
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
@@ -154,6 +156,7 @@ class BatchConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forgets the batches in flight: the next owner reads the uncommitted records again."""
         self.in_flight.clear()
+        self._last_times.clear()
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
@@ -210,6 +213,8 @@ class BatchConsumer(Consumer):
         start = self._read_offset[tp]
         if start is not None and records[0].offset < start:
             records = [record for record in records if record.offset >= start]
+        elif start is not None and records[0].offset > start:
+            await self._find_gap(tp, start, records[0])
         flight = self.in_flight.setdefault(tp, InFlight())
         for part in split(records):
             batch = Batch(tp, part, generation)
@@ -222,6 +227,15 @@ class BatchConsumer(Consumer):
                 if not delivered and flight.batches and flight.batches[-1] is batch:
                     flight.batches.pop()
             self._read_offset[tp] = batch.offset + 1
+            self._last_times[tp] = part[-1].timestamp
+
+    async def _find_gap(self, tp: TP, expected: int, found: Any) -> None:
+        """Records a gap before anything after it is delivered, and so before an offset after it can be committed."""
+        starts = await self.earliest_offsets(tp)
+        missing = deleted(expected, found.offset, starts[tp])
+        if missing is not None:
+            after_ms = self._last_times.get(tp)
+            await cast(BatchApp, self.app).on_gap(Gap(tp.topic, tp.partition, *missing, after_ms, found.timestamp))
 
     async def _deliver_changelog(self, tp: TP, records: Iterable[Any]) -> None:
         for count, record in enumerate(records):
@@ -285,6 +299,9 @@ class BatchTransport(Transport):
 
 class BatchApp(faust.App):
     """A Faust app whose topics with a BatchSchema deliver batches and commit only acknowledged ones."""
+
+    # Awaited for every gap; what it raises ends the worker, which then finds the gap again.
+    on_gap: Callable[[Gap], Awaitable[None]]
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

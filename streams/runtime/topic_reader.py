@@ -127,9 +127,14 @@ class TopicReader:
 
     async def reached(self, group: str, starts: Offsets) -> Offsets:
         """What a consumer group has committed: the offsets that it reads next, never below `starts`."""
-        committed = await self._admin.list_consumer_group_offsets(group, partitions=list(starts))
-        done = {tp: committed[tp].offset if tp in committed else -1 for tp in starts}
+        done = await self.committed(group, starts)
         return {tp: max(done[tp], starts[tp]) for tp in starts}
+
+    async def committed(self, group: str, partitions: Iterable[TopicPartition]) -> Offsets:
+        """What a consumer group has committed, also below what retention has left; -1 where it has nothing."""
+        wanted = list(partitions)
+        found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
+        return {tp: found[tp].offset if tp in found else -1 for tp in wanted}
 
     async def seek_time(self, span: Span, from_ms: int) -> Span:
         """The part of a span that was received at `from_ms` or later: no record before it is younger."""

@@ -1,6 +1,8 @@
 """`ackstream check`: compares Kafka with ClickHouse, or ClickHouse with the truth of a simulation."""
 
 import asyncio
+import getpass
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,18 +37,20 @@ QUERY_SECONDS = 3600  # a query over a billion rows takes a while
 @click.option("--fast", is_flag=True, help="Compare only which bodies exist and how many, without parsing them.")
 @click.option("--wait", is_flag=True, help="First wait until everything received so far has reached ClickHouse.")
 @click.option("--repair", is_flag=True, help="Publish again the rows of wa.messages that differ from ClickHouse.")
+@click.option("--accept-gap", metavar="REASON", help="Record that records deleted unread are accepted, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--truth", type=click.Path(path_type=Path), help="Compare with this truth file of a simulation instead.")
 def command(
-    start: str | None, end: str | None, source: str | None, fast: bool, wait: bool, repair: bool, as_json: bool,
-    truth: Path | None,
+    start: str | None, end: str | None, source: str | None, fast: bool, wait: bool, repair: bool,
+    accept_gap: str | None, as_json: bool, truth: Path | None,
 ) -> None:  # fmt: skip
     """Prove that nothing is lost and nothing counted twice.
 
     Parses every body in wa.raw again and compares the result with ClickHouse: deliveries and dead letters
     one by one, events, units, what the dashboards show, and the rows of wa.messages. --from and --to limit the bodies;
     the tables are always compared with one another as a whole. Records that the workers have not processed yet are
-    reported and are not residuals.
+    reported and are not residuals. Records that Kafka deleted before a worker had read them (gaps) stay residuals until
+    they are accepted.
 
     \b
     Exit codes:
@@ -56,13 +60,15 @@ def command(
     """
     if fast and repair:
         raise click.UsageError("--fast does not read wa.messages: leave one of --fast and --repair out")
-    if truth is not None and (start or end or source or fast or repair):
+    if accept_gap is not None and not accept_gap.strip():
+        raise click.UsageError("--accept-gap needs the reason, such as 'test data of 20 November'")
+    if truth is not None and (start or end or source or fast or repair or accept_gap):
         raise click.UsageError("--truth compares everything that its file names: only --wait and --json go with it")
     window = Window(moment_of("--from", start), moment_of("--to", end), source, timeless=not (start or end))
     with comparing():
         config = load()
         known_source(config, source)
-        options = Options(fast, wait, repair, as_json)
+        options = Options(fast, wait, repair, as_json, accept_gap)
         right = compare(config, window, options) if truth is None else compare_truth(config, truth, options)
     if not right:
         raise SystemExit(1)
@@ -76,6 +82,7 @@ class Options:
     wait: bool = False
     repair: bool = False
     as_json: bool = False
+    accept_gap: str | None = None
 
 
 def compare(config: Config, window: Window, options: Options) -> bool:
@@ -111,6 +118,8 @@ async def check(config: Config, client: "Client", window: Window, options: Optio
         if options.wait:
             await wait_for_all_stages(topics, spooled, progress)
         one = Check(config, client, topics, progress, spooled)
+        if options.accept_gap is not None:
+            await one.accept_gaps(options.accept_gap, _user())
         report = await one.run(window, fast=options.fast)
         if not (options.repair and report.unpublished):
             return report
@@ -123,6 +132,14 @@ async def check(config: Config, client: "Client", window: Window, options: Optio
 async def _wait(config: Config, progress: Progress) -> None:
     async with TopicReader(config.kafka.bootstrap) as topics:
         await wait_for_all_stages(topics, partial(spool_folder.count, config.data_dir), progress)
+
+
+def _user() -> str:
+    """The name of the user who runs the command; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _client(config: Config) -> "Client":

@@ -29,13 +29,15 @@ def command(as_json: bool) -> None:
     found = Local(load(), find_file(), os.environ).status()
     unhealthy = [part for part in found.parts if part.health != "ok"]
     if as_json:
-        click.echo(_json(found, healthy=not unhealthy and found.trouble is None))
+        click.echo(_json(found, healthy=not unhealthy and found.trouble is None and not found.problems))
     else:
         _print(found)
     if found.trouble:
         raise Failure(found.trouble)
     if unhealthy:
         raise Failure(_sentence(unhealthy, all_down=len(unhealthy) == len(found.parts)))
+    if found.problems:
+        raise Failure("; ".join(found.problems))
 
 
 def _json(found: StackStatus, *, healthy: bool) -> bytes:
@@ -46,7 +48,9 @@ def _json(found: StackStatus, *, healthy: bool) -> bytes:
     records, size, oldest_ms = found.spooled
     oldest = None if oldest_ms is None else to_iso(oldest_ms)
     spool = {"records": records, "bytes": size, "oldest_received_at": oldest, "broken_files": found.broken_spools}
-    return dumps_indented({"healthy": healthy, "trouble": found.trouble, "spool": spool, "parts": parts})
+    return dumps_indented(
+        {"healthy": healthy, "trouble": found.trouble, "problems": found.problems, "spool": spool, "parts": parts}
+    )
 
 
 def _print(found: StackStatus) -> None:

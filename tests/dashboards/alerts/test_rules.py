@@ -8,6 +8,7 @@ import pytest
 from dashboards.alerts.row_text import to_row
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import RULES
+from streams.runtime.gaps import Gap, letter
 from tests.dashboards.panels.model import utc
 from tests.dashboards.panels.tables import Tables
 from tests.support.events import DAY, NOON, event
@@ -249,6 +250,29 @@ def test_lag_is_the_age_of_the_oldest_record_in_the_last_sample(tables: Tables) 
     )
     # Without new samples (Kafka is unreachable) the last ones count.
     assert violating(tables, "pipeline-lags", NOON + 20 * MINUTE) == {("load",)}
+
+
+def test_deleted_records_and_a_backlog_near_the_retention_fire(tables: Tables) -> None:
+    letters = [
+        letter(Gap("wa.raw", 3, 120, 130, None, NOON - HOUR)),
+        letter(Gap("wa.events", 0, 7, 12, NOON - 2 * HOUR, NOON - HOUR)),
+    ]
+    tables.engine.run(b"\n".join(map(orjson.dumps, letters)), query="INSERT INTO dead_letter_log FORMAT JSONEachRow")
+    assert violating(tables, "dead-letters") == set()
+    assert violating(tables, "records-deleted-unread") == {("wa.raw",), ("wa.events",)}
+    tables.engine.run(
+        "INSERT INTO accepted_gap_log (topic, partition, first_offset, end_offset, reason, accepted_by) "
+        "VALUES ('wa.raw', 3, 120, 130, 'a test', 'ana'), ('wa.events', 0, 7, 11, 'shorter than it is now', 'ana')"
+    )
+    assert violating(tables, "records-deleted-unread") == {("wa.events",)}
+    add_sample(
+        tables, 10_000, deleted_unread_records__normalise=4, retention_used__normalise=0.6, retention_used__load=0.1
+    )
+    assert violating(tables, "records-deleted-unread") == {("wa.events",), ("the backlog of normalise",)}
+    assert evaluate(tables, "retention-near")["normalise",][1] == (
+        "normalise: the oldest unread record has used 60% of Kafka's retention."
+    )
+    assert violating(tables, "retention-near") == {("normalise",)}
 
 
 def test_ingest_that_cannot_store_and_a_stopped_analytics_worker_fire(tables: Tables) -> None:

@@ -64,7 +64,7 @@ def status(message_id: str, word: str, number: int) -> dict[str, Any]:
     return {"id": message_id, "status": word, "timestamp": str(START + number), "recipient_id": "5511955550001"}
 
 
-def look(stack: Stack, window: Window | None = None, **options: bool) -> Report:
+def look(stack: Stack, window: Window | None = None, **options: Any) -> Report:
     chosen = Options(**{"wait": True, **options})
     with stack.environ(), connect(stack.config.clickhouse) as client:
         return asyncio.run(check(stack.config, client, window or Window(), chosen, NoProgress()))
