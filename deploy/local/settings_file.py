@@ -50,14 +50,16 @@ data_dir = "{data_dir}"
 # Rate limit of a source, in requests per second and process (0 = no limit); above it 429. The key per_second of a
 # source replaces it for that source.
 # source_per_second = 0.0
-# Rate limit of failed requests per minute (0 = no limit) for an address without an accepted request in the last hour;
-# above it 429.
+# Limit of failed requests per minute (0 = no limit) for an address without an accepted request in the last hour. Above
+# it failed requests get 429, and a body has 2 seconds to arrive; requests with a valid proof are still accepted. Wrong
+# sent_tokens and verify_tokens have the same limit for every address; above it valid ones get 429 as well.
 # strangers_per_minute = 600
 # Maximum of connections per process; above it a new connection gets 503.
 # max_connections = 10000
 # Largest accepted body in bytes; above it 413.
 # max_body_bytes = 4194304
-# Maximum of bytes per process that are read but not yet stored; above it 503.
+# Maximum of bytes per process that are read but not yet stored; above it 503. Bodies that arrive slowly and have proven
+# nothing take at most half of it; when it is full, the oldest of them are given up (408).
 # max_in_flight_bytes = 67108864
 # A body that Kafka has not acknowledged after spool_after_seconds is written to the spool on disk and answered with
 # 200. Without a spool, or above the limits of the spool, a body that Kafka has not stored within answer_within_seconds

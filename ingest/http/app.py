@@ -11,11 +11,12 @@ from aiohttp import web
 
 from ingest.http import probes
 from ingest.http.authenticate import Source
-from ingest.http.bodies import MAX_BODY_BYTES, expect_continue
+from ingest.http.bodies import MAX_BODY_BYTES
 from ingest.http.context import APP_CONTEXT, AppContext, now_ms
 from ingest.http.limits import Limits
 from ingest.http.other_spellings import OtherSpellings
 from ingest.http.sent import SentHandler
+from ingest.http.uploads import Uploads
 from ingest.http.webhooks import WebhookHandler
 from ingest.metrics import Metrics
 from ingest.storage.memory_budget import MemoryBudget
@@ -23,8 +24,11 @@ from ingest.storage.record_store import RecordStore
 from ingest.storage.spool import Bounds, Spool
 from ingest.storage.spool_folder import folder
 from schemas.addresses import Kind
+from schemas.process.logs import get_logger
 from schemas.process.tasks import Tasks
 from schemas.settings.config import Config
+
+log = get_logger("ingest.http")
 
 # A stop waits this long for the requests in progress, and then for records whose client was answered 503 already. A
 # supervisor should wait 25 s before it kills: both of these, and some seconds to close the connections to Kafka.
@@ -52,7 +56,7 @@ def create_app(
     for name, source in sources.items():
         for handler in (WebhookHandler(source, context), SentHandler(source, context)):
             kind: Kind = "webhooks" if isinstance(handler, WebhookHandler) else "sent"
-            app.router.add_route("*", f"/{kind}/{name}", handler.__call__, expect_handler=expect_continue)
+            app.router.add_route("*", f"/{kind}/{name}", handler.__call__, expect_handler=handler.expect)
             spellings.add(kind, name, handler, with_tail=kind == "webhooks" and source.has_subpaths)
     app.router.add_route("*", "/healthz", probes.healthz)
     app.router.add_route("*", "/readyz", probes.readyz)
@@ -80,15 +84,25 @@ def _context(
             config.kafka.bootstrap, client_id, budget, kafka_within, metrics, tasks, spooling=settings.spool
         ),
         budget=budget,
+        uploads=Uploads(budget, settings.max_body_bytes),
         metrics=metrics,
         tasks=tasks,
         spool=spool,
-        limits=Limits(_rates(config, sources), settings.strangers_per_minute),
+        limits=Limits(_rates(config, sources), settings.strangers_per_minute, on_shared=_warn_shared),
         max_body_bytes=settings.max_body_bytes,
         answer_within=settings.answer_within_seconds,
         trusted_proxies=settings.trusted_proxies,
         public_url=settings.public_url.rstrip("/"),
         clock=clock,
+    )
+
+
+def _warn_shared() -> None:
+    """Says what nobody can tell apart from here: forged requests and accepted ones have the same address."""
+    log.warning(
+        "shared_address",
+        reason="forged and accepted requests come from one address, so they cannot be limited apart",
+        remedy="if that is a proxy in front of ingest, name it in ingest.trusted_proxies",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ingest.http.refusals import BAD_SENT_TOKEN, BAD_SIGNATURE
 from ingest.storage.record import RecordHeaders
 from schemas.authentication.policy import NO_CHECKS, Policy
-from schemas.authentication.request import Request, Verdict
+from schemas.authentication.request import Head, Request, Verdict
 from schemas.authentication.secrets import matching_secret, verdict_for
 from schemas.http_errors import HttpError
 from schemas.parsing.times import to_iso
@@ -57,6 +57,11 @@ class Source:
     def has_subpaths(self) -> bool:
         """Whether its address may continue after its name."""
         return self.auth.in_path or self.provider.subpath is not None
+
+
+def head_verdict(source: Source, head: Head) -> Verdict:
+    """What the headers, the path and the address of a provider's request prove, before its body is read."""
+    return source.auth.verify_head(head, source.provider.verify, source.secrets)
 
 
 def webhook_headers(source: Source, request: Request, request_id: str) -> RecordHeaders | HttpError:

@@ -1,30 +1,43 @@
 """Reads a request's body: bounded in size, in time and by the memory budget."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import closing
 
 from aiohttp import HttpVersion11, StreamReader, web
 
 from ingest.http.refusals import BAD_REQUEST, OVERLOADED, SLOW_BODY, too_large
+from ingest.http.uploads import Upload
 from ingest.storage.memory_budget import REQUEST_OVERHEAD, Charge
 from schemas.http_errors import HttpError
 
 MAX_BODY_BYTES = web.AppKey("max_body_bytes", int)
 
 
-async def read(request: web.Request, charge: Charge, max_bytes: int, seconds: float) -> bytes | HttpError:
-    """The body as it was sent (never decompressed), charged to `charge` as it arrives, within `seconds`.
+def arrived(request: web.Request, charge: Charge, max_bytes: int) -> bytes | HttpError | None:
+    """The body if it is complete already, as nearly every webhook is when its headers are read; None if it is not.
 
-    A body beyond `max_bytes` is refused as soon as its Content-Length or the bytes read so far exceed it.
+    It is as it was sent (never decompressed), and charged to `charge`. A body beyond `max_bytes` is refused as soon as
+    its Content-Length or the bytes read so far exceed it.
     """
     if (request.content_length or 0) > max_bytes:
         return too_large(max_bytes)
     if not charge.add(REQUEST_OVERHEAD):
         return OVERLOADED
-    content = request.content
+    if not request.content.is_eof():
+        return None
     try:
-        if content.is_eof():  # it arrived together with the headers, as nearly every webhook does
-            body = content.read_nowait()
-            return _checked(body, charge, max_bytes)
+        body = request.content.read_nowait()
+    except (web.RequestPayloadError, ConnectionError):
+        return BAD_REQUEST
+    if len(body) > max_bytes:
+        return too_large(max_bytes)
+    return body if charge.add(len(body)) else OVERLOADED
+
+
+async def receive_proven(content: StreamReader, charge: Charge, max_bytes: int, seconds: float) -> bytes | HttpError:
+    """The rest of a body whose sender is proven, within `seconds`; charged to `charge` as it arrives."""
+    try:
         async with asyncio.timeout(seconds):
             return await _read_chunks(content, charge, max_bytes)
     except TimeoutError:
@@ -33,13 +46,22 @@ async def read(request: web.Request, charge: Charge, max_bytes: int, seconds: fl
         return BAD_REQUEST
 
 
-def _checked(body: bytes, charge: Charge, max_bytes: int) -> bytes | HttpError:
-    if len(body) > max_bytes:
-        return too_large(max_bytes)
-    return body if charge.add(len(body)) else OVERLOADED
+async def receive_unproven(
+    content: StreamReader, open_upload: Callable[[asyncio.Timeout], Upload], max_bytes: int, seconds: float
+) -> bytes | HttpError:
+    """The rest of a body that has proven nothing, within `seconds` and the limits of its upload."""
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            with closing(open_upload(timer)) as upload:
+                body = await _read_chunks(content, upload, max_bytes)
+            return SLOW_BODY if upload.given_up else body
+    except TimeoutError:
+        return SLOW_BODY
+    except (web.RequestPayloadError, ConnectionError):
+        return BAD_REQUEST
 
 
-async def _read_chunks(content: StreamReader, charge: Charge, max_bytes: int) -> bytes | HttpError:
+async def _read_chunks(content: StreamReader, charge: Charge | Upload, max_bytes: int) -> bytes | HttpError:
     chunks: list[bytes] = []
     size = 0
     while chunk := await content.readany():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from ingest.http.limits import Limits, Network, client_address, sender_address
+from ingest.http.uploads import Uploads
 from ingest.metrics import Metrics
 from ingest.storage.memory_budget import MemoryBudget
 from ingest.storage.record_store import RecordStore
@@ -35,6 +36,7 @@ class AppContext:
 
     store: RecordStore
     budget: MemoryBudget
+    uploads: Uploads
     metrics: Metrics
     tasks: Tasks
     spool: Spool | None

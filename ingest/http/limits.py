@@ -1,10 +1,11 @@
-"""Rate limits: one for each source, and one for each client without a recently accepted request.
+"""Rate limits: for each source, for failures of each client without a recently accepted request, for guessed tokens.
 
 The limits are throttled-py's GCRA, a continuous token bucket (8 us per request). They are kept per process: with
 several processes each has its own.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
@@ -25,7 +26,7 @@ BURST_SECONDS: Final = 2
 
 # Stored, or a correct handshake; and: no such source, bad credentials, a wrong token.
 _PROOFS: Final = frozenset({200})
-_FAILURES: Final = frozenset({401, 403, 404})
+FAILURES: Final = frozenset({401, 403, 404})
 # Rates are exact to this part of a request a second.
 _MILLION: Final = 1_000_000
 
@@ -36,12 +37,22 @@ class Limits:
     """The limits of one process. Waiting times are whole seconds, 0 for none."""
 
     def __init__(
-        self, per_second: dict[str, float], unproven_per_minute: int, max_addresses: int = MAX_ADDRESSES
+        self,
+        per_second: dict[str, float],
+        unproven_per_minute: int,
+        max_addresses: int = MAX_ADDRESSES,
+        on_shared: Callable[[], None] = lambda: None,
     ) -> None:
-        """`per_second`: requests by source, sources without a limit left out; 0 unproven: no limit."""
+        """`per_second`: requests by source, sources without a limit left out; 0 unproven: no limit.
+
+        `on_shared` is called once: when one address has both accepted requests and more failures than a stranger may.
+        """
         self._sources = {name: _limiter(_per_second(rate), max_addresses) for name, rate in per_second.items()}
         self._burst = unproven_per_minute
-        self._unproven = _limiter(rate_limiter.per_min(unproven_per_minute), max_addresses) if self._burst else None
+        per_minute = rate_limiter.per_min(unproven_per_minute) if unproven_per_minute else None
+        self._failures = _limiter(per_minute, max_addresses) if per_minute else None
+        self._guesses = _limiter(per_minute, max_addresses) if per_minute else None
+        self._on_shared: Callable[[], None] | None = on_shared
         self._proven_until: OrderedDict[str, float] = OrderedDict()
         self._max_addresses = max_addresses
 
@@ -53,26 +64,56 @@ class Limits:
         result = limiter.limit(name)
         return _whole(result.state.retry_after) if result.limited else 0
 
+    def is_proven(self, address: str | None) -> bool:
+        """Whether a request of this client was accepted within the last hour."""
+        return address is not None and monotonic() < self._proven_until.get(address, 0.0)
+
     def unproven_wait(self, address: str | None) -> int:
-        """Seconds until a request of this client is accepted; counts nothing."""
-        if self._unproven is None or address is None or monotonic() < self._proven_until.get(address, 0.0):
-            return 0
-        state = self._unproven.peek(address)
-        # The library's own retry_after of a peek is the time until the limit is passed, not until one is free again.
-        interval = 60 / self._burst
-        return 0 if state.remaining else _whole(state.reset_after - (self._burst - 1) * interval)
+        """Seconds until this client is below the limit of strangers; counts nothing."""
+        return 0 if self.is_proven(address) else self._wait(self._failures, address)
+
+    def guess_wait(self, address: str | None) -> int:
+        """Seconds until this client, proven or not, may present a token again; counts nothing."""
+        return self._wait(self._guesses, address)
+
+    def record_guess(self, address: str | None) -> None:
+        """Counts a wrong token."""
+        if self._guesses is not None and address is not None:
+            self._guesses.limit(address)
 
     def record_outcome(self, address: str | None, status: int) -> None:
-        """Marks a client as proven after a 200, and counts a failure of one that is not."""
-        if self._unproven is None or address is None:
+        """Marks a client as proven after a 200, and counts a failure."""
+        if address is None:
             return
         if status in _PROOFS:
+            if self.unproven_wait(address):
+                self._report_shared()
             self._proven_until[address] = monotonic() + PROVEN_SECONDS
             self._proven_until.move_to_end(address)
             if len(self._proven_until) > self._max_addresses:
                 self._proven_until.popitem(last=False)
-        elif status in _FAILURES:
-            self._unproven.limit(address)
+        elif status in FAILURES:
+            self.record_failure(address)
+
+    def record_failure(self, address: str | None) -> None:
+        """Counts a failed request."""
+        if self._failures is None or address is None:
+            return
+        if self._failures.limit(address).limited and self.is_proven(address):
+            self._report_shared()
+
+    def _report_shared(self) -> None:
+        if self._on_shared is not None:
+            self._on_shared()
+            self._on_shared = None
+
+    def _wait(self, limiter: Throttled | None, address: str | None) -> int:
+        if limiter is None or address is None:
+            return 0
+        state = limiter.peek(address)
+        # The library's own retry_after of a peek is the time until the limit is passed, not until one is free again.
+        interval = 60 / self._burst
+        return 0 if state.remaining else _whole(state.reset_after - (self._burst - 1) * interval)
 
 
 def _per_second(rate: float) -> rate_limiter.Quota:

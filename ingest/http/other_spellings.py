@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from ingest.http import probes
-from ingest.http.bodies import expect_continue
 from ingest.http.handler import Handler
 from schemas.addresses import Kind, address_of
 
@@ -30,8 +29,9 @@ class OtherSpellings:
 
     async def expect(self, request: web.Request) -> None:
         """Asks for the body when there is a handler: a refusal needs none."""
-        if self._found(request) is not None:
-            await expect_continue(request)
+        found = self._found(request)
+        if found is not None:
+            await found.expect(request)
 
     def _found(self, request: web.Request) -> Handler | None:
         address = address_of(request.path)

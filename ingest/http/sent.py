@@ -8,10 +8,20 @@ from aiohttp import web
 from ingest.http import authenticate, bodies
 from ingest.http.context import json_answer
 from ingest.http.handler import Handler
-from ingest.http.refusals import NOT_INFLATED, NOT_STORED, NOTHING_USABLE, OVERLOADED, too_large
+from ingest.http.refusals import (
+    BAD_SENT_TOKEN,
+    NOT_INFLATED,
+    NOT_STORED,
+    NOTHING_USABLE,
+    OVERLOADED,
+    too_large,
+    too_many,
+)
 from ingest.http.request_ids import request_id as new_id
 from ingest.http.sent_bodies import SentBody, read_sent_body
 from ingest.storage.memory_budget import Charge
+from schemas.authentication.request import Verdict
+from schemas.authentication.secrets import verdict_for
 from schemas.http_errors import HttpError, method_not_allowed
 from schemas.parsing.content_coding import NotInflated, inflated
 from schemas.parsing.json_text import dumps
@@ -37,32 +47,53 @@ class SentHandler(Handler):
             return self._refuse(_WRONG_METHOD)
         return await self._post(request)
 
-    async def _answer_post(self, request: web.Request, charge: Charge) -> web.Response:
+    def _judge_head(self, request: web.Request) -> Verdict | HttpError:
+        token = self._token(request, self._context.client_of(request))
+        return token if isinstance(token, HttpError) else verdict_for("bearer", token)
+
+    def _token(self, request: web.Request, client: str | None) -> str | HttpError:
+        """The valid token of a request, or a refusal; also a valid one is refused to who guessed too often."""
+        if wait := self._context.limits.guess_wait(client):
+            return too_many(wait)
+        return authenticate.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
+
+    async def _answer_post(self, request: web.Request, charge: Charge) -> web.Response | HttpError:
         context = self._context
-        token = authenticate.sent_token(self._source, {"authorization": request.headers.get("Authorization", "")})
+        client = context.client_of(request)
+        token = self._token(request, client)
         if isinstance(token, HttpError):
-            return self._refuse(token)
-        body = await bodies.read(request, charge, context.max_body_bytes, context.body_seconds)
-        if isinstance(body, HttpError):
-            return self._refuse(body)
+            if token is BAD_SENT_TOKEN:
+                context.limits.record_guess(client)
+            return token
+        body = bodies.arrived(request, charge, context.max_body_bytes)
+        if body is None:
+            body = await self._receive(request, charge, verdict_for("bearer", token))
+        return body if isinstance(body, HttpError) else await self._answer_body(request, charge, token, body)
+
+    async def _answer_body(
+        self, request: web.Request, charge: Charge, token: str, body: bytes
+    ) -> web.Response | HttpError:
+        context = self._context
         encoding = request.headers.get("Content-Encoding", "")
         sent = await _read(body, encoding, request.query, self._source.provider)
         if isinstance(sent, HttpError):
-            return self._refuse(sent)
+            return sent
         report = sent.report()
         if not sent.accepted:
             self._count(NOTHING_USABLE.code)
             error = {"error": NOTHING_USABLE.code, "detail": NOTHING_USABLE.detail}
             return json_answer(NOTHING_USABLE.status, dumps({**report, **error}))
         if len(sent.value) > _RECORD_BYTES:
-            return self._refuse(too_large(context.max_body_bytes))
+            return too_large(context.max_body_bytes)
         if not charge.add(max(len(sent.value) - len(body), 0)):  # it came compressed
-            return self._refuse(OVERLOADED)
+            return OVERLOADED
+        if wait := context.limits.source_wait(self._source.name):
+            return too_many(wait)
         received_ms = context.clock()
         request_id = new_id(received_ms)
         headers = authenticate.sent_headers(self._source, token, received_ms, request_id, sent.headers)
         if not await self._persist(sent.value, headers, received_ms, charge):
-            return self._refuse(NOT_STORED)
+            return NOT_STORED
         self._count("stored")
         context.metrics.bytes.labels(self._source.name, self._source.provider.name).inc(len(body))
         return json_answer(200, dumps(report), (("X-Request-Id", request_id),))

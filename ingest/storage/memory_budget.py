@@ -4,24 +4,32 @@ Every body is charged from its first byte until it is stored or dropped. That in
 503: while a slow broker or disk has not finished with it, it still takes memory.
 """
 
+from collections.abc import Callable
+
 # A record's headers (about 300 bytes), its futures and its place in a batch; charged per request, so that millions of
 # tiny bodies are bounded as well as a few large ones.
 REQUEST_OVERHEAD = 1024
 
 
 class MemoryBudget:
-    """`used` of `limit` bytes are taken. Not thread-safe: only the event loop uses it."""
+    """`used` of `limit` bytes are taken. Not thread-safe: only the event loop uses it.
 
-    __slots__ = ("limit", "used")
+    `reclaim(size)` is called when `size` bytes do not fit: it returns what can be done without.
+    """
+
+    __slots__ = ("limit", "reclaim", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.reclaim: Callable[[int], None] = lambda _size: None
 
     def take(self, size: int) -> bool:
         """Charges `size` bytes. False, and nothing is charged, when they do not fit."""
         if self.used + size > self.limit:
-            return False
+            self.reclaim(size)
+            if self.used + size > self.limit:
+                return False
         self.used += size
         return True
 

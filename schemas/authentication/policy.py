@@ -10,7 +10,7 @@ from re import Pattern
 
 from schemas.authentication import checks
 from schemas.authentication.checks import Check
-from schemas.authentication.request import REJECT, Request, Verdict
+from schemas.authentication.request import REJECT, UNSIGNED, Head, Request, Verdict
 from schemas.parsing.content_coding import NotInflated, inflated
 from schemas.settings.authentication import Auth
 
@@ -47,6 +47,21 @@ class Policy:
         verdict = self._verify(request, provider_verify, secrets)
         plain = _plain(request) if verdict.auth == "reject" else None
         return verdict if plain is None else self._verify(plain, provider_verify, secrets)
+
+    def verify_head(self, head: Head, provider_verify: ProviderVerify, secrets: Sequence[str]) -> Verdict:
+        """The verdict on what needs no body: REJECT if no body can make the request valid, `ok` if it proves something.
+
+        UNSIGNED: only the body can prove anything, or nothing is required. Never raises.
+        """
+        verdicts: list[Verdict] = []
+        required = [lambda request: provider_verify(request, secrets)] if secrets or not self.checks else []
+        for verify in (*required, *(check.verify for check in self.checks)):
+            asked = head.asked
+            verdict = verify(head)
+            if head.asked == asked:
+                verdicts.append(verdict)
+        verdict = _all_of(verdicts)
+        return verdict if verdict.auth == "reject" or verdict.scheme else UNSIGNED
 
     def _verify(self, request: Request, provider_verify: ProviderVerify, secrets: Sequence[str]) -> Verdict:
         if not self.checks:

@@ -21,6 +21,23 @@ class Request:
     address: str = ""  # the sender's IP address, beyond the proxies that the settings trust
 
 
+class Head(Request):
+    """A request whose body has not arrived. `asked`: how often something wanted the body, and got an empty one."""
+
+    __slots__ = ("asked",)
+    asked: int
+
+    @property
+    def body(self) -> bytes:
+        """Nothing; counted in `asked`."""
+        object.__setattr__(self, "asked", self.asked + 1)
+        return b""
+
+    @body.setter
+    def body(self, _value: bytes) -> None:
+        object.__setattr__(self, "asked", 0)  # called once, when the request is made
+
+
 @dataclass(slots=True, frozen=True)
 class Verdict:
     """The result: `ok`; `reject`, a proven forgery or missing credentials; `unsigned`, the source has no secrets.

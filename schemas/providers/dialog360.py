@@ -25,7 +25,8 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     """The verdict on `X-360dialog-Signature`, bare hex HMAC-SHA256 of the raw body, else on a static secret."""
     if not secrets:
         return UNSIGNED
-    secret = matching_hmac(request.body, request.headers.get(SIGNATURE, ""), secrets)
+    given = request.headers.get(SIGNATURE)
+    secret = None if given is None else matching_hmac(request.body, given, secrets)
     return verify_static_secret(request, secrets) if secret is None else verdict_for("hmac-sha256", secret)
 
 

@@ -45,8 +45,10 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     if not secrets:
         return UNSIGNED
     given = request.headers.get(_SIGNATURE, "")
-    static, signing = matching_secret(given, secrets), matching_hmac(request.body, given, secrets)
-    return verdict_for("static", static) if static is not None else verdict_for("hmac-sha256", signing)
+    static = matching_secret(given, secrets)
+    if static is not None:
+        return verdict_for("static", static)
+    return verdict_for("hmac-sha256", matching_hmac(request.body, given, secrets))
 
 
 def parse(body: bytes) -> Elements:

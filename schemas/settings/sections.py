@@ -35,7 +35,7 @@ class Ingest(Server):
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(comma_separated)] = ()
     # Requests of one source to one process, and twice as many at once; above it 429. 0 = no limit.
     source_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    # Failed requests of an address without an accepted one in the last hour; above it 429 before anything is read.
+    # Failed requests of an address without an accepted one in the last hour, and wrong tokens of any; above it 429.
     strangers_per_minute: Annotated[int, Field(ge=0)] = 600
     # Per process; above it a new connection gets 503 and is closed.
     max_connections: Annotated[int, Field(ge=1)] = 10_000

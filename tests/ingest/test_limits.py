@@ -1,8 +1,9 @@
 """Limits of sources, of clients that have proven nothing, of connections and of slow headers; honest clients pass."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from math import ceil
 from pathlib import Path
@@ -11,12 +12,14 @@ from time import monotonic, sleep
 import pytest
 from aiohttp import ClientSession, web
 
+from deploy.local.kafka.broker import Broker
 from ingest.http.app import create_app
 from ingest.http.connection import HEAD_SECONDS, Connection
 from ingest.http.limits import Limits, client_address
 from schemas.errors import ConfigError
 from schemas.settings.config import Config, parse
 from tests.ingest.conftest import StartEdge
+from tests.ingest.edge_process import SENT_TOKEN, EdgeProcess, Setting
 from tests.support.waiting import until
 
 BAD = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
@@ -118,21 +121,100 @@ async def test_a_source_beyond_its_rate_gets_429_and_the_others_do_not(
         assert answer.status == 401
 
 
-async def test_a_client_that_only_fails_is_answered_429_and_another_behind_the_proxy_is_not(
-    start_edge: StartEdge, http: ClientSession
-) -> None:
-    edge = start_edge(strangers_per_minute=5, trusted_proxies=["127.0.0.1/32"]).start().wait()
+@pytest.fixture(scope="module")
+def strict_edge(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProcess]:
+    """An edge where five failures a minute are too many; X-Forwarded-For names the client."""
+    limits: dict[str, Setting] = {"strangers_per_minute": 5, "trusted_proxies": ["127.0.0.1/32"]}
+    edge = EdgeProcess(tmp_path_factory.mktemp("strict"), kafka.bootstrap, limits)
+    try:
+        yield edge.start().wait()
+    finally:
+        edge.close()
 
-    async def post(path: str, client: str) -> int:
-        async with http.post(edge.url + path, data=b"x", headers={**BAD, "X-Forwarded-For": client}) as answer:
+
+Ask = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+def ask(strict_edge: EdgeProcess, http: ClientSession) -> Ask:
+    """Posts as a client, with a forged signature unless other headers are given; returns the status."""
+
+    async def post(path: str, client: str, headers: dict[str, str] = BAD) -> int:
+        sent = {**headers, "X-Forwarded-For": client}
+        async with http.post(strict_edge.url + path, data=b"x", headers=sent) as answer:
             return answer.status
 
-    assert [await post("/webhooks/meta", "192.0.2.1") for _ in range(3)] == [401] * 3
-    assert [await post("/webhooks/nothing", "192.0.2.1") for _ in range(4)] == [404, 404, 429, 429]
-    assert await post("/webhooks/meta", "192.0.2.1") == 429
-    assert await post("/webhooks/open", "192.0.2.2") == 200
-    async with http.get(f"{edge.url}/metrics") as answer:
+    return post
+
+
+async def test_a_client_that_only_fails_is_answered_429_and_another_behind_the_proxy_is_not(
+    ask: Ask, http: ClientSession, strict_edge: EdgeProcess
+) -> None:
+    assert [await ask("/webhooks/meta", "192.0.2.1") for _ in range(3)] == [401] * 3
+    assert [await ask("/webhooks/nothing", "192.0.2.1") for _ in range(4)] == [404, 404, 429, 429]
+    assert await ask("/webhooks/meta", "192.0.2.1") == 429
+    assert await ask("/webhooks/open", "192.0.2.2") == 200
+    async with http.get(f"{strict_edge.url}/metrics") as answer:
         assert 'outcome="too_many"' in await answer.text()
+
+
+@pytest.mark.parametrize("split", [False, True])
+async def test_forged_requests_do_not_shut_out_good_ones_of_the_same_address(
+    split: bool, ask: Ask, signed: Callable[..., dict[str, str]], strict_edge: EdgeProcess
+) -> None:
+    client = f"192.0.2.{10 + split}"
+    assert [await ask("/webhooks/meta", client) for _ in range(7)] == [401] * 5 + [429] * 2
+    head = f"POST /webhooks/meta HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nContent-Length: 1\r\n"
+    head += f"X-Hub-Signature-256: {signed(b'x')['X-Hub-Signature-256']}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", strict_edge.port)
+    writer.write(head.encode() + (b"" if split else b"x"))
+    if split:
+        await asyncio.sleep(0.1)
+        writer.write(b"x")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    assert await ask("/webhooks/meta", client) == 401  # proven from now on
+    assert strict_edge.log.count("ingest.trusted_proxies") == 1
+
+
+async def test_aborted_uploads_count_against_a_stranger(ask: Ask, strict_edge: EdgeProcess) -> None:
+    head = b"POST /webhooks/open HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.20\r\nContent-Length: 9\r\n\r\nx"
+    for _ in range(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", strict_edge.port)
+        writer.write(head)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    async def limited() -> bool:
+        return await ask("/webhooks/nothing", "192.0.2.20") == 429
+
+    await until("the aborted uploads are counted", limited)
+
+
+async def test_guesses_of_tokens_are_limited_from_a_known_address_too(
+    ask: Ask, http: ClientSession, strict_edge: EdgeProcess
+) -> None:
+    client = "192.0.2.30"
+    assert await ask("/webhooks/open", client) == 200
+    wrong = {"Authorization": "Bearer guess"}
+    assert [await ask("/sent/meta", client, wrong) for _ in range(6)] == [401] * 5 + [429]
+    assert await ask("/sent/meta", client, {"Authorization": f"Bearer {SENT_TOKEN}"}) == 429
+    query = {"hub.mode": "subscribe", "hub.verify_token": "guess", "hub.challenge": "1"}
+    async with http.get(
+        f"{strict_edge.url}/webhooks/meta", params=query, headers={"X-Forwarded-For": client}
+    ) as answer:
+        assert answer.status == 429
+    assert await ask("/webhooks/meta", client) == 401
+
+
+def test_an_address_with_accepted_and_too_many_failed_requests_is_reported_once() -> None:
+    for order in ([200, 401, 401, 401, 401], [401, 401, 401, 200]):
+        reports: list[str] = []
+        limits = Limits({}, 3, on_shared=partial(reports.append, "shared"))
+        for status in order + order:
+            limits.record_outcome("192.0.2.1", status)
+        assert reports == ["shared"]
 
 
 @asynccontextmanager

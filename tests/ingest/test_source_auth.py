@@ -3,6 +3,7 @@
 There is no Kafka and no spool here: an accepted request is answered 503 not_stored.
 """
 
+import asyncio
 import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,7 +43,16 @@ auth.path = { secrets = [{ env = "T_OLD_SEGMENT" }, { env = "T_SEGMENT" }] }
 
 [sources.near]
 provider = "zapini"
+sent_tokens = [{ env = "T_TOKEN" }]
 auth.addresses = ["203.0.113.0/24"]
+
+[sources.token]
+provider = "z-api"
+secrets = [{ env = "T_TOKEN" }]
+
+[sources.waha]
+provider = "waha"
+secrets = [{ env = "T_TOKEN" }]
 
 [sources.strict]
 provider = "zapini"
@@ -83,6 +93,50 @@ def post(http: ClientSession) -> Post:
             return answer.status, (await answer.json())["error"]
 
     return ask
+
+
+@pytest.mark.parametrize(
+    ("path", "proof"),
+    [
+        (f"/webhooks/hidden/{SEGMENT}x", "A: b"),
+        ("/webhooks/near", "X-Forwarded-For: 198.51.100.1"),
+        ("/webhooks/strict", "Authorization: Basic aG9va3M6d3Jvbmc="),
+        ("/webhooks/token", "X-Key: wrong"),
+        ("/webhooks/waha", "X-Key: wrong"),
+        ("/sent/near", "Authorization: Bearer wrong"),
+    ],
+)
+@pytest.mark.parametrize("expect", ["", "Expect: 100-continue\r\n"])
+async def test_a_wrong_proof_that_needs_no_body_is_refused_before_the_body(
+    path: str, proof: str, expect: str, http: ClientSession
+) -> None:
+    assert await _first_line(http, path, f"{proof}\r\n{expect}") == b"HTTP/1.1 401 Unauthorized\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "proof"),
+    [
+        (f"/webhooks/hidden/{SEGMENT}", "A: b"),
+        ("/webhooks/near", "X-Forwarded-For: 203.0.113.9"),
+        ("/webhooks/token", f"X-Key: {TOKEN}"),
+        ("/webhooks/waha", f"X-Webhook-Hmac: {TOKEN}"),
+        ("/sent/near", f"Authorization: Bearer {TOKEN}"),
+    ],
+)
+async def test_a_body_is_requested_where_it_may_be_proven(path: str, proof: str, http: ClientSession) -> None:
+    line = await _first_line(http, path, f"{proof}\r\nExpect: 100-continue\r\n")
+    assert line == b"HTTP/1.1 100 Continue\r\n"
+
+
+async def _first_line(http: ClientSession, path: str, headers: str) -> bytes:
+    """The first line of the answer to a POST whose body does not come."""
+    url = http._base_url
+    assert url is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n{headers}\r\n".encode())
+    line = await asyncio.wait_for(reader.readline(), 30)
+    writer.close()
+    return line
 
 
 @pytest.mark.parametrize(
@@ -193,7 +247,7 @@ def test_a_source_that_is_not_fully_proven_is_logged_once(config: Config) -> Non
         sources.warn(sources.load(config))
     details = {line["source"]: line["reason"] for line in logs}
     assert len(logs) == len(details)
-    assert set(details) == {"evolution", "hidden", "hidden-evolution", "near"}  # strict is signed
+    assert set(details) == {"evolution", "hidden", "hidden-evolution", "near", "token"}  # the others sign
     assert "anybody who knows its address" in details["evolution"]
     assert "anybody in the networks of auth.addresses" in details["near"]
 
