@@ -47,10 +47,14 @@ def warn(sources: Mapping[str, Source]) -> None:
 
 
 def _read(name: str, settings: Settings, provider: Provider) -> Source:
+    secrets, fault_of = read_secrets("secrets", settings.secrets), provider.secret_fault
+    faults = [] if fault_of is None else [fault for fault in map(fault_of, secrets) if fault is not None]
+    if faults:
+        raise ConfigError(f"secrets: {faults[0]}")
     return Source(
         name=name,
         provider=provider,
-        secrets=read_secrets("secrets", settings.secrets),
+        secrets=secrets,
         verify_tokens=read_secrets("verify_tokens", settings.verify_tokens),
         sent_tokens=read_secrets("sent_tokens", settings.sent_tokens),
         auth=policy.load(settings.auth),

@@ -50,6 +50,17 @@ def verify(request: Request, secrets: Sequence[str]) -> Verdict:
     return verdict
 
 
+def secret_fault(secret: str) -> str | None:
+    """Why no signature can match a secret with one of the prefixes; None if one can."""
+    if secret.startswith(_PRIVATE):
+        return f"{_PRIVATE}... is the sender's private key: give the public one, {_PUBLIC}..."
+    if secret.startswith(_PUBLIC) and _public_key(secret) is None:
+        return f"{_PUBLIC} is not followed by an Ed25519 public key in base64: copy the whole key"
+    if secret.startswith(_SYMMETRIC) and not _symmetric_keys(secret):
+        return f"{_SYMMETRIC} is not followed by base64: copy the whole secret"
+    return None
+
+
 def _signed(request: Request) -> _Signed | None:
     """What was signed, or None when a header is missing or the time is outside the tolerance."""
     for names in (HEADERS, SVIX_HEADERS):

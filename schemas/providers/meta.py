@@ -9,6 +9,7 @@ from schemas.providers._cloud_api.send_responses import send_response
 from schemas.providers.base import Provider
 
 SIGNATURE = "x-hub-signature-256"
+_APP_SECRET_DIGITS = 32
 
 
 def verify(request: Request, secrets: Sequence[str]) -> Verdict:
@@ -29,6 +30,12 @@ def challenge(query: Mapping[str, str], verify_tokens: Sequence[str]) -> str | N
     return query.get("hub.challenge") or None
 
 
+def secret_fault(secret: str) -> str | None:
+    """Why an access token, which begins with EAA, is no secret of signatures."""
+    is_token = secret.startswith("EAA") and len(secret) > _APP_SECRET_DIGITS
+    return "an access token (EAA...) signs no webhooks: use the app secret (App settings, Basic)" if is_token else None
+
+
 PROVIDER = Provider(
     name="meta",
     verify=verify,
@@ -36,4 +43,5 @@ PROVIDER = Provider(
     proof_headers=(SIGNATURE,),
     challenge=challenge,
     send_response=send_response,
+    secret_fault=secret_fault,
 )

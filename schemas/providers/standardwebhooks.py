@@ -7,7 +7,7 @@ event with its `type` as name.
 
 import re
 
-from schemas.authentication.standard_webhooks import HEADERS, SVIX_HEADERS, verify
+from schemas.authentication.standard_webhooks import HEADERS, SVIX_HEADERS, secret_fault, verify
 from schemas.parsing.bodies import Elements, read_named
 from schemas.parsing.json_types import JsonObject
 from schemas.parsing.json_values import as_object, first_id
@@ -64,4 +64,10 @@ def _is_whatsapp(data: JsonObject) -> bool:
     return channel is None or "whatsapp" in channel.lower()
 
 
-PROVIDER = Provider(name="standard-webhooks", verify=verify, parse=parse, proof_headers=(*HEADERS, *SVIX_HEADERS))
+PROVIDER = Provider(
+    name="standard-webhooks",
+    verify=verify,
+    parse=parse,
+    proof_headers=(*HEADERS, *SVIX_HEADERS),
+    secret_fault=secret_fault,
+)

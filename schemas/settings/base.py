@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -9,6 +10,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.errors import ConfigError
+
+# The only kind of secret with several lines.
+_PEM = "-----BEGIN "
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -62,6 +66,38 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def bare(secret: str) -> str:
+    """A secret without white space, byte-order marks and other invisible characters around it."""
+    begin, end = 0, len(secret)
+    while begin < end and _is_around(secret[begin]):
+        begin += 1
+    while end > begin and _is_around(secret[end - 1]):
+        end -= 1
+    return secret[begin:end]
+
+
+def _is_around(character: str) -> bool:
+    return character.isspace() or _is_invisible(character)
+
+
+def _is_invisible(character: str) -> bool:
+    # A lone surrogate is a byte of the environment that is not UTF-8.
+    return not character.isprintable() and not "\ud800" <= character <= "\udfff"
+
+
+def _decoded(raw: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 with its byte-order mark, which PowerShell writes. Raises UnicodeDecodeError."""
+    return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8")
+
+
+def _checked(secret: str, place: str) -> str:
+    """The secret. Raises ConfigError for one that no sender can have: with a line break or an invisible character."""
+    lines = secret.split() if secret.startswith(_PEM) else [secret]
+    if any(_is_invisible(character) for line in lines for character in line):
+        raise ConfigError(f"{place} has a line break or an invisible character in the secret: write the secret alone")
+    return secret
+
+
 class Secret(Section):
     """Where a secret is: an environment variable or a file (relative to the settings file). Never the secret itself."""
 
@@ -82,15 +118,18 @@ class Secret(Section):
         return self
 
     def read(self) -> str:
-        """The secret. Raises ConfigError that names the variable or the file."""
+        """The secret, without the byte-order mark and the blanks that editors and shells put around it.
+
+        Raises ConfigError that names the variable or the file.
+        """
         if self.env is not None:
-            value = os.environ.get(self.env, "")
+            value = bare(os.environ.get(self.env, ""))
             if not value:
                 raise ConfigError(f"the environment variable {self.env} is not set: set it to the secret")
-            return value
+            return _checked(value, f"the environment variable {self.env}")
         assert self.file is not None  # noqa: S101  (_one_place)
         try:
-            value = self.file.read_text().strip()
+            value = bare(_decoded(self.file.read_bytes()))
         except OSError as error:
             raise ConfigError(
                 f"{self.file}: cannot read the secret ({error.strerror}): write the secret into this file"
@@ -101,7 +140,7 @@ class Secret(Section):
             raise ConfigError(f"{str(self.file)!r}: cannot read the secret: this is not a path") from None
         if not value:
             raise ConfigError(f"{self.file} is empty: write the secret into this file")
-        return value
+        return _checked(value, str(self.file))
 
 
 class Server(Section):

@@ -10,7 +10,7 @@ from tests.ingest.edge_process import META_SECRET
 
 MIB = 1024 * 1024
 _FORGED = b"X-Hub-Signature-256: sha256=" + b"0" * 64
-# Each upload sends this much at once, and then little by little: a few MB/s in all keep many MB in memory.
+# The first uploads send this much at once, so that memory is taken from the start. Then 240 of them need 2.4 MB/s.
 _AT_ONCE = 256 * 1024
 _PIECE = b"x" * 1024
 _PAUSE_SECONDS = 0.1
@@ -31,11 +31,13 @@ async def slow_uploads(port: int, number: int, addresses: int = 1, path: str = "
 
 async def _attack(port: int, address: str, path: str) -> None:
     head = b"POST %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n" % (path.encode(), _FORGED, 4 * MIB)
+    at_once = _AT_ONCE
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
             try:
-                writer.write(head + b"x" * _AT_ONCE)
+                writer.write(head + b"x" * at_once)
+                at_once = 0
                 while not reader.at_eof() and not reader._buffer:  # type: ignore[attr-defined]  # no answer yet
                     await writer.drain()
                     writer.write(_PIECE)

@@ -6,6 +6,7 @@ signed with it. No message or status has a time, except in the JSON of Event Str
 """
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -25,6 +26,7 @@ SETTINGS = "x-twilio-webhooks-signature-settings"  # key=<id>,algorithm=<name>; 
 
 _ALGORITHMS = {"": "sha1", "hmac_sha1": "sha1", "hmac_sha256": "sha256"}
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
+_SID = re.compile(r"(AC|SK)[0-9a-f]{32}")
 _MAX_FIELDS = 1_000  # ten media with all their fields have fewer than 100
 
 
@@ -121,6 +123,12 @@ def _spellings(url: str) -> Iterator[str]:
         yield other + hash_sign + fragment
 
 
+def secret_fault(secret: str) -> str | None:
+    """Why the SID of an account or of an API key is no secret of signatures."""
+    is_sid = _SID.fullmatch(secret)
+    return "the SID of an account or an API key signs no webhooks: use the account's auth token" if is_sid else None
+
+
 PROVIDER = Provider(
     name="twilio",
     verify=verify,
@@ -128,4 +136,5 @@ PROVIDER = Provider(
     proof_headers=(SIGNATURE, SETTINGS),
     send_response=send_response,
     query_form=True,
+    secret_fault=secret_fault,
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigError
+from schemas.settings.base import Secret
 from schemas.settings.config import Config, find_file, load, parse
 
 PATH = Path("/etc/ackstream/ackstream.toml")
@@ -223,6 +224,40 @@ def test_a_secret_is_read_from_its_variable_or_its_file(tmp_path: Path, monkeypa
         with pytest.raises(ConfigError) as caught:
             parse(text, tmp_path / "ackstream.toml", {}).clickhouse.client_options()
         assert str(caught.value).endswith(words)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"\xef\xbb\xbfhidden",
+        b"\xef\xbb\xbf hidden\r\n",
+        "\ufeffhidden\r\n".encode("utf-16-le"),
+        "\ufeffhidden".encode("utf-16-be"),
+        "\xa0hidden\u200b\n\ufeff\n".encode(),
+    ],
+)
+def test_what_editors_put_around_a_secret_is_no_part_of_it(written: bytes, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(written)
+    assert Secret(file=tmp_path / "secret").read() == "hidden"
+
+
+def test_what_surrounds_a_secret_in_a_variable_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SECRET", "\ufeffhidden\r")
+    assert Secret(env="TEST_SECRET").read() == "hidden"
+
+
+@pytest.mark.parametrize("written", ["two\nlines", "hid\u200bden", "hid\ufeffden", "a\tb", "-----BEGIN \u200b"])
+def test_a_secret_with_an_invisible_character_cannot_be_right(written: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(written + "\nx")
+    with pytest.raises(ConfigError, match="line break or an invisible character") as caught:
+        Secret(file=tmp_path / "secret").read()
+    assert "hid" not in str(caught.value)
+
+
+def test_a_key_in_pem_form_has_several_lines(tmp_path: Path) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\r\nMCow\n-----END PUBLIC KEY-----"
+    (tmp_path / "secret").write_bytes(pem.encode())
+    assert Secret(file=tmp_path / "secret").read() == pem
 
 
 @pytest.mark.parametrize(
