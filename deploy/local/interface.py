@@ -29,6 +29,7 @@ class PartStatus:
     last_error: str | None = None
     last_error_at: float | None = None
     log: str | None = None
+    notes: tuple[str, ...] = ()  # what has happened since its start, while it is healthy
 
 
 @dataclass(slots=True, frozen=True)

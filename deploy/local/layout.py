@@ -68,7 +68,7 @@ class Layout:
         return self.logs / (f"{part}.log" if instance is None else f"{part}-{instance}.log")
 
     def heartbeat(self, stage: str, instance: int) -> Path:
-        """The heartbeat file that a worker writes every second: {"pid", "ready", "at", "last_error"}."""
+        """The heartbeat file that a worker writes every second: {"pid", "ready", "at", "last_error", "notes"}."""
         return self.run / f"worker-{stage}-{instance}.json"
 
     def create(self) -> None:

@@ -53,7 +53,14 @@ class Watch:
             last_error=error,
             last_error_at=at,
             log=None if outside else str(log or self._layout.log(part.name, 0)),
+            notes=tuple(note for process in mine for note in self._notes(part, process)),
         )
+
+    def _notes(self, part: Part, process: Process) -> list[str]:
+        if part.name not in WORKERS or not self._process_ok(part, process):
+            return []
+        notes = health.heartbeat(self._layout, part.name, process.instance).get("notes")
+        return [str(note) for note in notes] if isinstance(notes, list) else []
 
     def why_unhealthy(self, part: Part, mine: list[Process], settings: Path) -> str:
         """One sentence about a part that does not become healthy."""

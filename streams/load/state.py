@@ -1,25 +1,41 @@
 """The stored lifecycle states: a Faust table on RocksDB with its changelog in `wa.state`.
 
 A recovery joins the changelog into the stored states instead of overwriting them, so a late record of a stalled worker
-removes nothing.
+removes nothing. Records that are no states, which another program wrote, are counted and skipped.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import faust
 import rocksdict
 from faust.types.tuples import TP
 
+from schemas.process.logs import describe
 from schemas.topics import STATE
+from streams.load.changelog_record import is_unit_key, parse_state
 from streams.load.lifecycle import State, dumps, join, loads
 
 
 class StateTable(faust.Table[bytes, bytes]):
     """States by unit. Keys and values are bytes in the form of streams.load.lifecycle."""
 
+    skipped = 0  # changelog records that are no states, since the start
+    # Both are set by the worker: Faust would only log what a recovery raises, and try again for ever.
+    on_failure: Callable[[str], NoReturn]
+    on_skipped: Callable[[int], None]
+
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Recovery: joins changelog records into the store and notes the offsets reached."""
+        before = self.skipped
+        try:
+            self._apply(batch)
+        except Exception as error:
+            self.on_failure(f"the recovery of the states failed: {describe(error)}")
+        if self.skipped > before:
+            self.on_skipped(self.skipped)
+
+    def _apply(self, batch: Iterable[Any]) -> None:
         reached: dict[TP, int] = {}
         pending: dict[TP, dict[bytes, State]] = {}
         for event in batch:
@@ -27,11 +43,14 @@ class StateTable(faust.Table[bytes, bytes]):
             reached[message.tp] = max(message.offset, reached.get(message.tp, -1))
             if message.value is None:
                 continue
+            state = parse_state(message.value) if is_unit_key(message.key) else None
+            if state is None:
+                self.skipped += 1
+                continue
             states = pending.setdefault(message.tp, {})
             known = states.get(message.key)
             if known is None and (stored := self.store(message.tp.partition).get(message.key)) is not None:
                 known = loads(stored)
-            state = loads(message.value)
             states[message.key] = state if known is None else join(known, state)
         for tp, states in pending.items():
             self.put(tp.partition, states)

@@ -20,13 +20,14 @@ from schemas.topics import DEAD, EVENTS, MESSAGES, STATE
 from streams.load.clickhouse_writer import ClickHouseWriter
 from streams.load.decode import decode, decode_object
 from streams.load.lifecycle import apply_events
+from streams.load.preparation import note_skipped, prepare
 from streams.load.state import StateTable
 from streams.runtime.app import Stage
 from streams.runtime.batch_producer import BatchProducer, Pending, wait_until_stored
+from streams.runtime.batches import Batch
 from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe
 from streams.runtime.fence import Claim, Fence, FencedBatch
 from streams.runtime.migrations import COUNT_APPLIED, wait_for_migrations
-from streams.runtime.partition_batches import Batch
 from streams.runtime.records import dead_letter_record, partition_of, position_of
 from streams.runtime.retries import retry
 
@@ -77,13 +78,13 @@ class Load:
             if len(set(counts.values())) > 1:
                 stage.heartbeat.fail_stop(f"the topics differ in partitions ({counts}): give them the same number")
             topics = STATE.name, MESSAGES.name
-            self.fence = Fence(producer, f"ackstream-{NAME}", topics, self._report)
+            self.fence = Fence(producer, f"ackstream-{NAME}", topics, self.stage.report)
             client = await self._connect()
             limits = settings.streams.insert_rows, settings.streams.insert_seconds
             wait = partial(self._wait_for_migrations, client)
             await wait()
-            self._dead = ClickHouseWriter(client, DEAD_LETTER_LOG, *limits, self._reject_letter, wait, self._report)
-            self._events = ClickHouseWriter(client, EVENT_LOG, *limits, self._reject_event, wait, self._report)
+            self._dead = ClickHouseWriter(client, DEAD_LETTER_LOG, *limits, self._reject_letter, wait, stage.report)
+            self._events = ClickHouseWriter(client, EVENT_LOG, *limits, self._reject_event, wait, stage.report)
 
     async def _connect(self) -> Any:
         settings = self.stage.config.clickhouse
@@ -91,7 +92,7 @@ class Load:
             lambda: get_async_client(**settings.client_options()),
             CLICKHOUSE_ERRORS,
             lambda error: f"ClickHouse at {settings.url} does not answer: {describe(error)}",
-            self._report,
+            self.stage.report,
         )
 
     async def _wait_for_migrations(self, client: Any) -> None:
@@ -100,10 +101,7 @@ class Load:
         async def count_applied() -> int:
             return int((await client.query(COUNT_APPLIED)).result_rows[0][0])
 
-        await wait_for_migrations(count_applied, self._report)
-
-    def _report(self, reason: str | None) -> None:
-        self.stage.heartbeat.last_error = reason
+        await wait_for_migrations(count_applied, self.stage.report)
 
     async def _reject_event(self, row: bytes, code: int | None) -> None:
         """An event that ClickHouse cannot read becomes a dead letter at its position in wa.raw."""
@@ -229,6 +227,9 @@ def build(config: Config, instance: int) -> Stage:
         options={"driver": "rocksdict", "write_buffer_size": 16 * MIB, "block_cache_size": 64 * MIB},
     )
     app.tables.add(table)
+    table.on_failure = stage.heartbeat.fail_stop
+    table.on_skipped = partial(note_skipped, stage)
+    stage.prepare = partial(prepare, stage)
     load = Load(stage, table)
 
     async def events_agent(stream: Any) -> None:

@@ -16,7 +16,7 @@ from streams.normalise.circuit_breaker import CircuitBreaker
 from streams.normalise.parse import parse_record, sent_record
 from streams.runtime.app import Stage
 from streams.runtime.batch_producer import BatchProducer, Pending, wait_until_stored
-from streams.runtime.partition_batches import Batch
+from streams.runtime.batches import Batch
 from streams.runtime.records import dead_letter_record, headers_of, partition_of, position_of
 
 NAME = "normalise"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 import faust
@@ -12,10 +12,11 @@ from schemas.process.logs import describe, get_logger
 from schemas.settings.config import Config
 from schemas.topics import DEAD
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
+from streams.runtime.batches import Batch, BatchSchema
 from streams.runtime.gaps import Gap, letter
 from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
 from streams.runtime.in_progress import InProgress
-from streams.runtime.partition_batches import Batch, BatchApp, BatchConsumer, BatchSchema
+from streams.runtime.partition_batches import BatchApp, BatchConsumer
 from streams.runtime.records import dead_letter_record, partition_of
 
 log = get_logger("stage")
@@ -37,15 +38,15 @@ class Stage:
         self.config = config
         self.name = name
         streams = config.streams
-        folder = config.data_dir / "state" / f"{name}-{instance}"
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = config.data_dir / "state" / f"{name}-{instance}"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.heartbeat = Heartbeat(
             config.data_dir / "run", name, instance, streams.session_seconds / 2 if owns_state else float("inf")
         )
         self.app = BatchApp(
             f"ackstream-{name}",
             broker=[f"kafka://{address}" for address in config.kafka.bootstrap.addresses],
-            datadir=folder,
+            datadir=self.folder,
             # A restarted worker with the same id gets its partitions back without waiting for the session to end.
             consumer_group_instance_id=f"{name}-{instance}",
             consumer_auto_offset_reset="earliest",
@@ -69,11 +70,17 @@ class Stage:
         self.app.on_gap = self._record_gap
         # Called before the start: the reason why the worker must not run, or None.
         self.open_circuit: Callable[[], str | None] = lambda: None
+        # Awaited before the app starts, in an event loop of its own.
+        self.prepare: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._drained_beats = 0
         self.app.task()(self._beat)
         self.app.on_before_shutdown.connect(self._close, weak=False)
+
+    def report(self, reason: str | None) -> None:
+        """Why the worker cannot go on, in its heartbeat; None once it can."""
+        self.heartbeat.last_error = reason
 
     def topic(self, name: str) -> Any:
         """The Faust topic of this name; its agents receive batches."""
@@ -192,6 +199,8 @@ def run(stage: Stage) -> None:
         stage.heartbeat.write(ready=False)
         time.sleep(REFUSED_START_SECONDS)
         stage.heartbeat.fail_stop(reason, EXIT_CIRCUIT_OPEN)
+    if stage.prepare is not None:
+        asyncio.run(stage.prepare())
     worker = faust.Worker(
         stage.app,
         loglevel="INFO",  # with "WARN" Faust's spinner sets the root logger to DEBUG, which costs 12 % of the CPU

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from schemas.process.logs import get_logger
 from schemas.process.tasks import EXIT_BROKEN
@@ -31,13 +31,16 @@ class Heartbeat:
     def __init__(self, folder: Path, stage: str, instance: int, max_stall_seconds: float) -> None:
         self.path = folder / f"worker-{stage}-{instance}.json"
         self.last_error: str | None = None
+        # Sentences about what has happened since the start, which `ackstream status` shows while all is well.
+        self.notes: dict[str, str] = {}
         self._max_stall_seconds = max_stall_seconds
         self._last_beat: float | None = None  # None until the app has started
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, *, ready: bool) -> None:
         """Replaces the heartbeat file."""
-        beat = {"pid": os.getpid(), "ready": ready, "at": time.time(), "last_error": self.last_error}
+        beat: dict[str, Any] = {"pid": os.getpid(), "ready": ready, "at": time.time(), "last_error": self.last_error}
+        beat["notes"] = list(self.notes.values())
         scratch = self.path.with_suffix(".tmp")
         scratch.write_text(json.dumps(beat))
         scratch.replace(self.path)

@@ -125,6 +125,8 @@ class Lags:
         waiting = {}
         for partition in partitions:
             reached = committed[partition].offset if partition in committed else -1
+            if reached > end[partition]:  # Kafka has lost its log and begun another, of which nothing is processed
+                reached = first[partition]
             position = max(reached, first[partition])  # what is deleted cannot be processed any more
             deleted = position - reached if reached >= 0 else 0  # a new group has not missed what was there before it
             waiting[partition] = _Unread(position, max(end[partition], position), deleted)

@@ -9,8 +9,9 @@ from typing import Any, cast
 import faust
 from aiokafka import TopicPartition
 
-from streams.runtime import partition_batches
-from streams.runtime.partition_batches import BatchApp, BatchSchema
+from streams.runtime import batches
+from streams.runtime.batches import BatchSchema
+from streams.runtime.partition_batches import BatchApp
 
 TOPIC = "wa.raw"
 RECORDS = 100
@@ -20,7 +21,7 @@ NEVER = 50
 def main() -> None:
     """Runs the worker."""
     bootstrap, folder, kind = sys.argv[1:]
-    partition_batches.BATCH_RECORDS = 1  # then a batch is one record, as a message of stock Faust
+    batches.BATCH_RECORDS = 1  # then a batch is one record, as a message of stock Faust
     make = faust.App if kind == "stock" else BatchApp
     app = make(
         f"hole-{kind}", broker=f"kafka://{bootstrap}", datadir=folder, web_enabled=False, topic_allow_declare=False,

@@ -57,7 +57,8 @@ def _print(found: StackStatus) -> None:
     """Prints a table, and one line per part with an error; on a terminal these lines are cut to its width."""
     console = visible_console()
     console.print(_table(found.parts))
-    for line in (*error_lines(found.parts, time.time()), *spool_lines(found, time.time())):
+    notes = [f"{part.name}: {note}" for part in found.parts for note in part.notes]
+    for line in (*error_lines(found.parts, time.time()), *notes, *spool_lines(found, time.time())):
         # A log may hold square brackets, which a plain string would read as markup.
         text = Text(line, style="dim")
         if console.is_terminal:

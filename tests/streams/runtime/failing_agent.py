@@ -16,7 +16,7 @@ from faust.types.tuples import TP
 from schemas.process import logs
 from schemas.settings.config import Config
 from streams.runtime.app import Stage
-from streams.runtime.partition_batches import Batch
+from streams.runtime.batches import Batch
 
 CASES = ("start", "work", "effects", "cancelled_effects", "acknowledge", "cancelled_agent", "end_of_stream")
 

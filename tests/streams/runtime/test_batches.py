@@ -6,7 +6,7 @@ from faust.types.tuples import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.partition_batches import BATCH_BYTES, BATCH_RECORDS, Batch, InFlight, split
+from streams.runtime.batches import BATCH_BYTES, BATCH_RECORDS, Batch, InFlight, split
 
 
 class Record:
