@@ -26,6 +26,9 @@ class HttpError:
         return dumps({"error": self.code, "detail": self.detail, **self.more})
 
 
+BAD_REQUEST = HttpError(400, "bad_request", "This is not a valid HTTP request.")
+
+
 def retry_after(seconds: int) -> Headers:
     """The header Retry-After."""
     return (("Retry-After", str(seconds)),)

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from dashboards.page.app import create_app
+from dashboards.page.connection import Runner
 from dashboards.page.context import Alerts
 from dashboards.page.security import is_loopback
 from dashboards.panel import Dashboard
 from schemas.errors import StartError
 from schemas.http_expect import pass_over_odd_expect
+from schemas.http_head_timer import HEAD_SECONDS
 from schemas.process.logs import get_logger
 from schemas.process.tasks import EXIT_BROKEN
 from schemas.settings.config import Config
@@ -56,10 +58,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
         raise StartError(f"port {port} on {host} {reason}") from None
 
 
-async def set_up(app: web.Application) -> web.AppRunner:
+async def set_up(app: web.Application, head_seconds: float = HEAD_SECONDS) -> web.AppRunner:
     """A runner of the application, ready for its sockets: for the process and for tests."""
-    runner = web.AppRunner(
+    runner = Runner(
         app,
+        head_seconds=head_seconds,
         access_log=None,  # addresses contain search texts
         handler_cancellation=True,  # a closed page cancels its queries
         shutdown_timeout=_SHUTDOWN_SECONDS,

@@ -45,6 +45,9 @@ data_dir = "{data_dir}"
 # processes = 1
 # The address that providers post to, needed where the signature covers the address (Twilio): "https://hooks.example.com".
 # public_url = ""
+# true: without public_url, signatures over the address are verified with the Host header of the request, which the
+# sender chooses. false: a source that needs public_url is an error at start.
+# trust_host_header = false
 # Proxies whose X-Forwarded-For is trusted: addresses or networks, such as "10.0.0.0/8".
 # trusted_proxies = []
 # Rate limit of a source, in requests per second and process (0 = no limit); above it 429. The key per_second of a

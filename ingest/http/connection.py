@@ -1,6 +1,7 @@
 """One HTTP connection: aiohttp's, with our limits and our errors."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from aiohttp import web
@@ -8,7 +9,8 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from ingest.http.context import refuse
-from ingest.http.refusals import BAD_REQUEST, INTERNAL, TOO_MANY_CONNECTIONS
+from ingest.http.refusals import BAD_REQUEST, INTERNAL, NOT_FOUND, TOO_MANY_CONNECTIONS
+from schemas.http_head_timer import HEAD_SECONDS, HeadTimer
 from schemas.process.logs import describe, get_logger
 
 log = get_logger("ingest.http")
@@ -18,9 +20,6 @@ log = get_logger("ingest.http")
 KEEPALIVE_SECONDS = 75.0
 # How long the rest of a refused body is read and discarded, so that a client that is still sending gets the answer.
 LINGERING_SECONDS = 5.0
-# From the first byte of a request to the end of its headers: a client that sends them a byte at a time occupies a
-# connection no longer than this.
-HEAD_SECONDS = 20.0
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -30,7 +29,7 @@ _FULL = (
 class Connection(RequestHandler):
     """Answers invalid HTTP, and our own failures, in JSON; logs neither texts nor addresses of requests."""
 
-    __slots__ = ("_head_seconds", "_head_timer", "_max_connections", "_server")
+    __slots__ = ("_head_timer", "_max_connections", "_server")
 
     def __init__(
         self,
@@ -42,8 +41,7 @@ class Connection(RequestHandler):
     ) -> None:
         self._server = manager
         self._max_connections = max_connections
-        self._head_seconds = head_seconds
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_timer = HeadTimer(self.force_close, head_seconds)
         super().__init__(
             manager,
             loop=loop,
@@ -63,20 +61,20 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Limits the time for the headers of a request."""
         super().data_received(data)
-        if self._messages or self._current_request is not None:
-            self._cancel_head_timer()
-        elif self._head_timer is None:
-            self._head_timer = asyncio.get_running_loop().call_later(self._head_seconds, self.force_close)
+        self._head_timer.received(complete=bool(self._messages) or self._current_request is not None)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Ends the timer of the headers with the connection."""
-        self._cancel_head_timer()
+        self._head_timer.cancel()
         super().connection_lost(exc)
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Sends an answer; in JSON also to what no route can take, such as `OPTIONS *` and CONNECT."""
+        if isinstance(resp, web.HTTPException):
+            resp = refuse(NOT_FOUND if resp.status == 404 else BAD_REQUEST)
+        return super().finish_response(request, resp, start_time)
 
     def handle_error(
         self,

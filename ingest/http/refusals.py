@@ -1,5 +1,6 @@
 """Every refusal that the edge answers, with its status, code and sentence."""
 
+from schemas.http_errors import BAD_REQUEST as BAD_REQUEST
 from schemas.http_errors import HttpError, bad_parameter, retry_after
 
 # Providers repeat after their own delays anyway; a well-behaved client needs a number with which a restart of the
@@ -8,7 +9,6 @@ RETRY_SECONDS = 2
 
 _RETRY = retry_after(RETRY_SECONDS)
 
-BAD_REQUEST = HttpError(400, "bad_request", "This is not a valid HTTP request.")
 NOTHING_USABLE = HttpError(
     400, "nothing_usable", "No record in the body can be used; see `refused` for the reason of each."
 )

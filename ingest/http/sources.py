@@ -31,6 +31,7 @@ def load(config: Config) -> dict[str, Source]:
         try:
             sources[name] = _read(name, settings, provider)
             _check_addresses(settings, config.ingest)
+            _check_public_url(sources[name], config.ingest)
         except ConfigError as error:
             problems.append(f"sources.{name}.{error}")
     if problems:
@@ -38,10 +39,14 @@ def load(config: Config) -> dict[str, Source]:
     return sources
 
 
-def warn(sources: Mapping[str, Source]) -> None:
+def warn(sources: Mapping[str, Source], public_url: str) -> None:
     """Logs one line for each source whose requests are not fully proven."""
     for source in sources.values():
         weakness = source.auth.weakness(secrets=bool(source.secrets), signed=source.provider.signed)
+        if weakness is None and _signs_unknown_address(source, public_url):
+            weakness = (
+                "its signatures are verified with the Host header, which the sender chooses: set ingest.public_url"
+            )
         if weakness is not None:
             log.warning("unsigned", source=source.name, provider=source.provider.name, reason=weakness)
 
@@ -59,6 +64,19 @@ def _read(name: str, settings: Settings, provider: Provider) -> Source:
         sent_tokens=read_secrets("sent_tokens", settings.sent_tokens),
         auth=policy.load(settings.auth),
     )
+
+
+def _check_public_url(source: Source, ingest: Ingest) -> None:
+    """Raises ConfigError for signatures over an address that only the sender of a request names."""
+    if _signs_unknown_address(source, ingest.public_url) and not ingest.trust_host_header:
+        raise ConfigError(
+            f"secrets: {source.provider.name} signs the address that it posts to: set ingest.public_url to it, such as "
+            "'https://hooks.example.com', or ingest.trust_host_header = true to take it from the Host header"
+        )
+
+
+def _signs_unknown_address(source: Source, public_url: str) -> bool:
+    return source.provider.signs_address and bool(source.secrets) and not public_url
 
 
 def _check_addresses(settings: Settings, ingest: Ingest) -> None:

@@ -25,6 +25,7 @@ class Provider:
     one line for each wrong key. None: the sources of this provider have no mapping.
     subpath: what the provider may append to the webhook's address, after a slash. It is accepted and ignored.
     secret_fault(secret): why a secret of this form cannot be the right one, as the end of a sentence; else None.
+    signs_address: its signature covers the address that it posts to, so `ingest.public_url` has to name that.
     query_form: its users may choose GET: a query is then what a form in a body is otherwise, and is stored as one.
     send_response(body): the sent events in the provider's response to a send call; otherwise as `parse`.
     """
@@ -39,4 +40,5 @@ class Provider:
     subpath: re.Pattern[str] | None = None
     send_response: Callable[[bytes], Iterable[Parsed | Rejected]] | None = None
     query_form: bool = False
+    signs_address: bool = False
     secret_fault: Callable[[str], str | None] | None = None

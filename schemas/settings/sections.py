@@ -31,6 +31,8 @@ class Ingest(Server):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     # The address that providers post to, for signatures over the address: "https://hooks.example.com".
     public_url: Annotated[str, matching(r"(https?://[^/?#\s]+(/[^?#\s]*)?)?", _PUBLIC_URL)] = ""
+    # Without public_url: take the address from the Host header, which the sender chooses.
+    trust_host_header: bool = False
     # Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(comma_separated)] = ()
     # Requests of one source to one process, and twice as many at once; above it 429. 0 = no limit.

@@ -14,9 +14,10 @@ from aiohttp import ClientSession, web
 
 from deploy.local.kafka.broker import Broker
 from ingest.http.app import create_app
-from ingest.http.connection import HEAD_SECONDS, Connection
+from ingest.http.connection import Connection
 from ingest.http.limits import Limits, client_address
 from schemas.errors import ConfigError
+from schemas.http_head_timer import HEAD_SECONDS
 from schemas.settings.config import Config, parse
 from tests.ingest.conftest import StartEdge
 from tests.ingest.edge_process import SENT_TOKEN, EdgeProcess, Setting

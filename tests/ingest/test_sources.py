@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingest.http import sources
 from schemas.errors import ConfigError
@@ -27,6 +28,25 @@ def test_a_secret_that_cannot_be_right_is_refused(
     with pytest.raises(ConfigError, match=rf"^sources\.shop\.secrets: .*{words}") as caught:
         sources.load(parse(text, tmp_path / "ackstream.toml", {}))
     assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ingest", "warned"),
+    [("public_url = 'https://hooks.example.com'", False), ("trust_host_header = true", True), ("", None)],
+)
+def test_a_signature_over_the_address_needs_the_public_address(
+    ingest: str, warned: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_SECRET", "fictional-token")
+    text = f"[ingest]\n{ingest}\n[sources.a]\nprovider = 'twilio'\nsecrets = [{{ env = 'T_SECRET' }}]\n"
+    if warned is None:
+        (line,) = refused(text, tmp_path)
+        assert line.startswith("sources.a.secrets: twilio signs the address that it posts to: set ingest.public_url")
+        return
+    config = parse(text, tmp_path / "ackstream.toml", {})
+    with capture_logs() as logs:
+        sources.warn(sources.load(config), config.ingest.public_url)
+    assert ["public_url" in line["reason"] for line in logs] == [True] * warned
 
 
 def test_every_source_that_cannot_work_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,18 @@ async def test_invalid_http_is_answered_in_json(noise: bytes, shared_edge: EdgeP
     assert "guess-me" not in shared_edge.log
 
 
+@pytest.mark.parametrize(
+    "line", [b"OPTIONS * HTTP/1.1", b"CONNECT example.com:443 HTTP/1.1", b"GET http://example.com HTTP/1.1"]
+)
+async def test_what_no_route_can_take_is_answered_in_json(line: bytes, shared_edge: EdgeProcess) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
+    writer.write(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert json.loads(body)["error"] == "not_found"
+
+
 async def test_an_expectation_of_odd_bytes_changes_nothing(shared_edge: EdgeProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shared_edge.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: \xff\r\nConnection: close\r\n\r\n")

@@ -136,5 +136,6 @@ PROVIDER = Provider(
     proof_headers=(SIGNATURE, SETTINGS),
     send_response=send_response,
     query_form=True,
+    signs_address=True,
     secret_fault=secret_fault,
 )
