@@ -106,7 +106,8 @@ class Upload:
         self.given_up = True
         self.close()
         self._charge.release()
-        self._timer.reschedule(self._began)
+        if not self._timer.expired():
+            self._timer.reschedule(self._began)
 
     def _take(self, size: int) -> bool:
         """Counts bytes in every share; the oldest uploads make room for them, which may be this one."""

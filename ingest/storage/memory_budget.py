@@ -27,7 +27,8 @@ class MemoryBudget:
     def take(self, size: int) -> bool:
         """Charges `size` bytes. False, and nothing is charged, when they do not fit."""
         if self.used + size > self.limit:
-            self.reclaim(size)
+            if size <= self.limit:
+                self.reclaim(size)
             if self.used + size > self.limit:
                 return False
         self.used += size

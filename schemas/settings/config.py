@@ -69,7 +69,7 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
     """The settings of `path` (default: `find_file()`), with the environment's overrides. Raises ConfigError."""
     path = (path or find_file(env)).absolute()
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8-sig")  # some editors begin a file with a byte-order mark
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: run `make up`, which writes one, or set ACKSTREAM_CONFIG to your settings file"

@@ -86,9 +86,21 @@ async def test_what_is_complete_or_proven_may_use_the_whole_budget() -> None:
     assert proven.add(8 * MIB)
     assert all(sender.upload.given_up for sender in slow)
     assert not Charge(budget).add(1)
+    assert not Charge(budget).add(9 * MIB)
     proven.release()
     await _end(tasks)
     assert budget.used == 0
+
+
+async def test_an_upload_whose_time_is_over_can_be_given_up_before_its_reader_knows() -> None:
+    budget = MemoryBudget(8 * MIB)
+    sender = Sender(Uploads(budget, 2 * MIB), budget, "192.0.2.1")
+    tasks = await start(sender)
+    sender.timer.reschedule(0)
+    asyncio.get_running_loop().call_soon(Charge(budget).add, 8 * MIB)  # runs between the timer and the reader
+    await asyncio.gather(*tasks)
+    assert sender.upload.given_up
+    assert budget.used == 8 * MIB
 
 
 async def test_the_time_of_an_upload_grows_with_what_arrived() -> None:

@@ -241,6 +241,11 @@ def test_what_editors_put_around_a_secret_is_no_part_of_it(written: bytes, tmp_p
     assert Secret(file=tmp_path / "secret").read() == "hidden"
 
 
+def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "ackstream.toml").write_bytes(b"\xef\xbb\xbf[ingest]\nport = 9\n")
+    assert load(tmp_path / "ackstream.toml", {}).ingest.port == 9
+
+
 def test_what_surrounds_a_secret_in_a_variable_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_SECRET", "\ufeffhidden\r")
     assert Secret(env="TEST_SECRET").read() == "hidden"
