@@ -23,7 +23,10 @@ _NEVER_STORED = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 @dataclass(slots=True, frozen=True)
 class Source:
-    """One configured source with its secrets read."""
+    """One configured source with its secrets read.
+
+    trusts_host_header: its signatures cover an address that only the Host header of the request names.
+    """
 
     name: str
     provider: Provider
@@ -31,6 +34,7 @@ class Source:
     verify_tokens: tuple[str, ...] = field(default=(), repr=False)
     sent_tokens: tuple[str, ...] = field(default=(), repr=False)
     auth: Policy = field(default=NO_CHECKS, repr=False)
+    trusts_host_header: bool = False
     _names: RecordHeaders = field(init=False, repr=False)
     proof_headers: tuple[str, ...] = field(init=False, repr=False)
 

@@ -54,7 +54,7 @@ def run(config: Config, instance: int, clock: Callable[[], int] = now_ms) -> Non
         if not claim.siblings:
             metrics.wipe(config.data_dir)
     if instance == 0:
-        sources.warn(ready, config.ingest.public_url)
+        sources.warn(ready)
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, ready, instance, listeners, claim, clock))

@@ -29,9 +29,8 @@ def load(config: Config) -> dict[str, Source]:
         provider = formats.of(name, settings.provider)
         assert provider is not None  # noqa: S101  (checked by registry.load)
         try:
-            sources[name] = _read(name, settings, provider)
+            sources[name] = _read(name, settings, provider, config.ingest)
             _check_addresses(settings, config.ingest)
-            _check_public_url(sources[name], config.ingest)
         except ConfigError as error:
             problems.append(f"sources.{name}.{error}")
     if problems:
@@ -39,11 +38,11 @@ def load(config: Config) -> dict[str, Source]:
     return sources
 
 
-def warn(sources: Mapping[str, Source], public_url: str) -> None:
+def warn(sources: Mapping[str, Source]) -> None:
     """Logs one line for each source whose requests are not fully proven."""
     for source in sources.values():
         weakness = source.auth.weakness(secrets=bool(source.secrets), signed=source.provider.signed)
-        if weakness is None and _signs_unknown_address(source, public_url):
+        if weakness is None and source.trusts_host_header:
             weakness = (
                 "its signatures are verified with the Host header, which the sender chooses: set ingest.public_url"
             )
@@ -51,7 +50,7 @@ def warn(sources: Mapping[str, Source], public_url: str) -> None:
             log.warning("unsigned", source=source.name, provider=source.provider.name, reason=weakness)
 
 
-def _read(name: str, settings: Settings, provider: Provider) -> Source:
+def _read(name: str, settings: Settings, provider: Provider, ingest: Ingest) -> Source:
     secrets, fault_of = read_secrets("secrets", settings.secrets), provider.secret_fault
     faults = [] if fault_of is None else [fault for fault in map(fault_of, secrets) if fault is not None]
     if faults:
@@ -63,20 +62,20 @@ def _read(name: str, settings: Settings, provider: Provider) -> Source:
         verify_tokens=read_secrets("verify_tokens", settings.verify_tokens),
         sent_tokens=read_secrets("sent_tokens", settings.sent_tokens),
         auth=policy.load(settings.auth),
+        trusts_host_header=bool(secrets) and _trusts_host_header(provider, ingest),
     )
 
 
-def _check_public_url(source: Source, ingest: Ingest) -> None:
-    """Raises ConfigError for signatures over an address that only the sender of a request names."""
-    if _signs_unknown_address(source, ingest.public_url) and not ingest.trust_host_header:
+def _trusts_host_header(provider: Provider, ingest: Ingest) -> bool:
+    """Whether signatures are verified over an address that the sender names. Raises ConfigError if it must not be."""
+    if not provider.signs_address or ingest.public_url:
+        return False
+    if not ingest.trust_host_header:
         raise ConfigError(
-            f"secrets: {source.provider.name} signs the address that it posts to: set ingest.public_url to it, such as "
+            f"secrets: {provider.name} signs the address that it posts to: set ingest.public_url to it, such as "
             "'https://hooks.example.com', or ingest.trust_host_header = true to take it from the Host header"
         )
-
-
-def _signs_unknown_address(source: Source, public_url: str) -> bool:
-    return source.provider.signs_address and bool(source.secrets) and not public_url
+    return True
 
 
 def _check_addresses(settings: Settings, ingest: Ingest) -> None:

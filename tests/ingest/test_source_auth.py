@@ -243,7 +243,7 @@ def test_a_record_names_the_proofs_and_holds_no_secret(config: Config) -> None:
 
 def test_a_source_that_is_not_fully_proven_is_logged_once(config: Config) -> None:
     with capture_logs() as logs:
-        sources.warn(sources.load(config), config.ingest.public_url)
+        sources.warn(sources.load(config))
     details = {line["source"]: line["reason"] for line in logs}
     assert len(logs) == len(details)
     assert set(details) == {"evolution", "hidden", "hidden-evolution", "near", "token"}  # the others sign

@@ -45,7 +45,7 @@ def test_a_signature_over_the_address_needs_the_public_address(
         return
     config = parse(text, tmp_path / "ackstream.toml", {})
     with capture_logs() as logs:
-        sources.warn(sources.load(config), config.ingest.public_url)
+        sources.warn(sources.load(config))
     assert ["public_url" in line["reason"] for line in logs] == [True] * warned
 
 
