@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
@@ -23,10 +23,11 @@ _VISIBLE_SECONDS = 30.0
 
 @dataclass(slots=True, frozen=True)
 class Changes:
-    """What `ensure_topics` changed: names of created topics and of topics with aligned settings."""
+    """What `ensure_topics` changed: names of topics that were created, that got other settings, more partitions."""
 
     created: tuple[str, ...] = ()
     aligned: tuple[str, ...] = ()
+    grown: tuple[str, ...] = ()
 
 
 def settings(topic: Topic, replication: int, retention_days: int) -> dict[str, str]:
@@ -58,14 +59,16 @@ async def ensure_topics(
 ) -> Changes:
     """Creates missing topics and aligns the settings of the others; keys that Ackstream does not set keep their values.
 
-    Returns when every topic has leaders and consumer groups can be joined. Raises Failure when a topic has another
-    number of partitions (keys would move between them) or Kafka refuses.
+    Topics whose records may be in any partition get more partitions if they have fewer than `partitions`. Returns when
+    every topic has leaders and consumer groups can be joined. Raises Failure when keys would move between partitions,
+    and when Kafka refuses.
     """
     wanted = tuple(topics)
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await client.start()
         _check_partitions(await _partitions(client), wanted, partitions)
+        grown = await _grow(client, wanted, partitions)
         created = await _create(client, wanted, partitions, replication, retention_days)
         aligned = await _align(client, wanted, replication, retention_days)
         await _wait_groups(client)
@@ -73,17 +76,27 @@ async def ensure_topics(
         raise Failure(f"the topics could not be created or changed in Kafka at {bootstrap}: {error}") from None
     finally:
         await client.close()
-    return Changes(created, aligned)
+    return Changes(created, aligned, grown)
 
 
 def _check_partitions(found: dict[str, int], wanted: tuple[Topic, ...], partitions: int) -> None:
     for topic in wanted:
         count = found.get(topic.name, partitions)
-        if count != partitions:
+        if count != partitions and topic.placing == "shared":
             raise Failure(
                 f"{topic.name} has {count} partitions and kafka.partitions is {partitions}: set kafka.partitions = "
-                f"{count} (a message's events must stay in one partition), or start empty after `make clean`"
+                f"{count} (a message's events must stay in one partition), or see 'More partitions' in "
+                "deploy/docs/operations.md"
             )
+
+
+async def _grow(client: AIOKafkaAdminClient, wanted: tuple[Topic, ...], partitions: int) -> tuple[str, ...]:
+    found = await _partitions(client)
+    free = [topic.name for topic in wanted if topic.placing == "free"]
+    small = [name for name in free if found.get(name, partitions) < partitions]
+    if small:
+        await client.create_partitions({name: NewPartitions(total_count=partitions) for name in small})
+    return tuple(small)
 
 
 async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:

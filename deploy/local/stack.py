@@ -210,6 +210,8 @@ class Local:
         changes = ensure_topics_sync(kafka.bootstrap, kafka.partitions, kafka.replication, kafka.retention_days)
         if changes.created:
             report(f"topics created: {', '.join(changes.created)}")
+        if changes.grown:
+            report(f"topics with more partitions: {', '.join(changes.grown)}")
         if changes.aligned:
             report(f"topics aligned with the settings: {', '.join(changes.aligned)}")
 

@@ -1,10 +1,10 @@
 """What a load worker does with its stored states before it starts, and what it reports about them."""
 
 import asyncio
-from functools import partial
 
 from aiokafka.errors import KafkaError
 
+from schemas.errors import Failure
 from schemas.process.logs import get_logger
 from schemas.topics import STATE
 from streams.load import state_folder
@@ -24,14 +24,19 @@ def note_skipped(stage: Stage, count: int) -> None:
 
 
 async def prepare(stage: Stage) -> None:
-    """Before the start: sets the states aside when they do not belong to the changelog. Waits for Kafka."""
+    """Before the start: sets the states aside when they do not belong to the changelog. Waits for Kafka.
+
+    Ends the process when the changelog has another number of partitions than the states were made with.
+    """
     bootstrap = stage.config.kafka.bootstrap
     identity, ends = await retry(
         lambda: changelog_of(bootstrap),
-        (KafkaError, OSError),
+        (KafkaError, OSError, Failure),
         lambda error: f"Kafka at {bootstrap} does not describe {STATE.name}: {type(error).__name__}",
-        partial(_report, stage),
+        stage.report_before_start,
     )
+    if (refusal := await asyncio.to_thread(state_folder.moved_keys, stage.folder, identity)) is not None:
+        stage.refuse(refusal)
     reason = await asyncio.to_thread(state_folder.strangeness, stage.folder, identity, ends)
     if reason is not None:
         aside = await asyncio.to_thread(state_folder.set_aside, stage.folder)
@@ -42,13 +47,9 @@ async def prepare(stage: Stage) -> None:
 
 
 async def changelog_of(bootstrap: str) -> tuple[TopicIdentity, dict[int, int]]:
-    """The identity of the changelog and its end by partition. Raises KafkaError and OSError."""
+    """The identity of the changelog and its end by partition. Raises KafkaError, OSError and Failure."""
     async with TopicReader(bootstrap) as topics:
-        identity = await topics.identity(STATE)
-        ends = await topics.ends(await topics.partitions(STATE))
+        partitions = await topics.partitions(STATE)
+        identity = (await topics.identities([STATE]))[STATE.name]
+        ends = await topics.ends(partitions)
     return identity, {tp.partition: end for tp, end in ends.items()}
-
-
-def _report(stage: Stage, reason: str | None) -> None:
-    stage.report(reason)
-    stage.heartbeat.write(ready=False)  # nothing else writes it before the start

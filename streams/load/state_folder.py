@@ -29,17 +29,36 @@ def strangeness(folder: Path, identity: TopicIdentity, ends: Mapping[int, int]) 
 
     `ends`: the end of the changelog by partition. Blocks.
     """
-    try:
-        known = json.loads((folder / IDENTITY_FILE).read_text())
-    except (OSError, ValueError):  # a new folder, or one of a version that kept no identity
-        known = None
-    if isinstance(known, dict) and known != asdict(identity):
-        what = "another cluster" if known.get("cluster") != identity.cluster else f"a {STATE.name} that was deleted"
+    known = _known(folder)
+    if known is not None and (known.cluster, known.topic) != (identity.cluster, identity.topic):
+        what = "another cluster" if known.cluster != identity.cluster else f"a {STATE.name} that was deleted"
         return f"the states are those of {what}"
     for partition, offset in stored_offsets(folder).items():
         if offset >= ends.get(partition, 0):
             return f"the states have records of {STATE.name}/{partition} that Kafka has lost"
     return None
+
+
+def moved_keys(folder: Path, identity: TopicIdentity) -> str | None:
+    """Why the states cannot be used with the changelog's number of partitions; None when they can. Blocks.
+
+    A key's partition follows from that number: with another one, events would come to a worker without their state.
+    """
+    known = _known(folder)
+    if known is None or known.partitions == identity.partitions or known.topic != identity.topic:
+        return None
+    return (
+        f"{STATE.name} has {identity.partitions} partitions now, but the states were made with {known.partitions}, and "
+        "other partitions have other keys. The way to more partitions is in deploy/docs/operations.md"
+    )
+
+
+def _known(folder: Path) -> TopicIdentity | None:
+    """The identity in the folder; None in a new one, and in one of a version that kept none."""
+    try:
+        return TopicIdentity(**json.loads((folder / IDENTITY_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def stored_offsets(folder: Path) -> dict[int, int]:

@@ -27,11 +27,11 @@ YIELD_BYTES = 256 * 1024
 class Normaliser:
     """Normalises records into wa.events and wa.dead; used by the worker, by replays and by retries."""
 
-    def __init__(self, producer: AIOKafkaProducer, partitions: int, config: Config) -> None:
-        """`partitions` = of either topic. Raises ConfigError for a provider or a mapping that cannot work."""
+    def __init__(self, producer: AIOKafkaProducer, partitions: Mapping[str, int], config: Config) -> None:
+        """`partitions` as `count_partitions` returns them. Raises ConfigError for a provider that cannot work."""
         self._events = BatchProducer(producer, EVENTS.name)
         self._dead = BatchProducer(producer, DEAD.name)
-        self._partitions = partitions
+        self._event_partitions, self._dead_partitions = partitions[EVENTS.name], partitions[DEAD.name]
         self._config = config
         self._formats = registry.load(config)
         self.events = 0
@@ -41,7 +41,7 @@ class Normaliser:
         """Adds the events and dead letters of one record to the batches; returns the dead letters."""
         events, letters = parse_record(record, self._config, self._formats)
         for event in events:
-            self._events.add(partition_of(event.key, self._partitions), event.key, event.value, record.timestamp)
+            self._events.add(partition_of(event.key, self._event_partitions), event.key, event.value, record.timestamp)
         for letter in letters:
             self._add_letter(letter, record.timestamp)
         self.events += len(events)
@@ -59,11 +59,16 @@ class Normaliser:
 
     def _add_letter(self, letter: Mapping[str, Any], timestamp_ms: int | None = None) -> None:
         key, value = dead_letter_record(letter)
-        self._dead.add(partition_of(key, self._partitions), key, value, timestamp_ms)
+        self._dead.add(partition_of(key, self._dead_partitions), key, value, timestamp_ms)
 
     async def send(self) -> Pending:
         """Sends what was added; the futures resolve when Kafka has stored it."""
         return await self._events.send() + await self._dead.send()
+
+
+async def count_partitions(producer: AIOKafkaProducer) -> dict[str, int]:
+    """How many partitions the topics have that a Normaliser writes to."""
+    return {topic.name: len(await producer.partitions_for(topic.name)) for topic in (EVENTS, DEAD)}
 
 
 def build(config: Config, instance: int) -> Stage:
@@ -80,7 +85,7 @@ def build(config: Config, instance: int) -> Stage:
         async def start() -> None:
             nonlocal normaliser
             producer = await stage.start_producer()
-            normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), config)
+            normaliser = Normaliser(producer, await count_partitions(producer), config)
 
         async def work(batch: Batch) -> Any:
             size = 0

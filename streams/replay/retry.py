@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from schemas.settings.config import Config
-from schemas.topics import EVENTS
-from streams.normalise.worker import Normaliser
+from streams.normalise.worker import Normaliser, count_partitions
 from streams.runtime.batch_producer import wait_until_stored
 from streams.runtime.element_position import ElementPosition
 from streams.runtime.topic_reader import KAFKA_SECONDS, KafkaRecord, TopicReader, started_producer
@@ -45,7 +44,7 @@ async def retry(config: Config, positions: Iterable[ElementPosition]) -> AsyncGe
     counts = RetryCounts()
     bootstrap = config.kafka.bootstrap
     async with TopicReader(bootstrap) as topics, started_producer(bootstrap, "ackstream-retry") as producer:
-        normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), config)
+        normaliser = Normaliser(producer, await count_partitions(producer), config)
         for partition, offsets in selection.items():
             for offset in sorted(offsets):
                 _retry_one(normaliser, await _record(topics, partition, offset), offsets[offset], counts)

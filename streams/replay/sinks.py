@@ -20,7 +20,7 @@ from streams.load.clickhouse_writer import MAX_BYTES, ClickHouseWriter
 from streams.load.decode import decode
 from streams.load.worker import dead_letter, without_text
 from streams.normalise.parse import parse_record
-from streams.normalise.worker import Normaliser
+from streams.normalise.worker import Normaliser, count_partitions
 from streams.runtime.batch_producer import wait_until_stored
 from streams.runtime.records import dead_letter_record, position_of
 from streams.runtime.retries import Report
@@ -79,7 +79,7 @@ class ToStreams:
             producer = await stack.enter_async_context(
                 started_producer(self._config.kafka.bootstrap, "ackstream-replay")
             )
-            self._normaliser = Normaliser(producer, len(await producer.partitions_for(EVENTS.name)), self._config)
+            self._normaliser = Normaliser(producer, await count_partitions(producer), self._config)
             self._closing = stack.pop_all()
         return self
 

@@ -1,12 +1,14 @@
 """The Faust app of a stage and the loop that acknowledges its batches in order."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from schemas.process.logs import describe, get_logger
 from schemas.settings.config import Config
@@ -14,10 +16,15 @@ from schemas.topics import DEAD
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
 from streams.runtime.batches import Batch, BatchSchema
 from streams.runtime.gaps import Gap, letter
+from streams.runtime.group_watch import WATCH_SECONDS, Finding, GroupWatch
 from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
 from streams.runtime.in_progress import InProgress
+from streams.runtime.lag import GROUPS
 from streams.runtime.partition_batches import BatchApp, BatchConsumer
 from streams.runtime.records import dead_letter_record, partition_of
+from streams.runtime.retries import retry
+from streams.runtime.topic_identity import TopicIdentity
+from streams.runtime.topic_reader import TopicReader
 
 log = get_logger("stage")
 
@@ -40,6 +47,9 @@ class Stage:
         streams = config.streams
         self.folder = config.data_dir / "state" / f"{name}-{instance}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        # On a Kafka of their own, which other machines may use as well, workers have the name of their host in the id.
+        host = "" if config.kafka.local else f"{socket.gethostname()}-"
+        self.instance_id = f"{name}-{host}{instance}"
         self.heartbeat = Heartbeat(
             config.data_dir / "run", name, instance, streams.session_seconds / 2 if owns_state else float("inf")
         )
@@ -48,7 +58,8 @@ class Stage:
             broker=[f"kafka://{address}" for address in config.kafka.bootstrap.addresses],
             datadir=self.folder,
             # A restarted worker with the same id gets its partitions back without waiting for the session to end.
-            consumer_group_instance_id=f"{name}-{instance}",
+            consumer_group_instance_id=self.instance_id,
+            broker_client_id=f"ackstream-{name}@{socket.gethostname()}",
             consumer_auto_offset_reset="earliest",
             # Kafka always sends at least one record, whatever its size.
             consumer_max_fetch_size=4 * 1024 * 1024,
@@ -76,6 +87,7 @@ class Stage:
         self._starting = asyncio.Lock()
         self._drained_beats = 0
         self.app.task()(self._beat)
+        self.app.task()(self._watch_group)
         self.app.on_before_shutdown.connect(self._close, weak=False)
 
     def report(self, reason: str | None) -> None:
@@ -117,6 +129,54 @@ class Stage:
         except Exception as error:
             self.heartbeat.fail_stop(f"a gap in {gap.topic}/{gap.partition} could not be recorded: {describe(error)}")
         log.error("records_deleted_unread", topic=gap.topic, partition=gap.partition, first=gap.first, end=gap.end)
+
+    async def learn_topics(self) -> None:
+        """Before the start: which lives of its topics the worker reads. Waits for Kafka and for the topics."""
+        bootstrap, topics = self.config.kafka.bootstrap, GROUPS[self.name][1]
+
+        async def described() -> dict[str, TopicIdentity]:
+            async with TopicReader(bootstrap) as reader:
+                return await reader.identities(topics)
+
+        def sentence(error: Exception) -> str:
+            return f"Kafka at {bootstrap} does not describe the topics of {self.name}: {type(error).__name__}"
+
+        found = await retry(described, (KafkaError, OSError), sentence, self.report_before_start)
+        self.app.topic_ids = {name: identity.topic for name, identity in found.items()}
+
+    def report_before_start(self, reason: str | None) -> None:
+        """`report`, while nothing else writes the heartbeat."""
+        self.report(reason)
+        self.heartbeat.write(ready=False)
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Ends the process because something must be changed first; the supervisor does not start it again."""
+        self.heartbeat.last_error = reason
+        self.heartbeat.write(ready=False)
+        time.sleep(REFUSED_START_SECONDS)
+        self.heartbeat.fail_stop(reason, EXIT_CIRCUIT_OPEN)
+
+    async def _watch_group(self) -> None:
+        """Compares the group with the topics while the worker runs; what Kafka does not answer is asked again."""
+        watch = GroupWatch(self.config.kafka.bootstrap, GROUPS[self.name], self.instance_id)
+        try:
+            while not self.app.should_stop:
+                await self.app.sleep(WATCH_SECONDS)
+                settled = not (self.app.in_recovery or self.app.rebalancing)
+                consumer = cast("BatchConsumer", self.app.consumer)
+                finding = await watch.look(self.app.topic_ids, consumer.member_id) if settled else None
+                if finding is not None and not self.app.should_stop:
+                    await self._act_on(finding, consumer)
+        except Exception as error:
+            self._fail_unless_stopping("the watch over the consumer group failed", error)
+        finally:
+            await watch.close()
+
+    async def _act_on(self, finding: Finding, consumer: BatchConsumer) -> None:
+        if finding.final:
+            self.heartbeat.fail_stop(finding.reason, EXIT_CIRCUIT_OPEN)
+        await consumer.leave_group()  # else the next start would get the same assignment back
+        self.heartbeat.fail_stop(finding.reason)
 
     async def _close(self, *_: Any, **__: Any) -> None:
         if self._producer is not None:
@@ -195,10 +255,8 @@ class Stage:
 def run(stage: Stage) -> None:
     """Runs the worker until SIGTERM. Never returns: exits with Faust's code, EXIT_BROKEN or EXIT_CIRCUIT_OPEN."""
     if (reason := stage.open_circuit()) is not None:
-        stage.heartbeat.last_error = reason
-        stage.heartbeat.write(ready=False)
-        time.sleep(REFUSED_START_SECONDS)
-        stage.heartbeat.fail_stop(reason, EXIT_CIRCUIT_OPEN)
+        stage.refuse(reason)
+    asyncio.run(stage.learn_topics())
     if stage.prepare is not None:
         asyncio.run(stage.prepare())
     worker = faust.Worker(

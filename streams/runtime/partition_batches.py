@@ -10,10 +10,15 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, cast
 
 import faust
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.consumer import CONSUMER_FETCHING
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.tuples import TP
@@ -174,6 +179,21 @@ class BatchConsumer(Consumer):
         `skipped`, `drained` and the fail-stop replace it.
         """
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks to the committed offsets, and to the start where these are offsets of another life of the topic."""
+        thread = cast("BatchConsumerThread", self._thread)
+        return cast("Mapping[TP, int]", await thread.call_thread(thread.seek_to_own_commits))
+
+    @property
+    def member_id(self) -> str:
+        """The id that Kafka has given this worker in its group."""
+        return cast("BatchConsumerThread", self._thread).member_id
+
+    async def leave_group(self) -> None:
+        """Leaves the group for good, so that the next start joins it as a new member."""
+        thread = cast("BatchConsumerThread", self._thread)
+        await thread.call_thread(thread.leave_group)
+
     async def is_member(self, generation: int) -> bool:
         """Asks Kafka whether this worker is in that generation of the group."""
         return bool(await self._thread.call_thread(cast("BatchConsumerThread", self._thread).is_member, generation))
@@ -207,6 +227,54 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         task = None if self._consumer is None else self._consumer._coordinator._coordination_task
         return task is not None and bool(task.done())
 
+    @property
+    def member_id(self) -> str:
+        """See BatchConsumer.member_id."""
+        return str(self._ensure_consumer()._coordinator.member_id)
+
+    async def leave_group(self) -> None:
+        """See BatchConsumer.leave_group. Errors are ignored: the process ends, and its session with it."""
+        coordinator = self._ensure_consumer()._coordinator
+        with suppress(KafkaError):
+            await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+
+    def _new_commit(self, topic: str, offset: int) -> OffsetAndMetadata:
+        """A commit carries the id of the topic: its offset means nothing in a topic that is made anew."""
+        return OffsetAndMetadata(offset, cast(BatchApp, self.consumer.app).topic_ids.get(topic, ""))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        assigned = self.assignment()
+        commits = {
+            TopicPartition(tp.topic, tp.partition): self._new_commit(tp.topic, offset)
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        try:
+            await consumer.commit(commits)
+        except CommitFailedError as error:
+            if "already rebalanced" in str(error):
+                return False
+            await self.crash(error)
+            return False
+        except Exception as error:
+            await self.crash(error)
+            return False
+        return True
+
+    async def seek_to_own_commits(self) -> Mapping[TP, int]:
+        """See BatchConsumer.seek_to_committed. The offset is None where nothing of this life was committed."""
+        consumer = self._ensure_consumer()
+        offsets = dict(await consumer.seek_to_committed())
+        topic_ids = cast(BatchApp, self.consumer.app).topic_ids
+        for tp, commit in (await consumer._coordinator.fetch_committed_offsets(list(offsets))).items():
+            # A commit of an earlier version carries no id.
+            if offsets[tp] is not None and commit.metadata and commit.metadata != topic_ids.get(tp.topic):
+                log.warning("commit_of_another_topic", topic=tp.topic, partition=tp.partition, offset=offsets[tp])
+                await consumer.seek_to_beginning(tp)
+                offsets[tp] = None
+        return offsets
+
     async def is_member(self, generation: int) -> bool:
         """Asks Kafka by a heartbeat request whether this client is in that generation of the group."""
         coordinator = self._ensure_consumer()._coordinator
@@ -224,6 +292,7 @@ class BatchApp(faust.App):
 
     # Awaited for every gap; what it raises ends the worker, which then finds the gap again.
     on_gap: Callable[[Gap], Awaitable[None]]
+    topic_ids: Mapping[str, str] = MappingProxyType({})  # of the topics that the worker reads, by name
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -3,11 +3,12 @@
 aiokafka asks for metadata in a version without topic ids, so version 12 of the request (Kafka 3.1) is declared here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
@@ -68,25 +69,31 @@ class _MetadataRequestStruct(RequestStruct):  # type: ignore[misc]
 class _MetadataRequest(Request[_MetadataRequestStruct]):  # type: ignore[misc]
     API_KEY = _METADATA
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, topics: Iterable[str]) -> None:
+        self._topics = list(topics)
 
     def build(self, request_struct_class: type[_MetadataRequestStruct]) -> _MetadataRequestStruct:
-        return request_struct_class([(0, 0, self._topic, {})], False, False, {})
+        return request_struct_class([(0, 0, topic, {}) for topic in self._topics], False, False, {})
 
 
 @dataclass(slots=True, frozen=True)
 class TopicIdentity:
-    """The ids of a cluster and of a topic in it."""
+    """The ids of a cluster and of a topic in it, and how many partitions the topic has."""
 
     cluster: str
     topic: str
+    partitions: int
 
 
-async def identity_of(client: AIOKafkaClient, topic: str) -> TopicIdentity:
-    """The identity of a topic. `client` is bootstrapped. Raises KafkaError, also when the topic does not exist."""
-    answer: Any = await client.send(client.get_random_node(), _MetadataRequest(topic))
-    ((error_code, _, high, low, *_),) = answer.topics
-    if error_code:
-        raise for_code(error_code)()
-    return TopicIdentity(answer.cluster_id or "", f"{high % 2**64:016x}{low % 2**64:016x}")
+async def identities_of(client: AIOKafkaClient, topics: Iterable[str]) -> dict[str, TopicIdentity]:
+    """The identities of the topics that exist. `client` is bootstrapped. Raises KafkaError and OSError."""
+    answer: Any = await client.send(client.get_random_node(), _MetadataRequest(topics))
+    found = {}
+    for error_code, name, high, low, _, partitions, *_ in answer.topics:
+        if error_code == UnknownTopicOrPartitionError.errno:
+            continue
+        if error_code:
+            raise for_code(error_code)()
+        topic_id = f"{high % 2**64:016x}{low % 2**64:016x}"
+        found[name] = TopicIdentity(answer.cluster_id or "", topic_id, len(partitions))
+    return found

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaTimeoutError
 from schemas.errors import Failure
 from schemas.topics import PRODUCE_MAX_BYTES, Topic
 from streams.runtime.batch_producer import new_producer
-from streams.runtime.topic_identity import TopicIdentity, identity_of
+from streams.runtime.topic_identity import TopicIdentity, identities_of
 
 KAFKA_SECONDS = 30.0  # without any progress for this long, Kafka is considered down
 STOP_SECONDS = 5.0
@@ -113,10 +113,10 @@ class TopicReader:
             raise Failure(f"Kafka has no topic {topic.name}: `make up` creates the topics")
         return sorted(TopicPartition(topic.name, each["partition"]) for each in found["partitions"])
 
-    async def identity(self, topic: Topic) -> TopicIdentity:
-        """Which cluster and which life of the topic this is."""
+    async def identities(self, topics: Iterable[Topic]) -> dict[str, TopicIdentity]:
+        """Which cluster and which life of each topic this is, by name; only of topics that exist."""
         async with asyncio.timeout(KAFKA_SECONDS):
-            return await identity_of(self._admin._client, topic.name)
+            return await identities_of(self._admin._client, [topic.name for topic in topics])
 
     async def starts(self, partitions: Iterable[TopicPartition]) -> Offsets:
         """The first offsets that retention has left."""
