@@ -26,7 +26,7 @@ def quarter(moment: str) -> str:
 
 @dataclass(slots=True, frozen=True)
 class Rollup:
-    """A table that is rebuilt by days. `name` = as in the view rebuild_days; `insert` rebuilds the bound pairs."""
+    """A table that is rebuilt by days. `name` = as in the view rollup_days; `insert` rebuilds the bound pairs."""
 
     name: str
     table: str

@@ -57,6 +57,21 @@ OUTBOUND: Final = by_checksum(
     },
 )
 
+# Few rows of few columns: comparing a day as a whole costs less than sums of hashes.
+OUTBOUND_DAYS: Final = by_comparison(
+    "outbound_days",
+    "outbound_day_log",
+    keys=("source", "slot", "template", "campaign", "category", "is_group"),
+    values=("sent", "delivered", "read", "failed", "orphan"),
+    select=f"""
+SELECT source, toStartOfDay(toDateTime(cohort_at, 'UTC')) AS slot, template, campaign, category, is_group,
+    count() AS sent, countIf({_DELIVERED}) AS delivered, countIf({_READ}) AS read, countIf({_FAILED}) AS failed,
+    countIf(origin = 'none') AS orphan
+FROM cohort_log FINAL
+WHERE counted AND (source, toDate(cohort_at)) IN {pairs()}
+GROUP BY source, slot, template, campaign, category, is_group""",
+)
+
 INBOUND: Final = by_checksum(
     "inbound",
     "inbound_log",
@@ -172,4 +187,4 @@ WHERE (source, toDate(slot)) IN {pairs()}
 GROUP BY source, slot, account, country""",
 )
 
-ROLLUPS: Final[tuple[Rollup, ...]] = (OUTBOUND, INBOUND, CUSTOMERS, SUSPECTS, TURNS, ARRIVALS, REPEATS)
+ROLLUPS: Final[tuple[Rollup, ...]] = (OUTBOUND, OUTBOUND_DAYS, INBOUND, CUSTOMERS, SUSPECTS, TURNS, ARRIVALS, REPEATS)

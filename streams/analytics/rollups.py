@@ -1,6 +1,6 @@
 """The rollups: which days are due, in which order, how often.
 
-The view `rebuild_days` finds the due days by the counters of `changed_log` and `rebuilt_log`. The process has no
+The view `rollup_days` finds the due days by the counters of `changed_log` and `rebuilt_log`. The process has no
 state: a pass may be interrupted anywhere, repeated, or run twice at once.
 """
 
@@ -41,16 +41,18 @@ _LONGEST_PAUSE: Final = 60.0
 # A longer source is in the tables only if they were filled by another program or an earlier version.
 _SOURCE_BYTES: Final = 4 * LENGTHS["source"]
 # `generation` is higher than every earlier one, whatever the server's clock does, and is made before anything is read.
+# A rollup of a later version is left to that version: only what is rebuilt here is noted as rebuilt.
 _DUE: Final = f"""
 WITH
     (SELECT toUnixTimestamp64Nano(greatest(now64(9, 'UTC'), max(rebuilt_at) + INTERVAL 1 NANOSECOND)) FROM rebuilt_log)
     AS generation
 SELECT name, source, day, changes,
     multiIf(changes <= rebuilt_changes, 2, day >= toDate(now('UTC')) - 1, 0, 1) AS queue, generation
-FROM rebuild_days
+FROM rollup_days
 WHERE (changes > rebuilt_changes OR rebuilt_at < now64(9) - INTERVAL 1 DAY) AND length(source) <= {_SOURCE_BYTES}
+    AND name IN ({", ".join(f"'{rollup.name}'" for rollup in ROLLUPS)})
 ORDER BY queue, rand()
-LIMIT {_DAYS + 1} BY name, queue"""  # noqa: S608  (a number; one more than is taken, so that the rest shows)
+LIMIT {_DAYS + 1} BY name, queue"""  # noqa: S608  (numbers and names; one more is taken, so that the rest shows)
 _SHARES: Final = {0: 1.0, 1: 1.0, 2: 0.1}
 # The row of rebuilt_log for a pass after which nothing was due.
 _COMPLETE: Final = ("", "", date(1970, 1, 1), 0)

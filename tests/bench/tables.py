@@ -17,6 +17,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver import Client
 
+from streams.analytics import rollups
 from streams.analytics.audit import Audit
 from streams.analytics.copy import Copy, Limits, catch_up
 from tests.support.clickhouse import Server
@@ -136,6 +137,9 @@ def main() -> int:
             client.command("INSERT INTO plain SELECT DISTINCT message_id, 1 FROM lifecycle_log")
             say(f"{options.messages:,} messages, {rate:,.0f} events/s inserted, everything made of them included")
             copying(client, options.messages)
+            start = time.perf_counter()
+            rollups.catch_up(client)
+            say(f"all rollups: {time.perf_counter() - start:.0f} s")
             ids = client.query("SELECT message_id FROM plain ORDER BY rand() LIMIT 200").result_columns[0]
             rng = random.Random(1)  # noqa: S311
             spent: dict[str, list[float]] = {name: [] for name in QUERIES}

@@ -281,8 +281,8 @@ def test_every_table_is_either_exchanged_or_declared_to_stay(parts: Stack) -> No
     made_of_events = {
         "event_log", "delivery_log", "dead_letter_log", "lifecycle_log", "touched_log", "copied_log",
         "copy_state", "cohort_log", "recent_log", "failure_log", "system_log", "changed_log", "rebuilt_log",
-        "outbound_log", "inbound_log", "turn_log", "customer_log", "customer_slot_log", "suspect_log",
-        "delivery_time_log", "arrival_log", "repeat_log", "opt_out_log",
+        "outbound_log", "outbound_day_log", "inbound_log", "turn_log", "customer_log", "customer_slot_log",
+        "suspect_log", "delivery_time_log", "arrival_log", "repeat_log", "opt_out_log",
     }  # fmt: skip
     found = set(tables(parts.client, "ackstream"))
     assert found == made_of_events

@@ -2,7 +2,8 @@
 
 What readers see: each table changes at once (EXCHANGE TABLES), all of them within milliseconds. Every view of the live
 set reads from one set or the other, because it reads from one table, or from the lifecycle for messages that changed
-within the last second. What workers load meanwhile is restored by reading Kafka again from before the exchange; until
+within the last second; `delivery_rates`, which adds days of a rollup to those, may mix the two sets for as long as the
+exchange lasts. What workers load meanwhile is restored by reading Kafka again from before the exchange; until
 then, for seconds, the newest events are missing.
 
 The process may die anywhere: the next call finds out from the saved state and the tables' UUIDs what has been done.

@@ -75,6 +75,7 @@ class Tables:
         """Every rollup of the copy equals its units."""
         units = self.units.values()
         assert self.rows("outbound") == model.outbound(units)
+        assert self.number(_DIFFERENT_DAYS) == 0
         assert self.rows("inbound") == model.inbound(units)
         assert self.rows("turns") == model.turns(units)
         assert self.rows("number_evidence") == model.evidence(units, self.now())
@@ -100,6 +101,20 @@ class Tables:
         self.units.clear()
 
 
+# Rows of the rollup of days that are not the sums of `outbound`, and the reverse.
+_DIFFERENT_DAYS = """
+WITH (SELECT arraySort(groupArray((source, slot, template, campaign, category, is_group, sent, delivered, read, failed,
+    orphan))) FROM outbound_day_log FINAL WHERE sent > 0) AS days,
+    (SELECT arraySort(groupArray((source, day, template, campaign, category, is_group, totals.1, totals.2, totals.3,
+        totals.4, totals.5)))
+    FROM
+    (
+        SELECT source, toStartOfDay(o.slot) AS day, template, campaign, category, is_group,
+            (sum(o.sent), sum(o.delivered), sum(o.read), sum(o.failed), sum(o.orphan)) AS totals
+        FROM outbound AS o
+        GROUP BY source, day, template, campaign, category, is_group
+    )) AS sums
+SELECT days != sums"""
 _TIMES = (
     "slot", "first_evidence_at", "last_evidence_at", "last_sent_at", "last_delivered_at", "last_read_at",
     "last_inbound_at", "last_received_at",

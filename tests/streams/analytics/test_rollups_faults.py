@@ -52,7 +52,7 @@ def counted(method):
 client.query, client.command = counted(client.query), counted(client.command)
 Rollups(client).pass_once()
 """
-STATEMENTS = 6  # of a pass: the due days; outbound, inbound, turns, customers; the note
+STATEMENTS = 7  # of a pass: the due days; outbound, outbound_days, inbound, turns, customers; the note
 
 
 @pytest.mark.parametrize("last", range(STATEMENTS + 1))
@@ -206,7 +206,7 @@ def test_a_day_without_a_counter_is_compared_after_a_day(tables: Tables) -> None
     tables.client.insert("changed_log", counted, column_names=["layer", "source", "day", "changes"])
     tables.client.command("TRUNCATE TABLE rebuilt_log")
     tables.client.command(
-        "INSERT INTO rebuilt_log SELECT name, source, day, changes, now64(9) - INTERVAL 25 HOUR FROM rebuild_days"
+        "INSERT INTO rebuilt_log SELECT name, source, day, changes, now64(9) - INTERVAL 25 HOUR FROM rollup_days"
     )
     assert Rollups(tables.client).pass_once() > 0
     tables.check()
@@ -262,7 +262,7 @@ def test_a_comparison_that_is_not_due_never_makes_a_pass_incomplete() -> None:
 
 
 def test_long_names_of_sources_make_smaller_passes() -> None:
-    names = ("outbound", "inbound", "turns", "customers", "arrivals", "repeats", "suspects")
+    names = ("outbound", "outbound_days", "inbound", "turns", "customers", "arrivals", "repeats", "suspects")
     rows = [(name, "é" * 64, DAYS[0], 1, queue, 0) for name in names for queue in range(3) for _ in range(250)]
     taken, everything = select_due(rows)
     assert all(len(pairs) > 100 for pairs in taken.values())
