@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,26 @@ class InTransit:
         return self.spooled + self.normalise + self.load
 
 
+@dataclass(slots=True, frozen=True)
+class StoredOffsets:
+    """Which records ClickHouse has: the highest offset of each partition, and the partitions whose first two offsets it
+    has of two records each, because the topic was made anew and counts from 0 again.
+    """
+
+    highest: Offsets
+    twice: set[TopicPartition]
+
+    def of_earlier_lives(self, ends: Offsets) -> set[TopicPartition]:
+        """Partitions of topics of which ClickHouse has an earlier life, which Kafka has lost or somebody has deleted.
+
+        That shows in most partitions of a topic, unlike single rows that somebody has added.
+        """
+        beyond = {tp for tp, offset in self.highest.items() if offset >= ends.get(tp, 0)} | self.twice
+        known = Counter(tp.topic for tp in self.highest)
+        lost = {topic for topic, count in Counter(tp.topic for tp in beyond).items() if 2 * count > known[topic]}
+        return {tp for tp in ends if tp.topic in lost}
+
+
 async def current(topics: TopicReader) -> StageOffsets:
     """The offsets now. What normalise has committed is in wa.events before the end of that is asked for."""
     raw, load = await _partitions(topics, "normalise"), await _partitions(topics, "load")
@@ -89,11 +110,15 @@ async def wait_for_all_stages(topics: TopicReader, spooled: Callable[[], int], p
     await wait_for_stage(topics, "load", progress)
 
 
-async def within_retention(
-    topics: TopicReader, offsets: StageOffsets, asked: Window, retention_days: int
+async def within_kafka(
+    topics: TopicReader, offsets: StageOffsets, stored: StoredOffsets, asked: Window, retention_days: int
 ) -> tuple[Window, str | None]:
-    """The window without what retention has deleted, and a sentence about the cut; None when nothing was cut."""
-    cut = {tp: first for tp, first in offsets.raw_start.items() if first > 0}
+    """The window without what Kafka has no longer, and a sentence about the cut; None when nothing was cut.
+
+    `stored` was read before `offsets`.
+    """
+    lost = stored.of_earlier_lives(offsets.raw_end)
+    cut = {tp: first for tp, first in offsets.raw_start.items() if first > 0 or tp in lost}
     if not cut:
         return asked, None
     kept = {tp: (first, offsets.raw_end[tp]) for tp, first in cut.items() if first < offsets.raw_end[tp]}
@@ -104,5 +129,10 @@ async def within_retention(
     bound = max(times) + 1
     if asked.from_ms is not None and asked.from_ms >= bound:
         return asked, None
-    note = f"Kafka's retention has deleted bodies received before {to_iso(bound)}: they cannot be compared any more"
+    if lost:
+        names = " and ".join(sorted({tp.topic for tp in lost}))
+        why = f"ClickHouse has bodies of an earlier life of {names}, which Kafka has lost or somebody has deleted"
+        note = f"{why}: what was received before {to_iso(bound)} is in ClickHouse alone and cannot be compared any more"
+    else:
+        note = f"Kafka's retention has deleted bodies received before {to_iso(bound)}: they cannot be compared any more"
     return replace(asked, from_ms=bound), note

@@ -18,7 +18,7 @@ from streams.reconcile.ledger import LedgerLine, TableCounts
 from streams.reconcile.model import Findings, SourceHour, Window
 from streams.reconcile.offsets import InTransit, StageOffsets
 from streams.reconcile.repair import Repair
-from streams.reconcile.tables import Tables
+from streams.reconcile.tables import Tables, stored_offsets
 from streams.reconcile.unit_diff import DifferentUnit, UnitDiff, shown_key
 from streams.reconcile.units import Units
 from streams.runtime.lag import GROUPS
@@ -67,8 +67,10 @@ class Check:
     async def run(self, asked: Window, *, fast: bool) -> Report:
         """Compares everything within the window. Raises KafkaError, OSError, ClickHouseError and Failure."""
         began = time.time_ns() // 1_000_000
+        stored = await asyncio.to_thread(stored_offsets, self._client)
         start = await offsets.current(self._topics)
-        window, note = await offsets.within_retention(self._topics, start, asked, self._config.kafka.retention_days)
+        days = self._config.kafka.retention_days
+        window, note = await offsets.within_kafka(self._topics, start, stored, asked, days)
         report = Report(window, fast)
         report.findings.notes += [note] if note else []
         report.in_transit = offsets.in_transit(start, await asyncio.to_thread(self._spooled))

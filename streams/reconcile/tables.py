@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from aiokafka import TopicPartition
+
 from schemas.reasons import Reason
 from schemas.topics import RAW, SENT
 from streams.reconcile import hashes
 from streams.reconcile.expected_hashes import HashSum
 from streams.reconcile.model import SourceHour, Window, hour_sql
+from streams.reconcile.offsets import StoredOffsets
 from streams.runtime.element_position import ElementPosition
 from streams.runtime.topic_reader import Offsets
 
@@ -157,3 +160,30 @@ def _portions(ids: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(ids)
     while some := list(islice(rest, _IDS_PER_QUERY)):
         yield some
+
+
+def stored_offsets(client: "Client") -> StoredOffsets:
+    """Which records of wa.raw and wa.sent the events and dead letters were made of."""
+    records = f"""(
+    SELECT toString(raw.topic) AS topic, raw.partition AS partition, raw.offset AS offset,
+        (request_id, toNullable(received_at)) AS record
+    FROM event_log
+    WHERE topic IN ('{RAW.name}', '{SENT.name}')
+    UNION ALL
+    SELECT toString(raw.topic), raw.partition, raw.offset, (request_id, received_at) FROM dead_letter_log
+    WHERE raw.topic IN ('{RAW.name}', '{SENT.name}') AND reason != '{Reason.RECORDS_DELETED}'
+)"""
+    highest = client.query(f"SELECT topic, partition, max(offset) FROM {records} GROUP BY topic, partition")
+    twice = client.query(
+        f"""SELECT topic, partition FROM
+(
+    SELECT topic, partition, offset FROM {records} WHERE offset IN (0, 1)
+    GROUP BY topic, partition, offset HAVING uniqExact(record) > 1
+)
+GROUP BY topic, partition
+HAVING count() = 2"""
+    )
+    return StoredOffsets(
+        {TopicPartition(topic, partition): offset for topic, partition, offset in highest.result_rows},
+        {TopicPartition(topic, partition) for topic, partition in twice.result_rows},
+    )

@@ -71,17 +71,21 @@ def make_topics(stack: Stack, wanted: set[str], partitions: int) -> None:
 
 
 def test_a_topic_that_is_made_anew_is_read_from_its_start(whole: Stack) -> None:
-    for number in range(8):
+    for number in range(24):
         post(whole, f"old{number}")
     whole.wait_until_loaded()
     asyncio.run(change(whole, delete=[RAW.name]))
     make_topics(whole, {RAW.name}, 4)
     wait_until("ingest stores", lambda: whole.stores())
-    for number in range(30):
+    for number in range(60):
         post(whole, f"new{number}")
     restart_when_ended(whole, "normalise")
-    wait_until("all are loaded", lambda: {f"new{number}" for number in range(30)} <= messages(whole))
+    wait_until("all are loaded", lambda: {f"new{number}" for number in range(60)} <= messages(whole))
     assert "was deleted and made anew" in whole.logs("normalise")
+    whole.wait_until_loaded()
+    check = whole.run("check")
+    assert "ClickHouse has bodies of an earlier life of wa.raw" in check.stdout
+    assert "nothing lost and nothing counted twice" in check.stdout
 
 
 def test_new_partitions_are_read(whole: Stack) -> None:
