@@ -41,6 +41,22 @@ _MEANINGS = {
 # fmt: on
 _BY_CODE = {code: meaning for meaning, codes in _MEANINGS.items() for code in codes}
 
+_WORDS = {
+    Meaning.UNREACHABLE: "it does not answer",
+    Meaning.BAD_CREDENTIALS: "it refuses the user or the password",
+    Meaning.NO_DATABASE: "the database is missing",
+    Meaning.NO_TABLE: "a table or a column is missing",
+    Meaning.BUSY: "it runs as many queries as it may",
+    Meaning.TIMEOUT: "the query took too long",
+    Meaning.OUT_OF_MEMORY: "its memory is used up",
+    Meaning.DISK_FULL: "its disk is full",
+    Meaning.READ_ONLY: "it is read-only, or the user is",
+    Meaning.UNREADABLE_ROWS: "it cannot read a row",
+    Meaning.REJECTED: "it rejects the statement",
+}
+# In the text of NO_TABLE; names of tables are no secrets.
+_TABLE = re.compile(r"(?:table expression identifier|[Tt]able(?! expression)) [`']?(?:\w+[`']?\.[`']?)?(\w+)")
+
 # What ClickHouse writes before and after its explanation.
 _BEFORE = re.compile(r"^.*?DB::Exception: ", re.DOTALL)
 _AFTER = re.compile(r"\.? ?(Expected one of|In scope |\(version |\(for url ).*$", re.DOTALL)
@@ -49,6 +65,15 @@ _AFTER = re.compile(r"\.? ?(Expected one of|In scope |\(version |\(for url ).*$"
 def meaning(code: int | None) -> Meaning:
     """The meaning of an error number; None = no answer from a server."""
     return Meaning.UNREACHABLE if code is None else _BY_CODE.get(code, Meaning.REJECTED)
+
+
+def in_words(code: int | None, text: str) -> str:
+    """`its disk is full (error 243)`: what an error means, without the server's text, which may quote a row."""
+    found = meaning(code)
+    words = _WORDS[found]
+    if found is Meaning.NO_TABLE and (table := _TABLE.search(text)) is not None:
+        words = f"the table {table[1]} is missing"
+    return words if code is None else f"{words} (error {code})"
 
 
 def sentence(error: Exception) -> str:

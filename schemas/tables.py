@@ -14,6 +14,7 @@ ACCEPTED_GAP_LOG = "accepted_gap_log"
 RATE_LOG = "rate_log"
 RATE_STEP_LOG = "rate_step_log"
 SAMPLES = "samples"
+SCHEMA_OBJECTS = "schema_objects"
 
 # The number of elements in the view dead_letters. A body that was spooled although Kafka had stored it is in wa.raw
 # twice, with one request_id and a dead letter for each place; a body without a request_id is identified by its place.

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from deploy.admin.topics import ensure_topics_sync
-from deploy.local import deleted_records, leftovers, preflight, supervisor_conf, worker_lag
+from deploy.local import data_problems, leftovers, preflight, supervisor_conf, worker_lag
 from deploy.local.interface import PartStatus, Report, StackStatus
 from deploy.local.kafka import broker, jars, java
 from deploy.local.layout import Layout, write_private
@@ -31,6 +31,7 @@ from schemas.process.waiting import wait_for
 from schemas.settings.base import Secret
 from schemas.settings.config import Config
 from streams.runtime.migrations import migrate
+from streams.runtime.schema_objects import restore
 
 STORES = ("kafka", "clickhouse")
 FLOW = (*WORKERS, "ingest", "dashboards")
@@ -115,7 +116,7 @@ class Local:
             GONE if gone else None,
             spool_folder.held(place),
             len(spool_folder.broken(place)),
-            tuple(deleted_records.sentences(self._config, worker_lag.deleted(self._config.kafka.bootstrap))),
+            tuple(data_problems.sentences(self._config, worker_lag.deleted(self._config.kafka.bootstrap))),
         )
 
     def _processes(self, supervisor: Supervisor) -> list[Process]:
@@ -220,6 +221,8 @@ class Local:
         applied = migrate(self._config)
         if applied:
             report(f"migrations applied: {', '.join(applied)}")
+        for line in restore(self._config):
+            report(line)
 
     def _bring_up(
         self, supervisor: Supervisor, watch: Watch, found: list[Part], names: tuple[str, ...], report: Report

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from streams.load.lifecycle import EMPTY, State, loads
+from streams.runtime.records import partition_of
 
 
 def parse_state(value: bytes) -> State | None:
@@ -21,6 +22,12 @@ def _same_form(value: Any, example: Any) -> bool:
     if type(value) is not type(example):
         return False
     return type(value) is not list or (len(value) == len(example) and all(map(_same_form, value, example)))
+
+
+def home_of(key: bytes, partitions: int) -> int:
+    """The partition of a unit's state: that of its message's events."""
+    source, message_id, _ = orjson.loads(key)
+    return partition_of(orjson.dumps([source, message_id]), partitions)
 
 
 def is_unit_key(key: bytes | None) -> bool:

@@ -13,7 +13,7 @@ from faust.types.tuples import TP
 
 from schemas.process.logs import describe
 from schemas.topics import STATE
-from streams.load.changelog_record import is_unit_key, parse_state
+from streams.load.changelog_record import home_of, is_unit_key, parse_state
 from streams.load.lifecycle import State, dumps, join, loads
 
 
@@ -24,6 +24,7 @@ class StateTable(faust.Table[bytes, bytes]):
     # Both are set by the worker: Faust would only log what a recovery raises, and try again for ever.
     on_failure: Callable[[str], NoReturn]
     on_skipped: Callable[[int], None]
+    count: Callable[[], int]  # the partitions of the topic
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Recovery: joins changelog records into the store and notes the offsets reached."""
@@ -47,6 +48,11 @@ class StateTable(faust.Table[bytes, bytes]):
             if state is None:
                 self.skipped += 1
                 continue
+            if home_of(message.key, self.count()) != message.tp.partition:
+                self.on_failure(
+                    f"{STATE.name} has states in other partitions than their events: it was given more partitions. The "
+                    "way to more of them is in deploy/docs/operations.md"
+                )
             states = pending.setdefault(message.tp, {})
             known = states.get(message.key)
             if known is None and (stored := self.store(message.tp.partition).get(message.key)) is not None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import orjson
 from clickhouse_connect import get_async_client
 
+from schemas.errors import ConfigError
 from schemas.events import WRITTEN
 from schemas.lengths import too_long
 from schemas.parsing.json_values import as_id
@@ -22,10 +24,11 @@ from streams.load.decode import decode, decode_object
 from streams.load.lifecycle import apply_events
 from streams.load.preparation import note_skipped, prepare
 from streams.load.state import StateTable
+from streams.runtime import schema_objects
 from streams.runtime.app import Stage
 from streams.runtime.batch_producer import BatchProducer, Pending, wait_until_stored
 from streams.runtime.batches import Batch
-from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, describe
+from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, connect, describe
 from streams.runtime.fence import Claim, Fence, FencedBatch
 from streams.runtime.migrations import COUNT_APPLIED, wait_for_migrations
 from streams.runtime.records import dead_letter_record, partition_of, position_of
@@ -83,6 +86,7 @@ class Load:
             limits = settings.streams.insert_rows, settings.streams.insert_seconds
             wait = partial(self._wait_for_migrations, client)
             await wait()
+            await self._report_drift()
             self._dead = ClickHouseWriter(client, DEAD_LETTER_LOG, *limits, self._reject_letter, wait, stage.report)
             self._events = ClickHouseWriter(client, EVENT_LOG, *limits, self._reject_event, wait, stage.report)
 
@@ -102,6 +106,19 @@ class Load:
             return int((await client.query(COUNT_APPLIED)).result_rows[0][0])
 
         await wait_for_migrations(count_applied, self.stage.report)
+
+    async def _report_drift(self) -> None:
+        """Logs tables and views that are missing or differ, and keeps them in the heartbeat."""
+        settings = self.stage.config.clickhouse
+
+        def look() -> list[str]:
+            with connect(settings) as client:
+                return schema_objects.sentences(schema_objects.drift_of(client, settings.database))
+
+        with suppress(ConfigError, *CLICKHOUSE_ERRORS):  # a server that is away is waited for at the first INSERT
+            for number, line in enumerate(await asyncio.to_thread(look)):
+                self.stage.heartbeat.notes[f"schema_{number}"] = line
+                log.error("schema_differs", reason=line)
 
     async def _reject_event(self, row: bytes, code: int | None) -> None:
         """An event that ClickHouse cannot read becomes a dead letter at its position in wa.raw."""
@@ -228,6 +245,7 @@ def build(config: Config, instance: int) -> Stage:
     )
     app.tables.add(table)
     table.on_failure = stage.heartbeat.fail_stop
+    table.count = lambda: stage.app.partition_counts[STATE.name]
     table.on_skipped = partial(note_skipped, stage)
     stage.prepare = partial(prepare, stage)
     load = Load(stage, table)

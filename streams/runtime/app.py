@@ -12,11 +12,11 @@ from aiokafka.errors import KafkaError
 
 from schemas.process.logs import describe, get_logger
 from schemas.settings.config import Config
-from schemas.topics import DEAD
+from schemas.topics import DEAD, TOPICS
 from streams.runtime.batch_producer import BatchProducer, new_producer, wait_until_stored
 from streams.runtime.batches import Batch, BatchSchema
 from streams.runtime.gaps import Gap, letter
-from streams.runtime.group_watch import WATCH_SECONDS, Finding, GroupWatch
+from streams.runtime.group_watch import FIRST_SECONDS, Finding, GroupWatch
 from streams.runtime.heartbeat import BEAT_SECONDS, EXIT_CIRCUIT_OPEN, Heartbeat
 from streams.runtime.in_progress import InProgress
 from streams.runtime.lag import GROUPS
@@ -86,6 +86,7 @@ class Stage:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._drained_beats = 0
+        self._complete = False  # whether every partition of the topics has a reader in the group
         self.app.task()(self._beat)
         self.app.task()(self._watch_group)
         self.app.on_before_shutdown.connect(self._close, weak=False)
@@ -131,18 +132,19 @@ class Stage:
         log.error("records_deleted_unread", topic=gap.topic, partition=gap.partition, first=gap.first, end=gap.end)
 
     async def learn_topics(self) -> None:
-        """Before the start: which lives of its topics the worker reads. Waits for Kafka and for the topics."""
-        bootstrap, topics = self.config.kafka.bootstrap, GROUPS[self.name][1]
+        """Before the start: which lives of its topics the worker reads, and their partitions. Waits for Kafka."""
+        bootstrap, own = self.config.kafka.bootstrap, {topic.name for topic in GROUPS[self.name][1]}
 
         async def described() -> dict[str, TopicIdentity]:
             async with TopicReader(bootstrap) as reader:
-                return await reader.identities(topics)
+                return await reader.identities(TOPICS)
 
         def sentence(error: Exception) -> str:
             return f"Kafka at {bootstrap} does not describe the topics of {self.name}: {type(error).__name__}"
 
         found = await retry(described, (KafkaError, OSError), sentence, self.report_before_start)
-        self.app.topic_ids = {name: identity.topic for name, identity in found.items()}
+        self.app.topic_ids = {name: identity.topic for name, identity in found.items() if name in own}
+        self.app.partition_counts = {name: identity.partitions for name, identity in found.items()}
 
     def report_before_start(self, reason: str | None) -> None:
         """`report`, while nothing else writes the heartbeat."""
@@ -161,10 +163,13 @@ class Stage:
         watch = GroupWatch(self.config.kafka.bootstrap, GROUPS[self.name], self.instance_id)
         try:
             while not self.app.should_stop:
-                await self.app.sleep(WATCH_SECONDS)
-                settled = not (self.app.in_recovery or self.app.rebalancing)
+                await self.app.sleep(watch.pause if self._complete else FIRST_SECONDS)
+                if self.app.in_recovery or self.app.rebalancing:
+                    self._complete = False
+                    continue
                 consumer = cast("BatchConsumer", self.app.consumer)
-                finding = await watch.look(self.app.topic_ids, consumer.member_id) if settled else None
+                finding = await watch.look(self.app.topic_ids, consumer.member_id)
+                self._complete = watch.complete
                 if finding is not None and not self.app.should_stop:
                     await self._act_on(finding, consumer)
         except Exception as error:
@@ -211,7 +216,7 @@ class Stage:
         self._drained_beats = self._drained_beats + 1 if settled and consumer.drained else 0
         if self._drained_beats > DRAINED_BEATS:
             self.heartbeat.fail_stop("the reader of Kafka has ended")
-        self.heartbeat.write(ready=bool(consumer.assignment()) and settled)
+        self.heartbeat.write(ready=bool(consumer.assignment()) and settled and self._complete)
 
     async def run_agent(self, stream: Any, start: Any, work: Any) -> None:
         """Feeds batches to `work(batch) -> awaitable of its effects`; acknowledges each once its effects are durable.

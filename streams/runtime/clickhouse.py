@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from schemas.clickhouse_errors import Meaning, meaning
+from schemas.clickhouse_errors import Meaning, in_words, meaning
 from schemas.errors import ConfigError
 from schemas.settings.sections import ClickHouse
 
@@ -30,9 +30,9 @@ def meaning_of(error: Exception) -> Meaning:
 
 
 def describe(error: Exception) -> str:
-    """`DatabaseError, code 241 (out_of_memory)`, without the server's text: that may quote a row."""
+    """`its disk is full (error 243)`, without the server's text: that may quote a row."""
     code = error_code(error)
-    return type(error).__name__ if code is None else f"{type(error).__name__}, code {code} ({meaning(code)})"
+    return f"{in_words(code, str(error))}: {type(error).__name__}" if code is None else in_words(code, str(error))
 
 
 def connect(settings: ClickHouse, *, reader: bool = False, database: str | None = None, **more: Any) -> "Client":

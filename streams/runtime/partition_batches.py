@@ -293,6 +293,7 @@ class BatchApp(faust.App):
     # Awaited for every gap; what it raises ends the worker, which then finds the gap again.
     on_gap: Callable[[Gap], Awaitable[None]]
     topic_ids: Mapping[str, str] = MappingProxyType({})  # of the topics that the worker reads, by name
+    partition_counts: Mapping[str, int] = MappingProxyType({})  # of all topics, at the start
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -31,11 +31,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory, new_stack: NewStack) -> Iter
         end(stack)
 
 
-def restart_when_ended(stack: Stack, part: str) -> None:
-    """What the supervisor does."""
-    wait_until(f"{part} ends", lambda: stack.processes[part].poll() is not None)
+def supervise(stack: Stack, part: str) -> None:
+    """Starts the part, again if it ends, until it is ready."""
     stack.start(part)
-    wait_until(f"{part} is ready", lambda: stack.works(part))
+
+    def ready() -> bool:
+        if stack.processes[part].poll() is not None:
+            stack.start(part)
+        return stack.works(part)
+
+    wait_until(f"{part} is ready", ready)
+
+
+def restart_when_ended(stack: Stack, part: str) -> None:
+    wait_until(f"{part} ends", lambda: stack.processes[part].poll() is not None)
+    supervise(stack, part)
 
 
 def post(stack: Stack, message_id: str) -> None:
@@ -143,7 +153,7 @@ def test_more_partitions_for_keys_are_refused_and_new_topics_with_a_replay_are_e
     make_topics(whole, set(keyed), 6)
     shutil.rmtree(whole.config.data_dir / "state" / "load-0")
     for part in ("normalise", "load"):
-        whole.start(part)
+        supervise(whole, part)
     whole.ready()
     whole.run("replay", "--from", "beginning")
     whole.wait_until_loaded()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.errors import Failure
 from schemas.settings.config import Config
-from schemas.tables import ACCEPTED_GAP_LOG, RATE_LOG, RATE_STEP_LOG, SAMPLES
+from schemas.tables import ACCEPTED_GAP_LOG, RATE_LOG, RATE_STEP_LOG, SAMPLES, SCHEMA_OBJECTS
 from streams.replay.sinks import REPLAYED
 from streams.runtime.clickhouse import connect
 from streams.runtime.migrations import MigrationError, migrate
@@ -18,6 +18,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
 # Tables that are not made from events and are not swapped: applied migrations, measurements, settings, checks.
 KEPT: Final = frozenset({
     "schema_migrations", SAMPLES, "sample_slot_log", RATE_LOG, RATE_STEP_LOG, "ledger_log", ACCEPTED_GAP_LOG,
+    SCHEMA_OBJECTS,
 })  # fmt: skip
 
 # Tables of a shadow in addition to those of the live set.

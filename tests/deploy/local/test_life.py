@@ -178,7 +178,7 @@ def test_an_up_that_cannot_work_stops_nothing(running: Installation) -> None:
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_DASHBOARDS_PORT=taken)
         assert f"port {taken} is taken" in running.refused(ACKSTREAM_KAFKA_CONTROLLER_PORT=taken)
     assert "192.0.2.1 is not an address of this machine" in running.refused(ACKSTREAM_INGEST_HOST="192.0.2.1")
-    assert "wa.raw has 2 partitions" in running.refused(ACKSTREAM_KAFKA_PARTITIONS="3")
+    assert "wa.events has 2 partitions" in running.refused(ACKSTREAM_KAFKA_PARTITIONS="3")
     with running.settings(lambda text: text + '\n[sources.nobody]\nprovider = "nobody"\n'):
         assert "no provider 'nobody'" in running.refused()
     with running.settings(lambda text: text + SHOP):

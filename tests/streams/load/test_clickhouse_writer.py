@@ -99,8 +99,8 @@ async def test_a_failed_insert_is_repeated_once_the_tables_are_there_and_its_rea
     assert client.stored == ROWS[:4]
     assert case.waits == 2
     assert case.reports == [
-        "ClickHouse does not accept rows of t: DatabaseError, code 241 (out_of_memory)",
-        "ClickHouse does not accept rows of t: OSError",
+        "ClickHouse does not accept rows of t: its memory is used up (error 241)",
+        "ClickHouse does not accept rows of t: it does not answer: OSError",
         None,
     ]
 

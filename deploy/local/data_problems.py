@@ -1,4 +1,4 @@
-"""What Kafka has deleted before a worker had read it, as sentences for `ackstream status`."""
+"""Problems of the data while every part may be healthy: deleted records, missing tables. For `ackstream status`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,18 +7,22 @@ from contextlib import suppress
 from schemas.errors import ConfigError
 from schemas.settings.config import Config
 from streams.reconcile.gaps import known
+from streams.runtime import schema_objects
 from streams.runtime.clickhouse import CLICKHOUSE_ERRORS, connect
 
 _ADVICE = "`ackstream check` lists them, `ackstream check --accept-gap REASON` records a decision"
 
 
 def sentences(config: Config, unread: Mapping[str, int]) -> list[str]:
-    """One for each topic with gaps that nobody has accepted, and for each stage with `unread` deletions.
+    """One for each missing table or view, each topic with gaps that nobody has accepted, and each stage with `unread`
+    deletions.
 
-    A ClickHouse that does not answer has a line of its own in the status; then only the latter are known.
+    A ClickHouse that does not answer has a line of its own in the status; then only the last are known.
     """
     records: Counter[str] = Counter()
+    schema: list[str] = []
     with suppress(ConfigError, *CLICKHOUSE_ERRORS), connect(config.clickhouse) as client:
+        schema = schema_objects.sentences(schema_objects.drift_of(client, config.clickhouse.database))
         for gap in known(client):
             if not gap.accepted:
                 records[gap.topic] += gap.records
@@ -26,8 +30,12 @@ def sentences(config: Config, unread: Mapping[str, int]) -> list[str]:
         f"{count:,} records of {topic} were deleted from Kafka before they were read: {_ADVICE}"
         for topic, count in sorted(records.items())
     ]
-    return lines + [
-        f"{count:,} records before {stage} were deleted from Kafka, and no worker has come there yet: {_ADVICE}"
-        for stage, count in unread.items()
-        if count
-    ]
+    return (
+        schema
+        + lines
+        + [
+            f"{count:,} records before {stage} were deleted from Kafka, and no worker has come there yet: {_ADVICE}"
+            for stage, count in unread.items()
+            if count
+        ]
+    )
