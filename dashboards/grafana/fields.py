@@ -60,6 +60,14 @@ def threshold_steps(threshold: Threshold, unit: Unit) -> models.ThresholdsConfig
     return models.ThresholdsConfig(mode=models.ThresholdsMode.ABSOLUTE, steps=steps)
 
 
+def neutral_null() -> models.SpecialValueMap:
+    """Shows a missing value as a dash without a colour; Grafana gives it that of the first step, which may be red."""
+    result = models.ValueMappingResult(text="–", color=_NEUTRAL, index=0)
+    return models.SpecialValueMap(
+        options=models.DashboardSpecialValueMapOptions(match=models.SpecialValueMatch.NULL, result=result)
+    )
+
+
 def no_threshold() -> models.ThresholdsConfig:
     """No colour for any value; without it, Grafana uses red above 80."""
     return models.ThresholdsConfig(mode=models.ThresholdsMode.ABSOLUTE, steps=[models.Threshold(None, _NEUTRAL)])

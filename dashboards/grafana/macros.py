@@ -43,14 +43,16 @@ def _list(variable: str) -> str:
     return f"arrayMap(item -> decodeURLComponent(item), arrayFilter(item -> item NOT IN ('', '{ALL}'), {items}))"
 
 
+# UTC for a zone that ClickHouse does not know, as for the words utc and browser.
+_KNOWN_ZONE: Final = "SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone"
 _SECONDS: Final = "dateDiff('second', range_from, range_to)"
 # By parameter: the alias that replaces it, and the expression of the alias.
 _PANEL: Final[Mapping[str, tuple[str, str]]] = {
     "from": ("range_from", "toTimeZone($__fromTime_ms, 'UTC')"),
     "to": ("range_to", "toTimeZone($__toTime_ms, 'UTC')"),
-    # The time zone of Grafana's axes, so that days on the axis and days in the numbers are the same. transform() is not
-    # possible: ClickHouse requires a constant time zone.
-    "zone": ("in_zone", f"replaceRegexpOne({_text('__timezone')}, '^(utc|browser|)$', 'UTC')"),
+    # The time zone of Grafana's axes, so that days on the axis and days in the numbers are the same. It has to be a
+    # constant for ClickHouse: the value of a subquery is one, that of transform() is not.
+    "zone": ("in_zone", f"({_KNOWN_ZONE} = {_text('__timezone')})"),
     "bucket": (
         "by_bucket",
         f"multiIf({_SECONDS} <= {_HOURS_UP_TO}, 'hour', {_SECONDS} <= {_DAYS_UP_TO}, 'day', 'month')",

@@ -114,6 +114,7 @@ def _threshold(panel: Panel, column: Column) -> list[models.DynamicConfigValue]:
     return [
         fields.prop("thresholds", fields.threshold_steps(panel.threshold, column.unit)),
         fields.prop("color", {"mode": "thresholds"}),
+        fields.prop("mappings", [fields.neutral_null()]),
     ]
 
 

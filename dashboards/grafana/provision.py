@@ -23,6 +23,7 @@ DASHBOARDS: Final = "dashboards"
 RULES: Final = "provisioning/alerting/ackstream-rules.json"
 _CONTACT: Final = "provisioning/alerting/ackstream-contact.yaml"
 _SOURCE: Final = "provisioning/datasources/ackstream.yaml"
+_USER: Final = "clickhouse-user.sql"
 _PROVIDER: Final = "provisioning/dashboards/ackstream.yaml"
 _RECEIVER: Final = "Ackstream"
 _HTTP_PORTS: Final = {"http": 8123, "https": 8443}
@@ -77,6 +78,7 @@ def render(dashboards: Mapping[str, GrafanaJson], rules: GrafanaJson, target: Ta
     made[RULES] = text(_routed(rules) if target.webhook else rules)
     made[_SOURCE] = _source(target)
     made[_PROVIDER] = _provider(target)
+    made[_USER] = _user(target)
     if target.webhook:
         made[_CONTACT] = _contact(target.webhook)
     return made
@@ -145,6 +147,18 @@ providers:
     updateIntervalSeconds: 60
     options:
       path: {_quoted(target.dashboards)}
+"""
+
+
+def _user(target: Target) -> str:
+    return f"""\
+-- The read-only user of the dashboards on a ClickHouse server of your own; set the password before you run it.
+-- The plugin sends max_execution_time with each query: a user with readonly = 1 may change it if the profile says so.
+CREATE SETTINGS PROFILE IF NOT EXISTS `ackstream_dashboards`
+    SETTINGS readonly = 1, max_execution_time = 60 CHANGEABLE_IN_READONLY, max_memory_usage = 4294967296;
+CREATE USER IF NOT EXISTS `{target.user}` IDENTIFIED BY 'the password' SETTINGS PROFILE `ackstream_dashboards`;
+GRANT SELECT ON `{target.database}`.* TO `{target.user}`;
+GRANT SELECT ON system.time_zones TO `{target.user}`;
 """
 
 

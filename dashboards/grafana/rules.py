@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from dashboards.alerts.builtin_rules import CLICKHOUSE_UNREACHABLE
 from dashboards.alerts.rule import PARAMETERS, Rule
 from dashboards.grafana.macros import rule_sql
-from dashboards.grafana.names import FOLDER, FOLDER_UID, PLUGIN, SOURCE_UID, dashboard_uid, rule_uid
+from dashboards.grafana.names import FOLDER_UID, PLUGIN, RULE_FOLDER, SOURCE_UID, dashboard_uid, rule_uid
 from dashboards.grafana.panels import Query
 
 _STEP: Final = 10  # seconds; Grafana's intervals are multiples of it
@@ -37,7 +37,7 @@ def groups(rules: Iterable[Rule]) -> dict[str, Any]:
     return {
         "apiVersion": 1,
         "groups": [
-            {"orgId": 1, "name": f"ackstream-{interval}", "folder": FOLDER, "interval": interval, "rules": found}
+            {"orgId": 1, "name": f"ackstream-{interval}", "folder": RULE_FOLDER, "interval": interval, "rules": found}
             for interval, found in sorted(by_interval.items())
         ],
     }

@@ -134,8 +134,17 @@ def test_several_names_and_all_of_them(tables: Tables, options: dict[str, str]) 
 def test_what_is_chosen_is_what_clickhouse_sees(tables: Tables, names: list[str], zone: str) -> None:
     sql = panel_sql("SELECT {templates:Array(String)}, {zone:String}")
     chosen = {**NOTHING_CHOSEN, "templates": [percent_encode(name) for name in names], "__timezone": zone}
-    seen = {"": "UTC", "utc": "UTC", "browser": "UTC"}.get(zone, zone)
-    assert rows(tables, sent(sql, chosen, START, END)) == [[names, seen]]
+    known = {row["time_zone"] for row in tables.engine.rows("SELECT time_zone FROM system.time_zones")}
+    assert rows(tables, sent(sql, chosen, START, END)) == [[names, zone if zone in known else "UTC"]]
+
+
+@pytest.mark.parametrize(
+    ("zone", "used"),
+    [("Europe/Berlin", "Europe/Berlin"), ("browser", "UTC"), ("utc", "UTC"), ("", "UTC"), ("Mars/Olympus", "UTC")],
+)
+def test_a_zone_that_clickhouse_does_not_know_is_utc(tables: Tables, zone: str, used: str) -> None:
+    sql = panel_sql("SELECT toString(toTimeZone(now(), {zone:String})) != '', {zone:String}")
+    assert rows(tables, sent(sql, {**NOTHING_CHOSEN, "__timezone": zone}, START, END)) == [[1, used]]
 
 
 @pytest.mark.parametrize("hostile", [*NAMES, "' OR '1'='1", "\\", "'); SELECT 1; --", "a" * 10_000, "\x00"])
