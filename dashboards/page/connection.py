@@ -5,16 +5,14 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
-from aiohttp.web_request import BaseRequest
 
 from dashboards.page.api import problem_response
 from dashboards.page.problems import Problem, internal
 from dashboards.page.security import HEADERS
 from schemas.http_errors import BAD_REQUEST
 from schemas.http_head_timer import HEAD_SECONDS, HeadTimer
-from schemas.process.logs import describe, get_logger
-
-log = get_logger("dashboards")
+from schemas.process.logs import get_logger
+from schemas.quiet_connection import QuietConnection
 
 
 class Runner(web.AppRunner):
@@ -45,8 +43,10 @@ class _Server(web.Server):
         return _Connection(self, self._head_seconds, loop=asyncio.get_running_loop(), **self._options)
 
 
-class _Connection(RequestHandler):
+class _Connection(QuietConnection, RequestHandler):
     __slots__ = ("_head_timer",)
+
+    own_log = get_logger("dashboards")
 
     def __init__(self, manager: web.Server, head_seconds: float, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -60,19 +60,7 @@ class _Connection(RequestHandler):
         self._head_timer.cancel()
         super().connection_lost(exc)
 
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  (quotes the request)
-    ) -> web.StreamResponse:
-        """The answer to invalid HTTP (400) or to a failure outside of the application (500)."""
-        if status >= 500:
-            log.error("request_failed", error=describe(exc) if exc is not None else "unknown")
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already")
+    def failure(self, status: int) -> web.Response:
         response = problem_response(internal() if status >= 500 else Problem(BAD_REQUEST))
         response.headers.update(HEADERS)  # no signal of the application adds them here
-        response.force_close()
         return response

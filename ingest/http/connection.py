@@ -11,9 +11,8 @@ from aiohttp.web_request import BaseRequest
 from ingest.http.context import refuse
 from ingest.http.refusals import BAD_REQUEST, INTERNAL, NOT_FOUND, TOO_MANY_CONNECTIONS
 from schemas.http_head_timer import HEAD_SECONDS, HeadTimer
-from schemas.process.logs import describe, get_logger
-
-log = get_logger("ingest.http")
+from schemas.process.logs import get_logger
+from schemas.quiet_connection import QuietConnection
 
 # An idle connection, also one that never sends its first request. Longer than the usual proxies' 60 s, so that the
 # proxy ends a connection, and never this side while the next request is on its way.
@@ -26,10 +25,12 @@ _FULL = (
 ) % (len(TOO_MANY_CONNECTIONS.body()), TOO_MANY_CONNECTIONS.body())
 
 
-class Connection(RequestHandler):
+class Connection(QuietConnection, RequestHandler):
     """Answers invalid HTTP, and our own failures, in JSON; logs neither texts nor addresses of requests."""
 
     __slots__ = ("_head_timer", "_max_connections", "_server")
+
+    own_log = get_logger("ingest.http")
 
     def __init__(
         self,
@@ -76,24 +77,6 @@ class Connection(RequestHandler):
             resp = refuse(NOT_FOUND if resp.status == 404 else BAD_REQUEST)
         return super().finish_response(request, resp, start_time)
 
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  (quotes the request)
-    ) -> web.StreamResponse:
-        """The answer to invalid HTTP (400) or to a failure of a handler (500). Raises once an answer has begun."""
-        error = BAD_REQUEST if status < 500 else INTERNAL
-        if error is INTERNAL:
-            log.error("request_failed", error=describe(exc) if exc is not None else "unknown")
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already")
-        response = refuse(error)
-        response.force_close()
-        return response
-
-    def log_exception(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002  (quotes the request)
-        """Logs an exception without its text."""
-        error = kwargs.get("exc_info")
-        log.error("request_failed", error=describe(error) if isinstance(error, BaseException) else "unknown")
+    def failure(self, status: int) -> web.Response:
+        """The answer in JSON."""
+        return refuse(BAD_REQUEST if status < 500 else INTERNAL)
