@@ -75,8 +75,9 @@ async def test_time_and_memory_stay_bounded_while_the_broker_is_stopped_and_stor
             await asyncio.gather(*(client() for _ in range(60)))
         await asyncio.to_thread(edge.wait, "/readyz", 503)
         assert edge.status("/healthz") == 200
-    assert set(seen) <= {(503, "not_stored"), (503, "overloaded")}
-    assert seen[503, "overloaded"] > 0
+    # What is still on its way may be given up (408) for another body, instead of refusing that one.
+    assert set(seen) <= {(503, "not_stored"), (503, "overloaded"), (408, "slow_body")}
+    assert seen[503, "overloaded"] + seen[408, "slow_body"] > 0
     assert seen[503, "not_stored"] > 0
     # 300 MiB were sent. In memory: the budget, its copies in batches and requests, and the sockets' buffers.
     assert peak - at_rest < 100 * MIB

@@ -108,7 +108,8 @@ async def test_memory_stays_bounded_while_bodies_arrive_faster_than_the_disk_is(
         nonlocal peak
         for _ in range(5):
             status, error, request_id = await post(http, edge, b"x" * 2 * MIB)
-            assert status == 200 or (status, error) == (503, "overloaded")
+            # A body that is still on its way may be given up for another one.
+            assert status == 200 or (status, error) in ((503, "overloaded"), (408, "slow_body"))
             if status == 200:
                 wanted[request_id] = b"x" * 2 * MIB
             peak = max(peak, edge.memory())
@@ -154,7 +155,7 @@ async def test_a_running_process_takes_over_the_bodies_of_its_killed_sibling(
 async def test_no_body_is_lost_when_the_process_is_killed_while_it_drains(
     kafka: Broker, start_edge: StartEdge, http: ClientSession, raw: RawTopic
 ) -> None:
-    edge = start_edge(max_in_flight_bytes=64 * MIB, **QUICK).start().wait()
+    edge = start_edge(max_in_flight_bytes=512 * MIB, **QUICK).start().wait()
     with stopped(kafka):
         wanted = await flood(http, edge, 30, MIB)
     assert len(wanted) == 30
