@@ -162,15 +162,24 @@ def _as_cloud_change(change: Json) -> Json:
     if not isinstance(change, dict) or not isinstance(change.get("value"), dict) or not change["value"]:
         return change
     value = change["value"]
-    statuses, messages = as_list(value.get("statuses")), as_list(value.get("messages"))
+    statuses = as_list(value.get("statuses"))
     if statuses and all(as_object(status).get("type") == "set-callback" for status in statuses):  # tests the address
         return {"field": "set-callback", "value": {**value, "statuses": None}}
+    cloud = _as_cloud_lists(value)
+    if "standby" in value:  # the same lists one level down
+        cloud["standby"] = [
+            _as_cloud_lists(part) if isinstance(part, dict) else part for part in as_list(value["standby"])
+        ]
+    return {**change, "value": cloud}
+
+
+def _as_cloud_lists(holder: JsonObject) -> JsonObject:
     rewritten: JsonObject = {}
-    if statuses:
+    if statuses := as_list(holder.get("statuses")):
         rewritten["statuses"] = [_as_cloud_status(status) for status in statuses]
-    if messages:
+    if messages := as_list(holder.get("messages")):
         rewritten["messages"] = [_as_cloud_message(message) for message in messages]
-    return {**change, "value": {**value, **rewritten}}
+    return {**holder, **rewritten}
 
 
 def _as_cloud_status(status: Json) -> Json:
